@@ -1,0 +1,57 @@
+//! The one box that every frame lands in.
+
+/// What became of a frame. Every frame has exactly one, so their counts add up to the frames seen.
+///
+/// The discriminant is the index of the counter and the wire id: numbers are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Disposition {
+    /// An initial TCP SYN: SYN set; ACK, RST and FIN clear.
+    Syn = 0,
+    /// TCP with any other flags.
+    TcpOther = 1,
+    /// UDP, whatever is in it.
+    Udp = 2,
+    /// ICMP over IPv4, ICMPv6 over IPv6.
+    Icmp = 3,
+    /// Any other protocol over IP, or more IPv6 extension headers than are followed.
+    OtherIp = 4,
+    /// Neither IPv4 nor IPv6: ARP, LLDP, MPLS, a third VLAN tag.
+    NonIp = 5,
+    /// A fragment without the transport header: not the first one, or a first one too short for it (RFC 1858).
+    Fragment = 6,
+    /// Headers that contradict themselves or end too early.
+    Malformed = 7,
+    /// A SYN that a filter of the operator took out before it was counted by port.
+    Filtered = 8,
+}
+
+impl Disposition {
+    /// All of them, in the order of their wire ids.
+    pub const ALL: [Self; 9] = [
+        Self::Syn,
+        Self::TcpOther,
+        Self::Udp,
+        Self::Icmp,
+        Self::OtherIp,
+        Self::NonIp,
+        Self::Fragment,
+        Self::Malformed,
+        Self::Filtered,
+    ];
+
+    /// The key in the snapshot.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Syn => "syn",
+            Self::TcpOther => "tcp_other",
+            Self::Udp => "udp",
+            Self::Icmp => "icmp",
+            Self::OtherIp => "other_ip",
+            Self::NonIp => "non_ip",
+            Self::Fragment => "fragment",
+            Self::Malformed => "malformed",
+            Self::Filtered => "filtered",
+        }
+    }
+}

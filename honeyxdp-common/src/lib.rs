@@ -1,0 +1,21 @@
+//! What honeyxdp's kernel program and its user side have in common: how a frame is read, which marks a SYN can carry,
+//! and how the counters lie in memory.
+//!
+//! A frame's way goes through this crate in one direction: [`dissect`] turns bytes into a [`Syn`] or into the
+//! [`Disposition`] that says why there is none; [`marks::tags`] names every family whose rule holds; [`marks::primary`]
+//! picks the one that is counted; [`counters`] says where.
+//!
+//! The XDP program, the capture reader and the tests run this same code. It allocates nothing and never panics.
+#![no_std]
+
+pub mod counters;
+mod disposition;
+pub mod dissect;
+pub mod family;
+pub mod marks;
+mod syn;
+
+pub use disposition::Disposition;
+pub use dissect::{Frame, dissect};
+pub use family::{Family, Tags};
+pub use syn::{IpVersion, Options, Syn};

@@ -1,0 +1,92 @@
+//! The marks: one file per family, each a pure function over the fields of one SYN.
+//!
+//! The notation of the rules: `seq`, `ack`, `dst`, `dport`, `sport`, `ipid`, `win`, `ttl` are header fields as
+//! big-endian integers, `DF` is IPv4's "don't fragment", `opts` the list of TCP options.
+
+use crate::family::{Family, Rule, Tags};
+use crate::{Syn, counters::FAMILY_SLOTS};
+
+/// Declares the families. A line is `wire id, module, CONSTANT`; the order of the lines is the order in which a SYN that
+/// several rules hold for gets its primary family. Wire ids index counters and archives, and are never used again.
+macro_rules! families {
+    ($($id:literal $module:ident $constant:ident,)+) => {
+        $(mod $module;)+
+
+        impl Family {
+            $(
+                #[doc = concat!("Shows the mark of `", stringify!($module), "`.")]
+                pub const $constant: Self = Self($id);
+            )+
+
+            /// All families, in the order of precedence, [`Family::OTHER`] last.
+            pub const ALL: &[Self] = &[$(Self::$constant,)+ Self::OTHER];
+
+            /// The key in the snapshot.
+            pub const fn name(self) -> &'static str {
+                match self.0 {
+                    $($id => stringify!($module),)+
+                    _ => "other",
+                }
+            }
+
+            /// The rules whose hits this family counts: most have one.
+            pub const fn rules(self) -> &'static [Rule] {
+                match self.0 {
+                    $($id => $module::RULES,)+
+                    _ => OTHER_RULES,
+                }
+            }
+        }
+
+        /// Every family whose rule holds for `syn`.
+        #[inline(always)]
+        pub fn tags(syn: &Syn) -> Tags {
+            0 $(| (($module::holds(syn) as Tags) << $id))+
+        }
+
+        /// The one family that a SYN with these tags is counted under.
+        #[inline(always)]
+        pub const fn primary(tags: Tags) -> Family {
+            $(
+                if tags & (1 << $id) != 0 {
+                    return Family($id);
+                }
+            )+
+            Family::OTHER
+        }
+
+        /// Calls `visit` for every family in `tags`. Written out and not a loop: the verifier knows every bound.
+        #[inline(always)]
+        pub fn each(tags: Tags, mut visit: impl FnMut(Family)) {
+            $(
+                if tags & (1 << $id) != 0 {
+                    visit(Family($id));
+                }
+            )+
+        }
+
+        const _: () = { $(assert!($id > 0 && ($id as usize) < FAMILY_SLOTS);)+ };
+    };
+}
+
+families! {
+    1 mirai MIRAI,
+    3 zmap ZMAP,
+    5 masscan MASSCAN,
+    10 sport6000 SPORT6000,
+    9 hping3 HPING3,
+    6 nmap NMAP,
+    7 unicornscan UNICORNSCAN,
+    8 naabu NAABU,
+    2 hajime HAJIME,
+    4 zmap4 ZMAP4,
+}
+
+const OTHER_RULES: &[Rule] = &[Rule {
+    id: "other/1",
+    name: "other",
+    test: "no other rule holds",
+    certainty: crate::family::Certainty::A,
+    source: "by definition",
+    caveat: "holds every tool that uses the kernel's own sockets (qBot, Mozi, ZGrab, pnscan, RustScan, nmap -sT) and all ordinary traffic",
+}];

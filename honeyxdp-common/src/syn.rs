@@ -1,0 +1,90 @@
+//! The header fields of one SYN: all that a mark may look at.
+
+/// Version of the Internet Protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum IpVersion {
+    /// RFC 791.
+    V4,
+    /// RFC 8200.
+    V6,
+}
+
+/// The fields of an initial TCP SYN, as integers read big-endian from the wire.
+///
+/// SYN is set; ACK, RST and FIN are clear. ECE and CWR do not matter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Syn {
+    /// Which Internet Protocol carried it.
+    pub version: IpVersion,
+    /// IPv4 source address; 0 on IPv6.
+    pub src: u32,
+    /// IPv4 destination address; 0 on IPv6.
+    pub dst: u32,
+    /// IPv4 identification; 0 on IPv6.
+    pub ip_id: u16,
+    /// IPv4 "don't fragment"; false on IPv6.
+    pub dont_fragment: bool,
+    /// IPv4 time to live or IPv6 hop limit, as received.
+    pub ttl: u8,
+    /// TCP source port.
+    pub sport: u16,
+    /// TCP destination port.
+    pub dport: u16,
+    /// TCP sequence number.
+    pub seq: u32,
+    /// TCP acknowledgment number: without the ACK flag it means nothing, and ordinary stacks send 0.
+    pub ack: u32,
+    /// TCP window, unscaled.
+    pub window: u16,
+    /// TCP options.
+    pub options: Options,
+}
+
+impl Syn {
+    /// Whether IPv4 carried it: the rules that use the 32-bit destination or the IP id hold only there.
+    #[inline(always)]
+    pub const fn is_v4(&self) -> bool {
+        matches!(self.version, IpVersion::V4)
+    }
+}
+
+/// The head of the TCP options: their length and their first twelve bytes.
+///
+/// Twelve bytes tell every layout that a rule names; a longer list is told from them by its length.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Bytes that the data offset claims, 0 to 40, or [`Options::IMPOSSIBLE`].
+    pub claimed: u8,
+    /// The first three 32-bit words, big-endian; 0 where the packet does not hold what the offset claims.
+    /// Words past the first are read only for a list of exactly twelve bytes.
+    pub words: [u32; 3],
+}
+
+impl Options {
+    /// In place of a length: the data offset is under five words, so it cuts the header itself.
+    pub const IMPOSSIBLE: u8 = u8::MAX;
+
+    /// No options.
+    pub const NONE: Self = Self { claimed: 0, words: [0; 3] };
+
+    /// Kind 2, length 4, value 1460 (RFC 9293, section 3.2), and nothing else.
+    pub const MSS_1460: Self = Self { claimed: 4, words: [0x0204_05b4, 0, 0] };
+
+    /// Whether the header ends after its 20 fixed bytes.
+    #[inline(always)]
+    pub const fn is_none(&self) -> bool {
+        self.claimed == 0
+    }
+
+    /// Whether a maximum segment size of any value is the only option.
+    #[inline(always)]
+    pub const fn is_mss_only(&self) -> bool {
+        self.claimed == 4 && self.words[0] >> 16 == 0x0204
+    }
+
+    /// Whether MSS 1460 is the only option: the four bytes `020405b4`.
+    #[inline(always)]
+    pub const fn is_mss_1460_only(&self) -> bool {
+        self.claimed == 4 && self.words[0] == Self::MSS_1460.words[0]
+    }
+}

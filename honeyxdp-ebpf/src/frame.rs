@@ -1,0 +1,54 @@
+//! A frame as the kernel hands it over.
+
+use core::{ffi::c_void, mem::MaybeUninit};
+
+use aya_ebpf::{
+    EbpfContext as _,
+    helpers::{bpf_xdp_get_buff_len, bpf_xdp_load_bytes},
+    programs::XdpContext,
+};
+use honeyxdp_common::Frame;
+
+/// The frame of one run of the program.
+pub(crate) struct KernelFrame<'a> {
+    ctx: &'a XdpContext,
+    len: usize,
+}
+
+impl<'a> KernelFrame<'a> {
+    #[inline(always)]
+    pub(crate) fn new(ctx: &'a XdpContext) -> Self {
+        // Not `data_end - data`: that misses all buffers but the first, and takes CAP_PERFMON.
+        // SAFETY: the context is the kernel's own.
+        let len = unsafe { bpf_xdp_get_buff_len(ctx.as_ptr().cast()) } as usize;
+        Self { ctx, len }
+    }
+}
+
+impl Frame for KernelFrame<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    #[inline(always)]
+    fn near<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let start = self.ctx.data() + offset;
+        if start + N > self.ctx.data_end() {
+            return None;
+        }
+        // SAFETY: the verifier accepts the load only because the comparison above keeps it inside the frame.
+        Some(unsafe { (start as *const [u8; N]).read() })
+    }
+
+    #[inline(always)]
+    fn far<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        let mut bytes = MaybeUninit::<[u8; N]>::uninit();
+        // SAFETY: the helper writes `N` bytes or fails; it checks the offset against the whole frame.
+        let result = unsafe {
+            bpf_xdp_load_bytes(self.ctx.as_ptr().cast(), offset as u32, bytes.as_mut_ptr().cast::<c_void>(), N as u32)
+        };
+        // SAFETY: the helper succeeded, so all `N` bytes are written.
+        (result == 0).then(|| unsafe { bytes.assume_init() })
+    }
+}

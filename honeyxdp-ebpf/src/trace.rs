@@ -1,0 +1,48 @@
+//! `--trace-marks`: a log line for a marked SYN. Off by default, and then not part of the loaded program.
+
+use aya_ebpf::{Global, helpers::bpf_ktime_get_ns, macros::map, maps::PerCpuArray, programs::XdpContext};
+use aya_log_ebpf::info;
+use honeyxdp_common::{Family, Syn};
+
+/// Lines a second on each CPU; 0 is off.
+#[unsafe(no_mangle)]
+static TRACE_PER_SECOND: Global<u32> = Global::new(0);
+
+const SECOND: u64 = 1_000_000_000;
+
+/// Start of the second that is counted, ns since boot, and the lines in it.
+#[map]
+static TRACE_BUDGET: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
+
+#[inline(always)]
+pub(crate) fn mark(ctx: &XdpContext, syn: &Syn, family: Family) {
+    let limit = TRACE_PER_SECOND.load();
+    if limit == 0 || family == Family::OTHER {
+        return;
+    }
+    let Some(budget) = TRACE_BUDGET.get_ptr_mut(0) else {
+        return;
+    };
+    // SAFETY: the map is per CPU, and the program is not interrupted by itself.
+    let [start, lines] = unsafe { &mut *budget };
+    // SAFETY: the helper only reads a clock.
+    let now = unsafe { bpf_ktime_get_ns() };
+    if now - *start > SECOND {
+        (*start, *lines) = (now, 0);
+    }
+    if *lines < u64::from(limit) {
+        *lines += 1;
+        info!(
+            ctx,
+            "mark family={} src={:i} dst={:i} sport={} dport={} seq={} win={} ttl={}",
+            family.wire_id() as u32,
+            syn.src,
+            syn.dst,
+            syn.sport,
+            syn.dport,
+            syn.seq,
+            syn.window,
+            syn.ttl
+        );
+    }
+}

@@ -1,0 +1,32 @@
+//! Times on the command line: `10s`, `5m`, `1h30m`.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+/// Shorter intervals drain more often than anybody reads.
+const SHORTEST: Duration = Duration::from_millis(100);
+/// Longer ones would lose a day's end to a power cut.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Reads the length of an interval.
+pub(super) fn interval(text: &str) -> Result<Duration, String> {
+    let signed: SignedDuration = text.parse().map_err(|_| "write it as 10s, 5m or 1h30m".to_owned())?;
+    let duration = Duration::try_from(signed).map_err(|_| "it cannot be negative".to_owned())?;
+    if (SHORTEST..=LONGEST).contains(&duration) { Ok(duration) } else { Err("it is from 100ms to 24h".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_written_with_its_unit_and_within_bounds() {
+        assert_eq!(interval("10s"), Ok(Duration::from_secs(10)));
+        assert_eq!(interval("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(interval("100ms"), Ok(Duration::from_millis(100)));
+        for wrong in ["0s", "-5s", "10", "soon", "25h", "99999999999999999999s", ""] {
+            assert!(interval(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
+
+mod duration;
+mod replay;
+mod run;
+mod snapshot;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Where the sensor's files lie when nothing else is said.
+const DEFAULT_FOLDER: &str = "/var/lib/honeyxdp";
+
+/// Counts who scans: fingerprints the TCP SYNs of IoT bots and scanning tools in the kernel, at line rate.
+///
+/// Every frame of an interface is read by an XDP program, gets exactly one disposition, and every SYN is counted by
+/// destination port and by the family whose mark it carries (mirai, hajime, zmap, masscan, nmap ...). The counts are
+/// written as JSON. Packets are never changed and never held up.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    after_help = "Every option also comes from the environment, as HONEYXDP_ and its name: HONEYXDP_INTERVAL=5s.\n\
+                  Exit status: 0 done, 1 failed, 2 wrong usage.",
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Run(run::Args),
+    Replay(replay::Args),
+    Snapshot(snapshot::Args),
+}
+
+/// Parses the command line and does what it says. Errors go to standard error, in one sentence.
+pub(crate) fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Run(args) => run::run(args),
+        Command::Replay(args) => replay::replay(&args),
+        Command::Snapshot(args) => snapshot::snapshot(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("honeyxdp: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! `honeyxdp replay`: the same counts from capture files, without any rights.
+
+use std::{
+    fs::File,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use anyhow::{Context as _, anyhow};
+use honeyxdp::{
+    Counts, replay,
+    snapshot::{Recorder, Sensor, Span, store::Store},
+    view,
+};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::snapshot::{print, terminal_width};
+
+/// Count the SYNs of capture files
+///
+/// Reads pcap and pcapng files, also compressed with gzip, and writes the same snapshot that a sensor writes: one for all
+/// files together. Link types: Ethernet (with up to two VLAN tags), raw IP, Linux cooked v1 and v2. A damaged file is
+/// counted up to the damage, named with the place of it, and makes the exit status 1.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Capture files, in the order in which they are read
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Folder for snapshot.json
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT")]
+    out: PathBuf,
+    /// Name of the sensor in the snapshot. Default: made from the machine's id, which it does not show
+    #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID")]
+    sensor_id: Option<String>,
+    /// Print the snapshot as JSON instead of a table
+    #[arg(long)]
+    json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, env = "HONEYXDP_QUIET")]
+    quiet: bool,
+}
+
+pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
+    let store = Store::open(&args.out, 0)?;
+    let mut counts = Counts::default();
+    let mut times: Option<(Timestamp, Timestamp)> = None;
+    let mut damaged = 0;
+    for path in &args.files {
+        if let Err(error) = read(path, &mut counts, &mut times, args.quiet) {
+            damaged += 1;
+            eprintln!("honeyxdp: {}: {error:#}", path.display());
+        }
+    }
+
+    let now = Timestamp::now();
+    let (start, end) = times.unwrap_or((now, now));
+    let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
+    let recorder = Recorder::new(Sensor::of_this_machine(args.sensor_id.clone()), Vec::new(), start, store.last_sequence());
+    let mut snapshot = recorder.snapshot(&counts, Span { start, end, length });
+    snapshot.generated_at = now;
+    store.write(&snapshot)?;
+    if args.json {
+        print(&serde_json::to_string_pretty(&snapshot)?)?;
+    } else if !args.quiet {
+        print(&view::table(&snapshot, terminal_width()))?;
+        print(&format!("\nsnapshot: {}", store.newest().display()))?;
+    }
+    match damaged {
+        0 => Ok(()),
+        1 => Err(anyhow!("one file could not be read to its end; what was read is counted")),
+        many => Err(anyhow!("{many} files could not be read to their end; what was read is counted")),
+    }
+}
+
+/// Counts one file.
+fn read(
+    path: &Path,
+    counts: &mut Counts,
+    times: &mut Option<(Timestamp, Timestamp)>,
+    quiet: bool,
+) -> anyhow::Result<()> {
+    let file = File::open(path).context("cannot open it")?;
+    let bar = if quiet { ProgressBar::hidden() } else { progress(path, file.metadata()?.len()) };
+    let result = replay::read(bar.wrap_read(file), |packet| {
+        counts.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len));
+        if let Some(time) = packet.timestamp {
+            let (first, last) = times.get_or_insert((time, time));
+            *first = time.min(*first);
+            *last = time.max(*last);
+        }
+    });
+    bar.finish_and_clear();
+    result?;
+    Ok(())
+}
+
+/// A bar over the bytes of the file; it hides itself where standard error is no terminal.
+fn progress(path: &Path, bytes: u64) -> ProgressBar {
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec} {eta}")
+        .expect("the template is valid");
+    ProgressBar::new(bytes).with_style(style).with_message(path.display().to_string())
+}

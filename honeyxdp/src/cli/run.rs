@@ -1,0 +1,332 @@
+//! `honeyxdp run`: attach, drain every interval, write, and leave no trace.
+
+use std::{
+    io::IsTerminal as _,
+    num::NonZeroU32,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use honeyxdp::{
+    Counts,
+    kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
+    snapshot::{InterfaceReport, ModeReport, Recorder, Sensor, Snapshot, Span, store::Store},
+    view::{self, Screen},
+};
+use jiff::Timestamp;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{self, MissedTickBehavior},
+};
+
+use super::{DEFAULT_FOLDER, duration, snapshot::terminal_width};
+
+/// How often the live table is drawn.
+const REFRESH: Duration = Duration::from_secs(1);
+
+/// Watch interfaces and count
+///
+/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C or SIGTERM; then it
+/// detaches, reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN. On a
+/// terminal it shows a live table, else a line per interval.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Interface to watch; repeat it, or separate with commas, for several. Default: that of the default route
+    #[arg(short, long = "interface", value_name = "IFACE", env = "HONEYXDP_INTERFACE", value_delimiter = ',')]
+    interfaces: Vec<String>,
+    /// Where the program runs: in the driver (native), in the network stack (generic), or native if the driver can and
+    /// else generic, with a warning (auto)
+    #[arg(long, value_name = "auto|native|generic", env = "HONEYXDP_MODE", default_value = "auto")]
+    mode: ModeChoice,
+    /// Time between two snapshots, as 10s, 5m, 1h30m
+    #[arg(long, value_name = "TIME", env = "HONEYXDP_INTERVAL", default_value = "10s", value_parser = duration::interval)]
+    interval: Duration,
+    /// Folder for snapshot.json and history/
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_FOLDER)]
+    out: PathBuf,
+    /// How many snapshots stay in history/
+    #[arg(long, value_name = "N", env = "HONEYXDP_HISTORY", default_value_t = 360)]
+    history: usize,
+    /// Name of this sensor in its snapshots. Default: made from the machine's id, which it does not show
+    #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID")]
+    sensor_id: Option<String>,
+    /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out
+    #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MARKS", num_args = 0..=1, default_missing_value = "10")]
+    trace_marks: Option<NonZeroU32>,
+    /// Print nothing but warnings and errors
+    #[arg(short, long, env = "HONEYXDP_QUIET")]
+    quiet: bool,
+}
+
+pub(super) fn run(args: Args) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
+    runtime.block_on(sensor(args))
+}
+
+async fn sensor(args: Args) -> anyhow::Result<()> {
+    // First of all: from here on a signal ends the loop below, and never leaves a snapshot unwritten.
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+
+    let store = Store::open(&args.out, args.history)?;
+    let interfaces = Interfaces::open()?;
+    let chosen = choose(&interfaces, &args.interfaces).await?;
+    let mut program = Program::load(&kernel::Options {
+        interfaces: chosen.iter().map(|interface| interface.index).collect(),
+        trace_per_second: args.trace_marks.map_or(0, NonZeroU32::get),
+    })?;
+    let trace = match args.trace_marks {
+        Some(_) => Some(kernel::trace::start(&mut program)?),
+        None => None,
+    };
+    let mut trace = std::pin::pin!(async {
+        match trace {
+            Some(lines) => lines.await,
+            None => std::future::pending().await,
+        }
+    });
+
+    let started = Clock::now();
+    let mut output = Output::new(&args);
+    let mut attachments = Vec::new();
+    for interface in chosen {
+        let attachment = kernel::attach(&mut program, &interfaces, interface, args.mode).await?;
+        output.attached(&attachment, program.id());
+        attachments.push(attachment);
+    }
+    output.note(format!("snapshot: {} every {:?}", store.newest().display(), args.interval));
+
+    let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
+    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
+    let mut drain = Drain::new(program, sensor, reports, started, &store);
+    output.start()?;
+
+    let mut intervals = ticks(args.interval);
+    let mut refreshes = ticks(REFRESH);
+    let failed = loop {
+        tokio::select! {
+            _ = interrupt.recv() => break None,
+            _ = terminate.recv() => break None,
+            () = &mut trace => {}
+            _ = refreshes.tick(), if output.is_live() => output.draw(&mut drain)?,
+            _ = intervals.tick() => {
+                drop_lost(&interfaces, &mut attachments, &mut output).await;
+                match drain.publish() {
+                    Ok(snapshot) => output.interval(&snapshot),
+                    // The counters go on: the next snapshot says what this one could not.
+                    Err(error) => output.warn(format!("{error:#}; trying again at the next interval")),
+                }
+                if attachments.is_empty() {
+                    break Some(anyhow::anyhow!("no interface is left to watch"));
+                }
+            }
+        }
+    };
+
+    // Detach before the last drain, so that every frame that was counted is in the last snapshot.
+    drop(attachments);
+    output.stop();
+    let last = drain.publish().context("the last snapshot is lost")?;
+    output.end(&last, &store);
+    failed.map_or(Ok(()), Err)
+}
+
+/// The interfaces that were named, or that of the default route.
+async fn choose(interfaces: &Interfaces, names: &[String]) -> anyhow::Result<Vec<Interface>> {
+    let mut chosen: Vec<Interface> = Vec::new();
+    for name in names {
+        let interface = interfaces.named(name).await?;
+        if chosen.iter().all(|other| other.index != interface.index) {
+            chosen.push(interface);
+        }
+    }
+    if chosen.is_empty() {
+        chosen.push(interfaces.of_default_route().await?);
+    }
+    Ok(chosen)
+}
+
+/// The first tick is one period away, and late ticks are not made up for.
+fn ticks(period: Duration) -> time::Interval {
+    let mut interval = time::interval_at(time::Instant::now() + period, period);
+    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    interval
+}
+
+/// Says which interfaces are gone. What they counted stays counted.
+async fn drop_lost(interfaces: &Interfaces, attachments: &mut Vec<Attachment>, output: &mut Output) {
+    let mut at = 0;
+    while let Some(attachment) = attachments.get(at) {
+        let index = attachment.interface.index;
+        if interfaces.all().await.is_ok_and(|all| all.iter().all(|interface| interface.index != index)) {
+            output.warn(format!("{} is gone: its frames are no longer counted", attachment.interface.name));
+            attachments.remove(at);
+        } else {
+            at += 1;
+        }
+    }
+}
+
+fn report(attachment: &Attachment, program: &Program) -> InterfaceReport {
+    InterfaceReport {
+        name: attachment.interface.name.clone(),
+        index: attachment.interface.index,
+        mode: match attachment.mode {
+            Mode::Native => ModeReport::Native,
+            Mode::Generic => ModeReport::Generic,
+        },
+        program_id: program.id(),
+        program_tag: format!("{:016x}", program.tag()),
+    }
+}
+
+/// One moment by both clocks.
+#[derive(Clone, Copy)]
+struct Clock {
+    wall: Timestamp,
+    steady: Instant,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Self { wall: Timestamp::now(), steady: Instant::now() }
+    }
+
+    fn span_since(self, start: Self) -> Span {
+        Span { start: start.wall, end: self.wall, length: self.steady.duration_since(start.steady) }
+    }
+}
+
+/// Reads the counters and makes snapshots of them: stored ones, and those for the live table.
+struct Drain<'a> {
+    program: Program,
+    counts: Counts,
+    stored: (Recorder, Clock),
+    shown: (Recorder, Clock),
+    store: &'a Store,
+}
+
+impl<'a> Drain<'a> {
+    fn new(
+        program: Program,
+        sensor: Sensor,
+        interfaces: Vec<InterfaceReport>,
+        started: Clock,
+        store: &'a Store,
+    ) -> Self {
+        let recorder = || Recorder::new(sensor.clone(), interfaces.clone(), started.wall, store.last_sequence());
+        Self {
+            program,
+            counts: Counts::default(),
+            stored: (recorder(), started),
+            shown: (recorder(), started),
+            store,
+        }
+    }
+
+    /// Reads the counters and stores what they say.
+    fn publish(&mut self) -> anyhow::Result<Snapshot> {
+        self.program.maps().read(&mut self.counts);
+        let now = Clock::now();
+        let (recorder, before) = &mut self.stored;
+        let snapshot = recorder.snapshot(&self.counts, now.span_since(*before));
+        self.store.write(&snapshot)?;
+        recorder.published(&self.counts);
+        *before = now;
+        Ok(snapshot)
+    }
+
+    /// Reads the counters for people to look at; its interval is the time since it was last called.
+    fn look(&mut self) -> Snapshot {
+        self.program.maps().read(&mut self.counts);
+        let now = Clock::now();
+        let (recorder, before) = &mut self.shown;
+        let snapshot = recorder.snapshot(&self.counts, now.span_since(*before));
+        recorder.published(&self.counts);
+        *before = now;
+        snapshot
+    }
+}
+
+/// What people see: a live table on a terminal, lines elsewhere, or nothing.
+struct Output {
+    live: bool,
+    quiet: bool,
+    screen: Option<Screen>,
+    notices: Vec<String>,
+}
+
+impl Output {
+    fn new(args: &Args) -> Self {
+        if args.trace_marks.is_some() {
+            env_logger::Builder::new().filter_level(log::LevelFilter::Info).init();
+        }
+        // Log lines and a live table cannot share a terminal.
+        let live = !args.quiet && args.trace_marks.is_none() && std::io::stdout().is_terminal();
+        Self { live, quiet: args.quiet, screen: None, notices: Vec::new() }
+    }
+
+    const fn is_live(&self) -> bool {
+        self.screen.is_some()
+    }
+
+    fn start(&mut self) -> anyhow::Result<()> {
+        if self.live {
+            self.screen = Some(Screen::enter().context("cannot draw on this terminal; try --quiet")?);
+        }
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        self.screen = None;
+    }
+
+    fn attached(&mut self, attachment: &Attachment, program: u32) {
+        if let Some(reason) = &attachment.fallback {
+            self.warn(format!("{reason}; attached in generic mode instead, which costs more per packet"));
+        }
+        self.note(format!("attached to {} ({}), program {program}", attachment.interface.name, attachment.mode));
+    }
+
+    /// Something to know. The live table shows it at its foot.
+    fn note(&mut self, text: String) {
+        if !self.quiet {
+            println!("{text}");
+        }
+        self.notices.push(text);
+    }
+
+    /// Something that is wrong: said even when quiet.
+    fn warn(&mut self, text: String) {
+        if self.screen.is_none() {
+            eprintln!("honeyxdp: warning: {text}");
+        }
+        self.notices.push(format!("{:.0} warning: {text}", Timestamp::now()));
+    }
+
+    fn draw(&mut self, drain: &mut Drain<'_>) -> anyhow::Result<()> {
+        if let Some(screen) = &self.screen {
+            screen.show(&drain.look(), &self.notices).context("the terminal cannot be written")?;
+        }
+        Ok(())
+    }
+
+    fn interval(&self, snapshot: &Snapshot) {
+        if !self.quiet && self.screen.is_none() {
+            println!("{}", view::line(snapshot));
+        }
+    }
+
+    fn end(&self, last: &Snapshot, store: &Store) {
+        if self.quiet {
+            return;
+        }
+        if self.live {
+            println!("{}\n", view::table(last, terminal_width()));
+        } else {
+            println!("{}", view::line(last));
+        }
+        println!("detached; the last snapshot is {}", store.newest().display());
+    }
+}

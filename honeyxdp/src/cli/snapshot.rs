@@ -1,0 +1,54 @@
+//! `honeyxdp snapshot`: the newest snapshot of a sensor.
+
+use std::{io::IsTerminal as _, path::PathBuf};
+
+use honeyxdp::{
+    snapshot::{json_schema, store},
+    view,
+};
+
+use super::DEFAULT_FOLDER;
+
+/// Show the newest snapshot
+///
+/// Reads snapshot.json of a running or stopped sensor, as a table or as the JSON it is.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Folder that the sensor writes to
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_FOLDER)]
+    out: PathBuf,
+    /// Print it as JSON
+    #[arg(long)]
+    json: bool,
+    /// Print the JSON Schema of snapshots instead
+    #[arg(long)]
+    schema: bool,
+}
+
+pub(super) fn snapshot(args: &Args) -> anyhow::Result<()> {
+    if args.schema {
+        return print(&serde_json::to_string_pretty(&json_schema())?);
+    }
+    let snapshot = store::read(&args.out)?;
+    if args.json {
+        return print(&serde_json::to_string_pretty(&snapshot)?);
+    }
+    print(&view::table(&snapshot, terminal_width()))
+}
+
+/// Columns for a table: the terminal's, or enough for every column in a file.
+pub(super) fn terminal_width() -> u16 {
+    match crossterm::terminal::size() {
+        Ok((width, _)) if std::io::stdout().is_terminal() => width,
+        _ => 160,
+    }
+}
+
+/// Prints to standard output; that a reader such as `head` has gone away is no failure.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    use std::io::Write as _;
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
+    }
+}

@@ -1,0 +1,253 @@
+//! Attaching the program to an interface, by a BPF link.
+//!
+//! aya attaches too, but when the kernel refuses a link with EINVAL it falls back to an attachment over netlink, which
+//! outlives the process that made it. So the link is created here: the kernel detaches the program when the last
+//! descriptor of the link is closed, whatever ends the process.
+
+use std::{
+    fmt, io,
+    os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd},
+    str::FromStr,
+};
+
+use aya::programs::loaded_programs;
+
+use super::{
+    interfaces::{Interface, InterfaceError, Interfaces},
+    program::Program,
+    rights::{self, Rights},
+};
+
+/// Where the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// In the driver, before the kernel makes a socket buffer.
+    Native,
+    /// In the network stack, on socket buffers: on every interface, and slower.
+    Generic,
+}
+
+impl Mode {
+    /// As the snapshot has it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Native => "native",
+            Self::Generic => "generic",
+        }
+    }
+
+    /// XDP_FLAGS_DRV_MODE or XDP_FLAGS_SKB_MODE of linux/if_link.h.
+    const fn flags(self) -> u32 {
+        match self {
+            Self::Native => 1 << 2,
+            Self::Generic => 1 << 1,
+        }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Which mode the operator asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ModeChoice {
+    /// Native if the driver can, else generic and a warning.
+    #[default]
+    Auto,
+    /// This one or none.
+    Only(Mode),
+}
+
+impl FromStr for ModeChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            "native" => Ok(Self::Only(Mode::Native)),
+            "generic" => Ok(Self::Only(Mode::Generic)),
+            _ => Err("it is one of auto, native, generic".to_owned()),
+        }
+    }
+}
+
+/// The program on one interface. Dropping it detaches.
+#[derive(Debug)]
+pub struct Attachment {
+    /// The interface as it was found.
+    pub interface: Interface,
+    /// The mode that the kernel reports.
+    pub mode: Mode,
+    /// Why native mode was not to be had, when it was tried first.
+    pub fallback: Option<String>,
+    link: OwnedFd,
+}
+
+impl Attachment {
+    /// The BPF link that keeps it attached.
+    pub fn link(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.link.as_fd()
+    }
+}
+
+/// Why the program cannot be attached.
+#[derive(Debug, thiserror::Error)]
+pub enum AttachError {
+    /// The process may not attach programs.
+    #[error("attaching to {interface} is not permitted: {rights}")]
+    Rights {
+        /// Where.
+        interface: String,
+        /// What is missing.
+        rights: Rights,
+    },
+    /// Another program holds the place.
+    #[error("{interface} already has an XDP program: {program}; {remedy}")]
+    Occupied {
+        /// Where.
+        interface: String,
+        /// Its id, and its name where that may be read.
+        program: String,
+        /// What to do about it.
+        remedy: String,
+    },
+    /// The driver has no native XDP, or not with its present settings.
+    #[error("{interface} refuses {mode} XDP: {source} ({hint})")]
+    Refused {
+        /// Where.
+        interface: String,
+        /// What was tried.
+        mode: Mode,
+        /// What the kernel said.
+        source: io::Error,
+        /// What usually stands in the way.
+        hint: String,
+    },
+    /// The kernel reports something else than what was asked for.
+    #[error("{interface}: the kernel reports {found} where {mode} was asked for")]
+    Changed {
+        /// Where.
+        interface: String,
+        /// What was asked for.
+        mode: Mode,
+        /// What netlink says.
+        found: String,
+    },
+    /// The interface could not be asked.
+    #[error(transparent)]
+    Interface(#[from] InterfaceError),
+    /// The program is not loaded.
+    #[error(transparent)]
+    Program(#[from] aya::programs::ProgramError),
+}
+
+/// Attaches `program` to `interface`.
+///
+/// # Errors
+/// See [`AttachError`]. Nothing stays attached then.
+pub async fn attach(
+    program: &mut Program,
+    interfaces: &Interfaces,
+    interface: Interface,
+    choice: ModeChoice,
+) -> Result<Attachment, AttachError> {
+    let first = match choice {
+        ModeChoice::Auto => Mode::Native,
+        ModeChoice::Only(mode) => mode,
+    };
+    let attempt = attach_as(program, interfaces, &interface, first).await;
+    let (mode, fallback, link) = match attempt {
+        Ok(link) => (first, None, link),
+        Err(error @ AttachError::Refused { .. }) if choice == ModeChoice::Auto => {
+            let link = attach_as(program, interfaces, &interface, Mode::Generic).await?;
+            (Mode::Generic, Some(error.to_string()), link)
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Attachment { interface, mode, fallback, link })
+}
+
+/// Attaches in this mode, and asks the kernel whether it did.
+async fn attach_as(
+    program: &mut Program,
+    interfaces: &Interfaces,
+    interface: &Interface,
+    mode: Mode,
+) -> Result<OwnedFd, AttachError> {
+    let id = program.id();
+    let link = match create_link(program.xdp().fd()?.as_fd().as_raw_fd(), interface.index, mode) {
+        Ok(link) => link,
+        // As it is now: the program that is in the way may have come after the list was read.
+        Err(error) => return Err(explain(error, interfaces.indexed(interface.index).await?, mode)),
+    };
+    let found = interfaces.indexed(interface.index).await?.xdp;
+    if found.is_some_and(|xdp| xdp.program_id == id && xdp.mode == Some(mode)) {
+        return Ok(link);
+    }
+    let found = found.map_or_else(|| "no program".to_owned(), |xdp| format!("{xdp:?}"));
+    Err(AttachError::Changed { interface: interface.name.clone(), mode, found })
+}
+
+/// bpf(2) with BPF_LINK_CREATE.
+fn create_link(program: i32, interface: u32, mode: Mode) -> io::Result<OwnedFd> {
+    const BPF_LINK_CREATE: libc::c_int = 28;
+    const BPF_XDP: u32 = 37;
+
+    /// The head of `union bpf_attr` for this command; the kernel takes what is left out as 0.
+    #[repr(C)]
+    struct LinkCreate {
+        program: i32,
+        interface: u32,
+        attach_type: u32,
+        flags: u32,
+    }
+
+    let attr = LinkCreate { program, interface, attach_type: BPF_XDP, flags: mode.flags() };
+    // SAFETY: the kernel reads `size_of` bytes of `attr`, which is fully initialized and outlives the call.
+    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_CREATE, &raw const attr, size_of::<LinkCreate>()) };
+    match i32::try_from(fd) {
+        // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
+        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
+        _ => Err(io::Error::last_os_error()),
+    }
+}
+
+/// Puts the kernel's errno into words: bpf(2) hands out no reason with it.
+fn explain(error: io::Error, interface: Interface, mode: Mode) -> AttachError {
+    let errno = error.raw_os_error().unwrap_or(0);
+    if let (libc::EBUSY | libc::EEXIST, Some(xdp)) = (errno, interface.xdp) {
+        // Listing programs takes CAP_SYS_ADMIN; without it the id has to do.
+        let name = loaded_programs()
+            .filter_map(Result::ok)
+            .find(|info| info.id() == xdp.program_id)
+            .and_then(|info| info.name_as_str().map(|name| format!(" ({})", name.escape_debug())))
+            .unwrap_or_default();
+        let remedy = format!(
+            "stop what owns it, or take it off with `ip link set dev {name} xdp off` (`bpftool net` lists all)",
+            name = interface.name
+        );
+        let mode = xdp.mode.map_or_else(String::new, |mode| format!(", {mode}"));
+        let program = format!("id {}{name}{mode}", xdp.program_id);
+        return AttachError::Occupied { interface: interface.name, program, remedy };
+    }
+    if errno == libc::EPERM || errno == libc::EACCES {
+        return AttachError::Rights { interface: interface.name, rights: rights::current() };
+    }
+    let hint = match (mode, errno) {
+        (Mode::Native, libc::EOPNOTSUPP) => {
+            "its driver has no native XDP, or refuses it with the present offloads: see `ethtool -k`, turn off lro and \
+             rx-gro-hw, or use --mode generic"
+                .to_owned()
+        }
+        (Mode::Native, _) => format!(
+            "MTU {} may be too large for this driver, it may want fewer queues (`ethtool -L`), or lro and rx-gro-hw off \
+             (`ethtool -K`)",
+            interface.mtu
+        ),
+        (Mode::Generic, _) => "generic XDP works on every interface that is up; `dmesg` may say more".to_owned(),
+    };
+    AttachError::Refused { interface: interface.name, mode, source: error, hint }
+}

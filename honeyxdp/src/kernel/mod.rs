@@ -1,0 +1,14 @@
+//! The kernel's side, seen from user space: load the program, attach it, read its maps.
+
+mod attach;
+mod interfaces;
+mod maps;
+mod program;
+mod rights;
+pub mod trace;
+
+pub use attach::{AttachError, Attachment, Mode, ModeChoice, attach};
+pub use interfaces::{Interface, InterfaceError, Interfaces};
+pub use maps::{Maps, MapsError};
+pub use program::{LoadError, OBJECT, Options, Program};
+pub use rights::{Rights, missing_capabilities};

@@ -1,0 +1,233 @@
+//! The built object, and how it is loaded.
+
+use std::{fs, io, os::fd::AsFd as _};
+
+use aya::{Ebpf, EbpfError, EbpfLoader, programs::Xdp};
+use honeyxdp_common::counters::{FAMILY_SLOTS, INTERFACE_COUNTERS, INTERFACES, PORTS};
+
+use super::{
+    maps::{Maps, MapsError},
+    rights::{self, Rights},
+};
+
+/// The eBPF object that this binary carries, an ELF file. It belongs to the sources in honeyxdp-ebpf.
+pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HONEYXDP_EBPF_OBJECT_PATH"));
+
+/// Name of the program in the object.
+const PROGRAM: &str = "honeyxdp";
+/// First kernel with XDP programs on frames of several buffers, and with `bpf_xdp_load_bytes`.
+const OLDEST_KERNEL: (u32, u32) = (5, 18);
+
+/// What is decided when the program is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Indices of the interfaces that it will be attached to, at most [`INTERFACES`].
+    pub interfaces: Vec<u32>,
+    /// Marked SYNs logged per second on each CPU; 0 leaves logging out of the program.
+    pub trace_per_second: u32,
+}
+
+/// Why the program could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The kernel lacks what the program calls.
+    #[error(
+        "kernel {release} is too old: honeyxdp needs Linux 5.18 or later (XDP on frames of several buffers, bpf_xdp_load_bytes)"
+    )]
+    Kernel {
+        /// What `uname -r` says.
+        release: String,
+    },
+    /// The process may not load programs.
+    #[error("loading an XDP program is not permitted: {0}")]
+    Rights(Rights),
+    /// More interfaces than a program has slots for.
+    #[error("{0} interfaces are too many: one sensor watches at most {INTERFACES}")]
+    TooManyInterfaces(usize),
+    /// A map cannot have more than 2^32 elements.
+    #[error("{0} CPUs are too many for one map of counters")]
+    TooManyCpus(u32),
+    /// The list of CPUs could not be read.
+    #[error("cannot read /sys/devices/system/cpu/possible, which tells how many CPUs to count on: {0}")]
+    Cpus(io::Error),
+    /// The kernel, or aya, refused the object.
+    #[error("the kernel refused the XDP program: {}", chain(.0))]
+    Refused(#[from] EbpfError),
+    /// The maps could not be reached.
+    #[error(transparent)]
+    Maps(#[from] MapsError),
+}
+
+/// The program, loaded. Dropping it unloads it, unless something else holds it.
+#[derive(Debug)]
+pub struct Program {
+    ebpf: Ebpf,
+    maps: Maps,
+    id: u32,
+    tag: u64,
+}
+
+impl Program {
+    /// Loads the program and maps its counters.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load(options: &Options) -> Result<Self, LoadError> {
+        check_kernel()?;
+        if options.interfaces.len() > INTERFACES {
+            return Err(LoadError::TooManyInterfaces(options.interfaces.len()));
+        }
+        let cpus = possible_cpus().map_err(LoadError::Cpus)?;
+        let slots = options.interfaces.len().max(1);
+        let mut indices = [0; INTERFACES];
+        indices[..options.interfaces.len()].copy_from_slice(&options.interfaces);
+
+        let mut ebpf = EbpfLoader::new()
+            .override_global("CPUS", &cpus, true)
+            .override_global("INTERFACE_SLOTS", &indices[..], true)
+            .override_global("TRACE_PER_SECOND", &options.trace_per_second, true)
+            .map_max_entries("PORTS", elements(cpus, PORTS * FAMILY_SLOTS)?)
+            .map_max_entries("INTERFACES", elements(cpus, slots * INTERFACE_COUNTERS)?)
+            .load(OBJECT)
+            .map_err(refused)?;
+        let (id, tag) = load_program(&mut ebpf).map_err(refused)?;
+        let maps = Maps::take(&mut ebpf, cpus as usize, slots)?;
+        Ok(Self { ebpf, maps, id, tag })
+    }
+
+    /// The kernel's id of the program.
+    pub const fn id(&self) -> u32 {
+        self.id
+    }
+
+    /// The kernel's hash over the program's instructions.
+    pub const fn tag(&self) -> u64 {
+        self.tag
+    }
+
+    /// Its counters.
+    pub const fn maps(&self) -> &Maps {
+        &self.maps
+    }
+
+    /// aya's handle on the program, to attach it or to run it on a frame.
+    pub fn xdp(&mut self) -> &mut Xdp {
+        self.ebpf
+            .program_mut(PROGRAM)
+            .and_then(|program| program.try_into().ok())
+            .expect("it was loaded under this name and type")
+    }
+
+    /// The loaded object, for aya-log.
+    pub(super) const fn ebpf(&mut self) -> &mut Ebpf {
+        &mut self.ebpf
+    }
+}
+
+/// Elements of a map with `each` counters for every CPU.
+fn elements(cpus: u32, each: usize) -> Result<u32, LoadError> {
+    u32::try_from(each).ok().and_then(|each| each.checked_mul(cpus)).ok_or(LoadError::TooManyCpus(cpus))
+}
+
+fn load_program(ebpf: &mut Ebpf) -> Result<(u32, u64), EbpfError> {
+    let program: &mut Xdp = ebpf.program_mut(PROGRAM).expect("the object holds it").try_into()?;
+    program.load()?;
+    // The descriptor is what everything else works on; a program that has none did not load.
+    let _: std::os::fd::BorrowedFd<'_> = program.fd()?.as_fd();
+    let info = program.info()?;
+    Ok((info.id(), info.tag()))
+}
+
+/// Tells a lack of rights from everything else that the kernel may refuse.
+fn refused(error: EbpfError) -> LoadError {
+    let denied = sources(&error).any(|source| {
+        source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
+    });
+    let rights = rights::current();
+    if denied && !rights.suffice() { LoadError::Rights(rights) } else { LoadError::Refused(error) }
+}
+
+fn sources<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
+/// The error and its causes. Of the verifier's log, which runs to thousands of lines, the last ones say what is wrong.
+fn chain(error: &EbpfError) -> String {
+    const LINES: usize = 12;
+    let mut text = String::new();
+    for source in sources(error) {
+        let part = source.to_string();
+        if !text.ends_with(&part) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&part);
+        }
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.as_slice() {
+        [first, rest @ ..] if rest.len() > LINES => {
+            format!("{first}\n  ...\n{}", rest[rest.len() - LINES..].join("\n"))
+        }
+        _ => text,
+    }
+}
+
+fn check_kernel() -> Result<(), LoadError> {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    match version(&release) {
+        Some(version) if version < OLDEST_KERNEL => Err(LoadError::Kernel { release }),
+        _ => Ok(()),
+    }
+}
+
+/// Major and minor number of a kernel release.
+fn version(release: &str) -> Option<(u32, u32)> {
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
+    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
+}
+
+/// One more than the highest CPU number that can ever appear: numbers may have gaps.
+fn possible_cpus() -> io::Result<u32> {
+    let text = fs::read_to_string("/sys/devices/system/cpu/possible")?;
+    highest(&text).map(|highest| highest + 1).ok_or_else(|| io::Error::other(format!("it says {text:?}")))
+}
+
+fn highest(list: &str) -> Option<u32> {
+    list.trim().rsplit([',', '-']).next()?.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kernel_release_is_read_by_its_first_two_numbers() {
+        assert_eq!(version("6.18.44-generic"), Some((6, 18)));
+        assert_eq!(version("5.4.0"), Some((5, 4)));
+        assert_eq!(version("garbage"), None);
+        assert!(version("5.17.9").unwrap() < OLDEST_KERNEL);
+        assert!(version("5.18").unwrap() >= OLDEST_KERNEL);
+    }
+
+    #[test]
+    fn the_highest_cpu_ends_the_list() {
+        assert_eq!(highest("0\n"), Some(0));
+        assert_eq!(highest("0-127\n"), Some(127));
+        assert_eq!(highest("0-3,8-11\n"), Some(11));
+        assert_eq!(highest("0,2\n"), Some(2));
+        assert_eq!(highest("\n"), None);
+    }
+
+    #[test]
+    fn the_object_is_one_that_aya_reads() {
+        let object = aya_obj::Object::parse(OBJECT).unwrap();
+        assert!(object.programs.contains_key(PROGRAM));
+        for map in ["PORTS", "INTERFACES", "TRACE_BUDGET"] {
+            assert!(object.maps.contains_key(map), "{map} is missing");
+        }
+        assert_eq!(object.license.to_str(), Ok("Dual MIT/GPL"));
+    }
+}

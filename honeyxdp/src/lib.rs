@@ -1,0 +1,13 @@
+//! honeyxdp's user side: it loads the kernel program, reads its counters, and writes what they say.
+//!
+//! A number's way reads in one direction: [`kernel`] loads, attaches and reads maps into [`Counts`]; [`snapshot`] turns
+//! two of them into the document that scripts read, and stores it; [`view`] shows the document to people. [`replay`]
+//! makes the same [`Counts`] from capture files, with the same code that runs in the kernel.
+
+mod counts;
+pub mod kernel;
+pub mod replay;
+pub mod snapshot;
+pub mod view;
+
+pub use counts::Counts;

@@ -1,0 +1,164 @@
+//! The document that scripts read: `honeyxdp.snapshot/1`.
+//!
+//! Keys are only ever added to it; a change of what a key means gets a new schema name. docs/snapshot.md explains it,
+//! docs/snapshot.schema.json is generated from these types.
+
+mod build;
+mod sensor;
+pub mod store;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use build::{Recorder, Span};
+pub use sensor::Sensor;
+
+/// Name and version of the schema.
+pub const SCHEMA: &str = "honeyxdp.snapshot/1";
+
+/// Everything that was counted, up to one moment.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(title = "honeyxdp.snapshot/1")]
+pub struct Snapshot {
+    /// Always `honeyxdp.snapshot/1`.
+    pub schema: String,
+    /// When it was written, UTC.
+    pub generated_at: Timestamp,
+    /// Since when the cumulative counters count, UTC. For a replayed capture: the time of its first packet.
+    pub started_at: Timestamp,
+    /// Counts the snapshots of this folder, from 1 on; the name of the file in history/ has the same number.
+    pub sequence: u64,
+    /// Who counted.
+    pub sensor: Sensor,
+    /// What it listens on; empty for a replayed capture.
+    pub interfaces: Vec<InterfaceReport>,
+    /// All frames since `started_at`.
+    pub frames: Frames,
+    /// SYNs by family since `started_at`. Every family is there, also one that was not seen.
+    pub families: BTreeMap<String, FamilyReport>,
+    /// SYNs by destination port since `started_at`. Only ports that were seen.
+    pub ports: BTreeMap<u16, PortReport>,
+    /// Flow records since `started_at`; null when this version of the sensor makes none.
+    pub records: Option<Records>,
+    /// Filters in force; empty when every SYN is counted.
+    pub filters: BTreeMap<String, serde_json::Value>,
+    /// The same for the time since the snapshot before.
+    pub interval: Interval,
+}
+
+/// An interface that the sensor is attached to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InterfaceReport {
+    /// Its name.
+    pub name: String,
+    /// Its index in the kernel.
+    pub index: u32,
+    /// How the program is attached, as the kernel reports it.
+    pub mode: ModeReport,
+    /// The kernel's id of the program.
+    pub program_id: u32,
+    /// The kernel's hash over the program's instructions, 16 hexadecimal digits.
+    pub program_tag: String,
+}
+
+/// Where the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ModeReport {
+    /// In the driver.
+    Native,
+    /// In the network stack.
+    Generic,
+}
+
+/// Frames, each in exactly one disposition.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Frames {
+    /// Frames: the sum of the dispositions.
+    pub seen: u64,
+    /// Bytes of all frames, without the check sequence. Of SYNs that arrive during a drain the bytes may come with the
+    /// next one.
+    pub bytes: u64,
+    /// Frames by what became of them.
+    pub dispositions: BTreeMap<String, u64>,
+}
+
+/// SYNs of one family.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FamilyReport {
+    /// Id and version of the rule, as docs/marks.md lists it.
+    pub rule: String,
+    /// Rule for SYNs over IPv6, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub rule_v6: Option<String>,
+    /// SYNs counted under this family, IPv4 and IPv6.
+    pub packets: u64,
+    /// Those of them that came over IPv6.
+    pub packets_v6: u64,
+    /// SYNs that carry the family's mark, also those counted under another family that goes first.
+    pub tagged: u64,
+    /// `packets` by destination port.
+    pub ports: BTreeMap<u16, u64>,
+    /// Different source addresses; null when this version of the sensor does not look at them.
+    pub unique_sources: Option<UniqueSources>,
+}
+
+/// Different source addresses.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct UniqueSources {
+    /// How many.
+    pub value: u64,
+    /// Whether `value` is exact; else records were lost and `estimate` holds.
+    pub exact: bool,
+    /// HyperLogLog's estimate.
+    pub estimate: u64,
+}
+
+/// SYNs to one destination port.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PortReport {
+    /// All of them.
+    pub packets: u64,
+    /// By primary family; only those that were seen.
+    pub families: BTreeMap<String, u64>,
+}
+
+/// Flow records.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Records {
+    /// Records handed to user space.
+    pub emitted: u64,
+    /// SYNs in them.
+    pub packets: u64,
+    /// Records that found no room.
+    pub lost: u64,
+    /// SYNs in those.
+    pub lost_packets: u64,
+}
+
+/// What came in since the snapshot before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Interval {
+    /// When the snapshot before was made, by the wall clock: if that was set back, later than `end`.
+    pub start: Timestamp,
+    /// When the counters were read, by the wall clock.
+    pub end: Timestamp,
+    /// Seconds between them by a clock that nobody sets: the one to divide by.
+    pub seconds: f64,
+    /// As above.
+    pub frames: Frames,
+    /// As above.
+    pub families: BTreeMap<String, FamilyReport>,
+    /// As above.
+    pub ports: BTreeMap<u16, PortReport>,
+    /// As above.
+    pub records: Option<Records>,
+}
+
+/// The JSON Schema of a snapshot, generated from these types.
+pub fn json_schema() -> serde_json::Value {
+    schemars::schema_for!(Snapshot).to_value()
+}

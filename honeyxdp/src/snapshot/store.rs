@@ -1,0 +1,233 @@
+//! Where snapshots lie: `DIR/snapshot.json` is the newest and always whole, `DIR/history/` keeps the last ones.
+//!
+//! A file is written beside its place, synced, and renamed over it, so a reader sees the old one or the new one and
+//! never a half; what a crash leaves is one temporary file that the next write replaces. When writing fails (a full
+//! disk), the newest snapshot stays as it was and the caller tries again with the next one: counters are cumulative, so
+//! nothing is lost.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail};
+
+use super::{SCHEMA, Snapshot};
+
+/// Name of the newest snapshot in its folder.
+pub const NEWEST: &str = "snapshot.json";
+const HISTORY: &str = "history";
+const TEMPORARY: &str = ".snapshot.json.new";
+const LOCK: &str = ".lock";
+
+/// A folder of snapshots that this process alone writes.
+#[derive(Debug)]
+pub struct Store {
+    folder: PathBuf,
+    keep: usize,
+    last_sequence: u64,
+    _lock: File,
+}
+
+impl Store {
+    /// Opens the folder, makes it if need be, and keeps others from writing to it. `keep` snapshots stay in history/.
+    ///
+    /// # Errors
+    /// When it cannot be written, or another process writes there.
+    pub fn open(folder: &Path, keep: usize) -> anyhow::Result<Self> {
+        let history = folder.join(HISTORY);
+        fs::create_dir_all(&history).with_context(|| {
+            format!("cannot make the folder {} for snapshots; name another one with --out", history.display())
+        })?;
+        let path = folder.join(LOCK);
+        let lock = OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path)
+            .with_context(|| format!("cannot write to {}; name another folder with --out", folder.display()))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                bail!("another honeyxdp writes to {}; give this one a folder of its own with --out", folder.display())
+            }
+            Err(TryLockError::Error(error)) => {
+                return Err(error).with_context(|| format!("cannot lock {}", path.display()));
+            }
+        }
+        let last_sequence = numbers(&history)
+            .with_context(|| format!("cannot read {}", history.display()))?
+            .into_iter()
+            .chain(read(folder).map(|snapshot| snapshot.sequence))
+            .max()
+            .unwrap_or(0);
+        Ok(Self { folder: folder.to_owned(), keep, last_sequence, _lock: lock })
+    }
+
+    /// Number of the newest snapshot that was found in the folder when it was opened; 0 in a new one.
+    pub const fn last_sequence(&self) -> u64 {
+        self.last_sequence
+    }
+
+    /// Path of the newest snapshot.
+    pub fn newest(&self) -> PathBuf {
+        self.folder.join(NEWEST)
+    }
+
+    /// Stores a snapshot as the newest, and in the history.
+    ///
+    /// # Errors
+    /// When it could not be stored; then the newest is the one before.
+    pub fn write(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
+        let mut json = serde_json::to_vec(snapshot)?;
+        json.push(b'\n');
+        if self.keep > 0 {
+            write_whole(&self.folder.join(HISTORY), &history_name(snapshot.sequence), &json)?;
+        }
+        write_whole(&self.folder, NEWEST, &json)?;
+        self.prune().context("cannot remove old snapshots from history/")
+    }
+
+    /// By number and not by time, so that a clock that was set back makes no snapshot look old.
+    fn prune(&self) -> io::Result<()> {
+        let history = self.folder.join(HISTORY);
+        let mut numbers = numbers(&history)?;
+        numbers.sort_unstable();
+        for number in numbers.iter().take(numbers.len().saturating_sub(self.keep)) {
+            fs::remove_file(history.join(history_name(*number)))?;
+        }
+        Ok(())
+    }
+}
+
+/// Writes a file so that a reader finds the old one or the new one, also after a crash.
+fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    let temporary = folder.join(TEMPORARY);
+    let replace = || -> io::Result<()> {
+        let mut file = File::create(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&temporary, folder.join(name))?;
+        File::open(folder)?.sync_all()
+    };
+    let result = replace();
+    if result.is_err() {
+        // A full disk is not helped by half a file. If this fails too, the next write truncates it.
+        let _ = fs::remove_file(&temporary);
+    }
+    result.with_context(|| format!("cannot write {}", folder.join(name).display()))
+}
+
+/// Ten digits, so that names sort like numbers.
+fn history_name(sequence: u64) -> String {
+    format!("{sequence:010}.json")
+}
+
+/// Numbers of the snapshots in a history folder; other files are left alone.
+fn numbers(history: &Path) -> io::Result<Vec<u64>> {
+    let mut numbers = Vec::new();
+    for entry in fs::read_dir(history)? {
+        let name = entry?.file_name();
+        numbers.extend(name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(|stem| stem.parse::<u64>().ok()));
+    }
+    Ok(numbers)
+}
+
+/// The newest snapshot of a folder.
+///
+/// # Errors
+/// When there is none, or it is not one.
+pub fn read(folder: &Path) -> anyhow::Result<Snapshot> {
+    let path = folder.join(NEWEST);
+    let json = match fs::read(&path) {
+        Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            bail!(
+                "there is no snapshot in {}; start the sensor with `honeyxdp run --out {0}`, or name its folder with --out",
+                folder.display()
+            )
+        }
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+    };
+    let snapshot: Snapshot =
+        serde_json::from_slice(&json).with_context(|| format!("{} is not a snapshot of honeyxdp", path.display()))?;
+    if snapshot.schema != SCHEMA {
+        bail!("{} has schema {:?}, and this version reads {SCHEMA}", path.display(), snapshot.schema);
+    }
+    Ok(snapshot)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use jiff::Timestamp;
+
+    use super::*;
+    use crate::{
+        Counts,
+        snapshot::{Recorder, Sensor, Span},
+    };
+
+    fn snapshot(sequence: u64) -> Snapshot {
+        let now = Timestamp::UNIX_EPOCH;
+        let recorder = Recorder::new(Sensor::of_this_machine(None), Vec::new(), now, sequence - 1);
+        recorder.snapshot(&Counts::default(), Span { start: now, end: now, length: Duration::ZERO })
+    }
+
+    #[test]
+    fn what_is_written_is_read_back_and_the_history_keeps_the_last_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 3).unwrap();
+        for sequence in 1..=5 {
+            store.write(&snapshot(sequence)).unwrap();
+        }
+        assert_eq!(read(folder.path()).unwrap(), snapshot(5));
+        let mut kept = numbers(&folder.path().join(HISTORY)).unwrap();
+        kept.sort_unstable();
+        assert_eq!(kept, [3, 4, 5]);
+    }
+
+    #[test]
+    fn the_sequence_goes_on_in_a_folder_that_was_used_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 3).unwrap();
+        assert_eq!(store.last_sequence(), 0);
+        store.write(&snapshot(7)).unwrap();
+        drop(store);
+        assert_eq!(Store::open(folder.path(), 3).unwrap().last_sequence(), 7);
+    }
+
+    #[test]
+    fn a_broken_newest_snapshot_does_not_stop_the_sensor_and_its_number_is_found_in_the_history() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 3).unwrap();
+        store.write(&snapshot(7)).unwrap();
+        drop(store);
+        fs::write(folder.path().join(NEWEST), b"{\"schema\":\"hon").unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains("is not a snapshot"));
+        assert_eq!(Store::open(folder.path(), 3).unwrap().last_sequence(), 7);
+    }
+
+    #[test]
+    fn two_writers_in_one_folder_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = Store::open(folder.path(), 3).unwrap();
+        let error = Store::open(folder.path(), 3).unwrap_err().to_string();
+        assert!(error.contains("another honeyxdp writes to"), "{error}");
+        drop(first);
+        Store::open(folder.path(), 3).unwrap();
+    }
+
+    #[test]
+    fn other_files_in_the_history_are_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 1).unwrap();
+        let note = folder.path().join(HISTORY).join("note.json");
+        fs::write(&note, "mine").unwrap();
+        store.write(&snapshot(1)).unwrap();
+        store.write(&snapshot(2)).unwrap();
+        assert!(note.exists());
+    }
+}

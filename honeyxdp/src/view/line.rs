@@ -1,0 +1,34 @@
+//! One line per interval, for logs.
+
+use super::format::count;
+use crate::snapshot::Snapshot;
+
+/// What the interval of a snapshot brought: families in falling order, and what was not looked at.
+pub fn line(snapshot: &Snapshot) -> String {
+    let interval = &snapshot.interval;
+    let mut families: Vec<(&str, u64)> =
+        interval.families.iter().map(|(name, report)| (name.as_str(), report.packets)).collect();
+    families.retain(|&(_, packets)| packets > 0);
+    families.sort_by_key(|&(name, packets)| (std::cmp::Reverse(packets), name));
+    let families: Vec<String> = families.iter().map(|(name, packets)| format!("{name} {}", count(*packets))).collect();
+
+    let disposition = |name: &str| interval.frames.dispositions.get(name).copied().unwrap_or(0);
+    let mut text = format!(
+        "{:.0} #{} {:.1}s: frames {}, syn {}",
+        snapshot.generated_at,
+        snapshot.sequence,
+        interval.seconds,
+        count(interval.frames.seen),
+        count(disposition("syn")),
+    );
+    for name in ["malformed", "filtered"] {
+        if disposition(name) > 0 {
+            text.push_str(&format!(", {name} {}", count(disposition(name))));
+        }
+    }
+    if !families.is_empty() {
+        text.push_str(": ");
+        text.push_str(&families.join(", "));
+    }
+    text
+}
