@@ -63,6 +63,11 @@ impl Family {
     /// No rule holds: ordinary stacks, and every bot that uses the kernel's sockets.
     pub const OTHER: Self = Self(0);
 
+    /// The family with this wire id.
+    pub fn from_wire_id(id: u8) -> Option<Self> {
+        Self::ALL.iter().copied().find(|family| family.0 == id)
+    }
+
     /// Index of its counter, and its bit in [`Tags`].
     #[inline(always)]
     pub const fn wire_id(self) -> usize {

@@ -32,17 +32,24 @@ pub(crate) fn mark(ctx: &XdpContext, syn: &Syn, family: Family) {
     }
     if *lines < u64::from(limit) {
         *lines += 1;
-        info!(
-            ctx,
-            "mark family={} src={:i} dst={:i} sport={} dport={} seq={} win={} ttl={}",
-            family.wire_id() as u32,
-            syn.src,
-            syn.dst,
-            syn.sport,
-            syn.dport,
-            syn.seq,
-            syn.window,
-            syn.ttl
-        );
+        let family = family.wire_id() as u32;
+        let Syn { sport, dport, seq, window, ttl, .. } = *syn;
+        // The reader puts the family's name in place of the number in front.
+        if syn.is_v4() {
+            info!(
+                ctx,
+                "{} src={:i} dst={:i} sport={} dport={} seq={} win={} ttl={}",
+                family,
+                syn.src,
+                syn.dst,
+                sport,
+                dport,
+                seq,
+                window,
+                ttl
+            );
+        } else {
+            info!(ctx, "{} IPv6 sport={} dport={} seq={} win={} hlim={}", family, sport, dport, seq, window, ttl);
+        }
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! A number's way reads in one direction: [`kernel`] loads, attaches and reads maps into [`Counts`]; [`snapshot`] turns
 //! two of them into the document that scripts read, and stores it; [`view`] shows the document to people. [`replay`]
-//! makes the same [`Counts`] from capture files, with the same code that runs in the kernel.
+//! makes the same [`Counts`] from capture files, with the same code that runs in the kernel. [`cli`] is all of that with
+//! flags.
 
+pub mod cli;
 mod counts;
 pub mod kernel;
 pub mod replay;

@@ -1,0 +1,10 @@
+//! The lab that the tests, the demo and the measurements share: crafted frames, the kernel program on a bench, network
+//! namespaces with a cable between them, and a running sensor.
+//!
+//! Everything here cleans up after itself when it is dropped, also when a test fails.
+
+pub mod bench;
+pub mod craft;
+pub mod differential;
+pub mod named;
+pub mod random;

@@ -19,6 +19,8 @@ const DEFAULT_FOLDER: &str = "/var/lib/honeyxdp";
 /// written as JSON. Packets are never changed and never held up.
 #[derive(Debug, Parser)]
 #[command(
+    name = "honeyxdp",
+    bin_name = "honeyxdp",
     version,
     after_help = "Every option also comes from the environment, as HONEYXDP_ and its name: HONEYXDP_INTERVAL=5s.\n\
                   Exit status: 0 done, 1 failed, 2 wrong usage.",
@@ -38,7 +40,7 @@ enum Command {
 }
 
 /// Parses the command line and does what it says. Errors go to standard error, in one sentence.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
         Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::replay(&args),

@@ -6,12 +6,12 @@ use std::{
     time::Duration,
 };
 
-use anyhow::{Context as _, anyhow};
-use honeyxdp::{
+use crate::{
     Counts, replay,
     snapshot::{Recorder, Sensor, Span, store::Store},
     view,
 };
+use anyhow::{Context as _, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
@@ -56,7 +56,8 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let now = Timestamp::now();
     let (start, end) = times.unwrap_or((now, now));
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
-    let recorder = Recorder::new(Sensor::of_this_machine(args.sensor_id.clone()), Vec::new(), start, store.last_sequence());
+    let recorder =
+        Recorder::new(Sensor::of_this_machine(args.sensor_id.clone()), Vec::new(), start, store.last_sequence());
     let mut snapshot = recorder.snapshot(&counts, Span { start, end, length });
     snapshot.generated_at = now;
     store.write(&snapshot)?;

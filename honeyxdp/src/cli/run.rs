@@ -7,13 +7,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
-use honeyxdp::{
+use crate::{
     Counts,
     kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
     snapshot::{InterfaceReport, ModeReport, Recorder, Sensor, Snapshot, Span, store::Store},
     view::{self, Screen},
 };
+use anyhow::Context as _;
 use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -77,7 +77,7 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
         trace_per_second: args.trace_marks.map_or(0, NonZeroU32::get),
     })?;
     let trace = match args.trace_marks {
-        Some(_) => Some(kernel::trace::start(&mut program)?),
+        Some(_) => Some(kernel::trace::lines(&mut program)?),
         None => None,
     };
     let mut trace = std::pin::pin!(async {
@@ -216,13 +216,7 @@ impl<'a> Drain<'a> {
         store: &'a Store,
     ) -> Self {
         let recorder = || Recorder::new(sensor.clone(), interfaces.clone(), started.wall, store.last_sequence());
-        Self {
-            program,
-            counts: Counts::default(),
-            stored: (recorder(), started),
-            shown: (recorder(), started),
-            store,
-        }
+        Self { program, counts: Counts::default(), stored: (recorder(), started), shown: (recorder(), started), store }
     }
 
     /// Reads the counters and stores what they say.
@@ -259,9 +253,6 @@ struct Output {
 
 impl Output {
     fn new(args: &Args) -> Self {
-        if args.trace_marks.is_some() {
-            env_logger::Builder::new().filter_level(log::LevelFilter::Info).init();
-        }
         // Log lines and a live table cannot share a terminal.
         let live = !args.quiet && args.trace_marks.is_none() && std::io::stdout().is_terminal();
         Self { live, quiet: args.quiet, screen: None, notices: Vec::new() }

@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, path::PathBuf};
 
-use honeyxdp::{
+use crate::{
     snapshot::{json_schema, store},
     view,
 };

@@ -13,7 +13,10 @@ use aya::{
     Ebpf,
     maps::{Map, MapData},
 };
-use honeyxdp_common::counters::{BYTES, FAMILY_SLOTS, INTERFACE_COUNTERS, PORTS, SECONDARY, V6};
+use honeyxdp_common::{
+    Disposition,
+    counters::{BYTES, FAMILY_SLOTS, INTERFACE_COUNTERS, PORTS, SECONDARY, V6},
+};
 use memmap2::{MmapOptions, MmapRaw};
 
 use crate::Counts;
@@ -62,6 +65,8 @@ impl Maps {
         let mut sums = [0; INTERFACE_COUNTERS];
         self.interfaces.rows().for_each(|row| add(&mut sums, row));
         counts.dispositions.copy_from_slice(&sums[..V6]);
+        // Of SYNs, the ports below are the count: see `Counts`.
+        counts.dispositions[Disposition::Syn as usize] = 0;
         counts.families_v6.copy_from_slice(&sums[V6..SECONDARY]);
         counts.secondary.copy_from_slice(&sums[SECONDARY..BYTES]);
         counts.bytes = sums[BYTES];

@@ -27,7 +27,7 @@ use super::link::LinkType;
 use stream::Stream;
 
 /// The longest record that is believed, its headers included, bytes. A longer one is taken for damage.
-pub const MAX_RECORD: usize = 16 << 20;
+const MAX_RECORD: usize = 16 << 20;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
@@ -113,7 +113,7 @@ pub enum Reason {
     /// It ends before the text's record does.
     #[error("the file ends inside {0}")]
     Cut(&'static str),
-    /// The text's record claims a length, in bytes, beyond [`MAX_RECORD`].
+    /// The text's record claims a length, in bytes, beyond the 16 MiB that are believed.
     #[error("{0} claims a length of {1} bytes")]
     TooLong(&'static str, u64),
     /// The text says which rule of the format is broken.
@@ -190,12 +190,10 @@ fn not_a_capture(head: &[u8]) -> Reason {
     })
 }
 
-/// The time of a packet: `seconds` since the Unix epoch, and `fraction` seconds divided by `units`.
+/// The time of a packet: `seconds` since the Unix epoch, and `fraction` seconds divided by `units`. A fraction of a
+/// whole second or more is no time.
 fn timestamp(seconds: i64, fraction: u64, units: u64) -> Option<Timestamp> {
     const BILLION: u64 = 1_000_000_000;
-    if fraction >= units {
-        return None;
-    }
     let nanoseconds = match fraction.checked_mul(BILLION) {
         Some(product) => product / units,
         None => u64::try_from(u128::from(fraction) * u128::from(BILLION) / u128::from(units)).ok()?,

@@ -5,10 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use honeyxdp_common::{Disposition, Family};
 use jiff::Timestamp;
 
-use super::{
-    FamilyReport, Frames, InterfaceReport, Interval, PortReport, SCHEMA, Snapshot,
-    sensor::Sensor,
-};
+use super::{FamilyReport, Frames, InterfaceReport, Interval, PortReport, SCHEMA, Snapshot, sensor::Sensor};
 use crate::Counts;
 
 /// A stretch of time, by two clocks.

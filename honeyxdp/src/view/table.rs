@@ -46,8 +46,11 @@ fn families(snapshot: &Snapshot, width: u16) -> Table {
         let mut ports: Vec<(&u16, &u64)> = report.ports.iter().collect();
         ports.sort_by_key(|&(port, packets)| (Reverse(packets), port));
         let more = if ports.len() > PORTS_OF_A_FAMILY { ", ..." } else { "" };
-        let ports: Vec<String> =
-            ports.iter().take(PORTS_OF_A_FAMILY).map(|(port, packets)| format!("{port} ({})", count(**packets))).collect();
+        let ports: Vec<String> = ports
+            .iter()
+            .take(PORTS_OF_A_FAMILY)
+            .map(|(port, packets)| format!("{port} ({})", count(**packets)))
+            .collect();
         table.add_row([
             Cell::new(family.name()),
             number(count(report.packets)),

@@ -11,7 +11,7 @@ use crate::replay::link::LinkType;
 
 /// Length of the file header, bytes.
 const HEADER: usize = 24;
-/// The only version that was written since 1998, and the only one of the draft.
+/// The version of the draft. Older ones order the fields of a packet header differently.
 const VERSION: (u16, u16) = (2, 4);
 /// Where the link type is in the last field of the header; above it is the length of a check sequence.
 const LINK_TYPE: u32 = 0xffff;
@@ -33,7 +33,7 @@ pub(super) fn read(stream: &mut Stream<'_>, mut each: impl FnMut(Packet<'_>)) ->
     let number = header.network.0.cast_unsigned() & LINK_TYPE;
     let link = LinkType::from_number(number).ok_or(Reason::LinkType(number))?;
     let units = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
-    // The modified format of old Red Hat kernels adds the interface, the protocol and the packet type.
+    // The modified format, of patched libpcaps, adds the interface, the protocol and the packet type.
     let (packet_header, parse): (_, Parse) = match (header.is_modified_format(), header.is_bigendian()) {
         (true, _) => (24, parse_pcap_frame_modified),
         (false, true) => (16, parse_pcap_frame_be),

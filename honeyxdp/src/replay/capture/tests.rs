@@ -6,6 +6,8 @@ mod formats;
 
 use std::io::{self, Read};
 
+use jiff::Timestamp;
+
 use super::{CaptureError, LinkType, Packet, Summary, read};
 
 /// A packet as it was given, with the time in nanoseconds since the epoch.
@@ -20,7 +22,7 @@ struct Given {
 impl From<Packet<'_>> for Given {
     fn from(packet: Packet<'_>) -> Self {
         let Packet { link, timestamp, original_len, data } = packet;
-        Self { link, time: timestamp.map(|time| time.as_nanosecond()), original_len, data: data.to_vec() }
+        Self { link, time: timestamp.map(Timestamp::as_nanosecond), original_len, data: data.to_vec() }
     }
 }
 
@@ -51,22 +53,20 @@ fn error(bytes: &[u8]) -> (u64, u64, String) {
     (error.offset, error.packets, error.to_string())
 }
 
-/// A file that gives `step` bytes at most for each read, and catches a reader that does not see its end.
+/// A file that gives few bytes at a time, and catches a reader that does not see its end.
 struct Input<'a> {
     bytes: &'a [u8],
+    /// The most bytes for each read. Every other read is interrupted, as by a signal.
     step: usize,
-    /// Whether every other read is interrupted by a signal.
     interrupt: bool,
     ends: u32,
 }
 
 impl Read for Input<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.step == 1 {
-            self.interrupt = !self.interrupt;
-            if self.interrupt {
-                return Err(io::ErrorKind::Interrupted.into());
-            }
+        self.interrupt = !self.interrupt;
+        if self.interrupt {
+            return Err(io::ErrorKind::Interrupted.into());
         }
         if self.bytes.is_empty() {
             self.ends += 1;

@@ -139,6 +139,9 @@ fn what_is_not_ip() {
     // The header is whole and says what follows, even when nothing does.
     assert_eq!(dissect(LinkType::Cooked, &cooked([0x08, 0x06])), Err(Disposition::NonIp));
     assert_eq!(dissect(LinkType::Cooked2, &cooked2([0x08, 0x06])), Err(Disposition::NonIp));
+    for length in 0..20 {
+        assert_eq!(dissect(LinkType::Cooked2, &cooked2([0x08, 0x06])[..length]), Err(Disposition::Malformed));
+    }
     for (link, header) in [
         (LinkType::Null, [7, 0, 0, 0]),
         (LinkType::Null, [0, 0, 0, 7]),

@@ -7,6 +7,7 @@ use flate2::write::GzEncoder;
 
 /// A magic number of the classic format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
 pub(super) enum Magic {
     Micro = 0xa1b2_c3d4,
     Nano = 0xa1b2_3c4d,

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 
 use super::build::{File, Magic, gzip, some_pcap, some_pcapng};
 use super::{error, packets, read_bytes, read_from};
+use crate::replay::capture::stream::GZIP_READ;
 use crate::replay::capture::{MAX_RECORD, Reason};
 
 /// A classic file of one packet: 24 bytes, then 16 bytes and 4.
@@ -241,27 +242,34 @@ fn packets_before_corrupt_gzip_data_are_given() {
     assert_eq!((error.offset, error.packets), (head.len() as u64, file.whole(head.len()).1));
     assert!(expected.starts_with(&given));
 
-    // Any byte in the middle of the data: nothing that was given is wrong up to there.
-    let mut corrupt = gzip(&file.bytes);
-    let middle = corrupt.len() / 2;
-    corrupt[middle..middle + 64].fill(0xff);
+    // The same within a member: data in stored blocks, then a block of the type that does not exist.
+    let mut corrupt = gzip(b"")[..10].to_vec();
+    for block in head.chunks(usize::from(u16::MAX)) {
+        let length = u16::try_from(block.len()).unwrap();
+        corrupt.push(0);
+        corrupt.extend(length.to_le_bytes());
+        corrupt.extend((!length).to_le_bytes());
+        corrupt.extend(block);
+    }
+    corrupt.push(0b110);
     let (given, result) = read_bytes(&corrupt);
-    assert!(result.is_err());
-    assert!(given.len() > 800, "{} packets", given.len());
-    assert_eq!(given[..800], expected[..800]);
+    let error = result.unwrap_err();
+    assert!(matches!(error.reason, Reason::Gzip(_)), "{error}");
+    assert!((head.len() - GZIP_READ..=head.len()).contains(&usize::try_from(error.offset).unwrap()), "{error}");
+    assert!(expected.starts_with(&given));
 }
 
 #[test]
 fn a_failing_disk() {
-    struct Failing;
+    struct Failing(io::ErrorKind);
     impl Read for Failing {
         fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
-            Err(io::Error::other("the disk is on fire"))
+            Err(io::Error::new(self.0, "the disk is on fire"))
         }
     }
     let file = one_packet();
     for length in 0..=file.bytes.len() {
-        let (_, result) = read_from(cut(&file, length).chain(Failing));
+        let (_, result) = read_from(cut(&file, length).chain(Failing(io::ErrorKind::InvalidData)));
         let error = result.unwrap_err();
         assert!(matches!(error.reason, Reason::Io(_)), "{error}");
         assert_eq!(error.packets, file.whole(length).1);
@@ -270,7 +278,7 @@ fn a_failing_disk() {
         assert!(error.to_string().ends_with("reading failed: the disk is on fire"), "{error}");
     }
     let bytes = gzip(&file.bytes);
-    let error = read_from(bytes[..bytes.len() - 1].chain(Failing)).1.unwrap_err();
+    let error = read_from(bytes[..bytes.len() - 1].chain(Failing(io::ErrorKind::Other))).1.unwrap_err();
     let message = "stopped at byte 44 of the uncompressed data after 1 packet: reading failed: the disk is on fire";
     assert_eq!(error.to_string(), message);
 }
@@ -317,7 +325,7 @@ fn random_damage() {
             let mut first = bytes.len();
             for _ in 0..=random(3) {
                 let at = random(bytes.len());
-                bytes[at] = if random(2) == 0 { interesting[random(8)] } else { random(256) as u8 };
+                bytes[at] = if random(2) == 0 { interesting[random(8)] } else { u8::try_from(random(256)).unwrap() };
                 first = first.min(at);
             }
             let (end, count) = file.whole(first);

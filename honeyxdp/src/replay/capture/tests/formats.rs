@@ -162,6 +162,11 @@ fn reads_of_any_length() {
     }
 }
 
+/// Bytes that differ from packet to packet.
+fn pattern(packet: u32, length: usize) -> Vec<u8> {
+    packet.wrapping_mul(0x9e37_79b9).to_le_bytes().into_iter().cycle().take(length).collect()
+}
+
 /// More than the window holds, with packets that are shorter and longer than it.
 #[test]
 fn the_window_moves_and_grows() {
@@ -169,17 +174,16 @@ fn the_window_moves_and_grows() {
     let mut section = File::new(true).section(true).interface(1, 0, &[]);
     let lengths: Vec<usize> = (0..30_000).map(|i| if i == 20_000 { 3 << 20 } else { i % 97 }).collect();
     for (&length, i) in lengths.iter().zip(0..) {
-        let data: Vec<u8> = (0..length).map(|at| (at % 251) as u8 ^ i as u8).collect();
+        let data = pattern(i, length);
         file = file.packet(Magic::Micro, i, 0, 0, &data);
         section = section.enhanced(0, u64::from(i) * 1_000_000, 0, &data, &[]);
     }
     for bytes in [&file.bytes, &section.bytes, &gzip(&file.bytes)] {
         let given = packets(bytes);
         assert_eq!(given.len(), lengths.len());
-        for ((packet, &length), i) in given.iter().zip(&lengths).zip(0_u32..) {
-            assert_eq!((packet.time, packet.data.len()), (Some(i128::from(i) * BILLION), length));
-            let intact = packet.data.iter().enumerate().all(|(at, &byte)| byte == (at % 251) as u8 ^ i as u8);
-            assert!(intact, "packet {i}");
+        for ((packet, &length), i) in given.iter().zip(&lengths).zip(0..) {
+            assert_eq!(packet.time, Some(i128::from(i) * BILLION));
+            assert!(packet.data == pattern(i, length), "packet {i} of {length} bytes");
         }
     }
 }

@@ -1,0 +1,7 @@
+//! The command line, built for the tests.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    honeyxdp::cli::main()
+}

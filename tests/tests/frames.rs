@@ -1,0 +1,93 @@
+//! Named frames: kernel and host must both say what the table says.
+
+use honeyxdp::Counts;
+use honeyxdp_common::{Disposition, Family, dissect, marks};
+use lab::{
+    bench::Bench,
+    differential,
+    named::{self, Expected},
+};
+
+fn on_the_host(frame: &[u8]) -> Expected {
+    match dissect(frame) {
+        Ok(syn) => Expected::Syn(marks::primary(marks::tags(&syn)), syn.dport),
+        Err(disposition) => Expected::Frame(disposition),
+    }
+}
+
+/// The counts of a single frame with this answer.
+fn single(expected: Expected, bytes: u64) -> impl Fn(&Counts) -> bool {
+    move |counts| {
+        let right = match expected {
+            Expected::Syn(family, port) => counts.port(port, family) == 1 && counts.disposition(Disposition::Syn) == 1,
+            Expected::Frame(disposition) => counts.disposition(disposition) == 1,
+        };
+        right && counts.seen() == 1 && counts.bytes() == bytes
+    }
+}
+
+#[test]
+fn host_and_kernel_agree_with_the_table() {
+    let mut bench = Bench::new().unwrap();
+    let mut before = Counts::default();
+    for named in named::frames() {
+        assert_eq!(on_the_host(&named.bytes), named.expected, "host: {}", named.name);
+        bench.run(&named.bytes).unwrap();
+        let after = bench.counts().clone();
+        let delta = after.since(&before);
+        let right = single(named.expected, named.bytes.len() as u64);
+        assert!(right(&delta), "kernel: {} is not {:?}", named.name, named.expected);
+        before = after;
+    }
+}
+
+#[test]
+fn every_frame_cut_at_every_length_is_counted_alike() {
+    let mut bench = Bench::new().unwrap();
+    let mut host = Counts::default();
+    let mut runs = 0;
+    for named in named::frames() {
+        for length in 14..=named.bytes.len().min(160) {
+            let cut = &named.bytes[..length];
+            bench.run(cut).unwrap();
+            host.frame(dissect(cut), length as u64);
+            runs += 1;
+        }
+        assert!(bench.counts() == &host, "kernel and host differ on a cut of: {}", named.name);
+    }
+    assert_eq!(bench.counts().seen(), runs);
+}
+
+#[test]
+fn the_table_has_every_family_and_every_disposition() {
+    let frames = named::frames();
+    for family in Family::ALL {
+        let there = frames.iter().any(|named| matches!(named.expected, Expected::Syn(found, _) if found == *family));
+        assert!(there, "no frame for {}", family.name());
+    }
+    for disposition in Disposition::ALL {
+        // SYNs have their own arm; nothing is filtered before there are filters.
+        if !matches!(disposition, Disposition::Syn | Disposition::Filtered) {
+            let there = frames.iter().any(|named| named.expected == Expected::Frame(disposition));
+            assert!(there, "no frame for {}", disposition.name());
+        }
+    }
+}
+
+#[test]
+fn a_million_random_frames_are_counted_alike() {
+    let seed = std::env::var("HONEYXDP_SEED").map_or(20_190_101, |seed| seed.parse().expect("a number"));
+    let frames = std::env::var("HONEYXDP_FRAMES").map_or(1_000_000, |frames| frames.parse().expect("a number"));
+    differential::compare(seed, frames).unwrap();
+}
+
+#[test]
+fn secondary_marks_are_counted_beside_the_primary_one() {
+    // Mirai's sequence number in a packet with masscan's relation and window: see the named frame.
+    let frame = named::frames().into_iter().find(|named| named.name == "mirai goes before masscan").unwrap();
+    let mut bench = Bench::new().unwrap();
+    bench.run(&frame.bytes).unwrap();
+    let counts = bench.counts();
+    assert_eq!((counts.family(Family::MIRAI), counts.family(Family::MASSCAN)), (1, 0));
+    assert_eq!((counts.secondary(Family::MIRAI), counts.secondary(Family::MASSCAN)), (0, 1));
+}
