@@ -6,5 +6,8 @@
 pub mod bench;
 pub mod craft;
 pub mod differential;
+pub mod documents;
 pub mod named;
+pub mod network;
 pub mod random;
+pub mod sensor;

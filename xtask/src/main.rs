@@ -1,1 +1,73 @@
-fn main() {}
+//! `cargo xtask TASK`: what a developer does with the repository beyond a plain `cargo build`.
+//!
+//! One module per task. A task prints the commands that it runs, so that each of them can be done by hand as well. The
+//! crate depends on little, because `cargo xtask run` builds it before anything else.
+
+mod bench;
+mod build_ebpf;
+mod command;
+mod demo;
+mod docs;
+mod run;
+mod test;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of the honeyxdp repository.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    BuildEbpf(build_ebpf::Args),
+    Run(run::Args),
+    Test(test::Args),
+    Demo(demo::Args),
+    Bench(bench::Args),
+    Docs(docs::Args),
+    /// cargo's runner for test executables, see `test::runner`.
+    #[command(hide = true)]
+    TestRunner {
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        command: Vec<OsString>,
+    },
+}
+
+fn main() -> ExitCode {
+    // Not as a result: that would add a backtrace, and the sentences of the errors are meant to be enough.
+    match start(Cli::parse().task) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(task: Task) -> anyhow::Result<()> {
+    match task {
+        Task::BuildEbpf(args) => build_ebpf::main(&args),
+        Task::Run(args) => run::main(args),
+        Task::Test(args) => test::main(&args),
+        Task::Demo(args) => demo::main(args),
+        Task::Bench(args) => bench::main(args),
+        Task::Docs(args) => docs::main(&args),
+        Task::TestRunner { command } => test::runner(&command),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -5,7 +5,7 @@ mod replay;
 mod run;
 mod snapshot;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -39,9 +39,14 @@ enum Command {
     Snapshot(snapshot::Args),
 }
 
-/// Parses the command line and does what it says. Errors go to standard error, in one sentence.
+/// Does what the command line says. Errors go to standard error, in one sentence.
 pub fn main() -> ExitCode {
-    let result = match Cli::parse().command {
+    main_from(std::env::args_os())
+}
+
+/// Does what these arguments say; the first one is the name of the program.
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let result = match Cli::parse_from(args).command {
         Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),

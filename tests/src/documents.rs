@@ -1,0 +1,65 @@
+//! The documents that are made from the program, so that they cannot say something else.
+
+use std::fmt::Write as _;
+
+use honeyxdp::snapshot::json_schema;
+use honeyxdp_common::{Disposition, Family, family::Certainty};
+
+/// Path from the repository's root, and content.
+pub fn all() -> Vec<(&'static str, String)> {
+    vec![("docs/marks.md", marks()), ("docs/snapshot.schema.json", schema())]
+}
+
+fn schema() -> String {
+    let mut text = serde_json::to_string_pretty(&json_schema()).expect("a value is JSON");
+    text.push('\n');
+    text
+}
+
+fn marks() -> String {
+    let mut text = String::from(
+        "# The marks\n\n\
+         <!-- Made from honeyxdp-common/src/marks by `cargo xtask docs`. Do not edit. -->\n\n\
+         A mark is a property of one TCP SYN that a scanner leaves and ordinary stacks do not. A SYN is a segment with SYN\n\
+         set and ACK, RST and FIN clear. Every rule is looked at for every SYN; the SYN is counted under the first family of\n\
+         this table whose rule holds (`packets`), and under `tagged` of all that hold.\n\n\
+         In the rules `seq`, `ack`, `dst`, `dport`, `sport`, `ipid`, `win` and `ttl` are header fields as big-endian integers,\n\
+         `DF` is IPv4's \"don't fragment\", `opts` the list of TCP options.\n\n\
+         | family | rule | what must hold | certainty | wire id |\n|---|---|---|---|---|\n",
+    );
+    for family in Family::ALL {
+        for rule in family.rules() {
+            let certainty = rule.certainty.name();
+            let _ = writeln!(
+                text,
+                "| `{}` | `{}` | {} | {certainty} | {} |",
+                family.name(),
+                rule.id,
+                rule.test.replace('|', "\\|"),
+                family.wire_id()
+            );
+        }
+    }
+    text.push_str("\n## Certainty\n\n");
+    for certainty in [Certainty::A, Certainty::B, Certainty::C, Certainty::D] {
+        let _ = writeln!(text, "* **{}**: {}.", certainty.name(), certainty.meaning());
+    }
+    text.push_str("\n## Evidence, chance hits and misses\n");
+    for family in Family::ALL {
+        for rule in family.rules() {
+            let _ = write!(text, "\n### {}\n\nSource: {}.\n\nLimits: {}.\n", rule.id, rule.source, rule.caveat);
+        }
+    }
+    text.push_str(
+        "\n## What no rule here can tell\n\n\
+         * Bots that use the kernel's own sockets (qBot/Gafgyt, Satori, fbot, Mozi, ZGrab, pnscan, RustScan) send ordinary SYNs.\n\
+         * Rules that compare two SYNs of one source (nmap's pairs, unicornscan's key, naabu's counter) need a memory of\n\
+         \x20 sources, which this version does not have.\n\
+         * Behind 1:1 NAT the destination in the packet is not the one that the scanner wrote into it: mirai and masscan do\n\
+         \x20 not show there.\n\n\
+         ## Dispositions\n\nEvery frame has exactly one:",
+    );
+    let names: Vec<String> = Disposition::ALL.iter().map(|disposition| format!(" `{}`", disposition.name())).collect();
+    let _ = writeln!(text, "{}. docs/snapshot.md says what each means.", names.join(","));
+    text
+}

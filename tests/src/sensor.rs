@@ -1,0 +1,157 @@
+//! A running `honeyxdp run` in a namespace.
+
+use std::{
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex, PoisonError},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+use honeyxdp::snapshot::{Snapshot, store};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::network::Namespace;
+
+/// How long anything may take that should come at once: the machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A sensor. It is killed when this is dropped.
+pub struct Sensor {
+    child: Child,
+    folder: PathBuf,
+    lines: Arc<Mutex<Vec<String>>>,
+    _temporary: Option<TempDir>,
+}
+
+impl Sensor {
+    /// Starts `binary run ARGS --out DIR` in a namespace, with a temporary folder, and waits until it is attached.
+    ///
+    /// # Errors
+    /// When it ends or says nothing, with all that it printed.
+    pub fn start(binary: &str, namespace: &Namespace, args: &str) -> anyhow::Result<Self> {
+        let temporary = tempfile::tempdir()?;
+        let mut command = namespace.command(binary);
+        command.arg("run").args(args.split_whitespace()).arg("--out").arg(temporary.path());
+        let folder = temporary.path().to_owned();
+        let mut sensor = Self::spawn(command, folder)?;
+        sensor._temporary = Some(temporary);
+        Ok(sensor)
+    }
+
+    /// Starts a command that ends up as a sensor which writes to `folder`, and waits until it is attached.
+    ///
+    /// # Errors
+    /// As [`Sensor::start`].
+    pub fn spawn(mut command: Command, folder: PathBuf) -> anyhow::Result<Self> {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        collect(child.stdout.take().context("no standard output")?, &lines);
+        collect(child.stderr.take().context("no standard error")?, &lines);
+        let mut sensor = Self { child, folder, lines, _temporary: None };
+        sensor.wait_for_line("snapshot: ")?;
+        Ok(sensor)
+    }
+
+    /// Waits until a line with this text is printed.
+    ///
+    /// # Errors
+    /// When it ends before, or takes too long.
+    pub fn wait_for_line(&mut self, text: &str) -> anyhow::Result<()> {
+        let start = Instant::now();
+        while !self.printed().contains(text) {
+            let ended = self.child.try_wait()?;
+            if ended.is_some() || start.elapsed() > PATIENCE {
+                bail!("no line with {text:?} ({ended:?}); it printed:\n{}", self.printed());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// Waits until the newest snapshot has this property, and returns it.
+    ///
+    /// # Errors
+    /// When it takes too long.
+    pub fn wait_for(&self, property: impl Fn(&Snapshot) -> bool) -> anyhow::Result<Snapshot> {
+        let start = Instant::now();
+        loop {
+            let newest = store::read(&self.folder);
+            match newest {
+                Ok(snapshot) if property(&snapshot) => return Ok(snapshot),
+                _ if start.elapsed() > PATIENCE => bail!("not in {PATIENCE:?}: {newest:?}\n{}", self.printed()),
+                _ => thread::sleep(Duration::from_millis(50)),
+            }
+        }
+    }
+
+    /// Everything it printed so far.
+    pub fn printed(&self) -> String {
+        self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
+    }
+
+    /// The folder of its snapshots.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends it a signal.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        let pid = Pid::from_raw(i32::try_from(self.child.id())?).context("a process has an id")?;
+        Ok(kill_process(pid, signal)?)
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// When it takes too long.
+    pub fn wait(&mut self) -> anyhow::Result<ExitStatus> {
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait()? {
+                Some(status) => return Ok(status),
+                None if start.elapsed() > PATIENCE => bail!("it does not end; it printed:\n{}", self.printed()),
+                None => thread::sleep(Duration::from_millis(20)),
+            }
+        }
+    }
+
+    /// Stops it as Ctrl-C does, and returns its last snapshot.
+    ///
+    /// # Errors
+    /// When it fails.
+    pub fn stop(mut self) -> anyhow::Result<Snapshot> {
+        self.signal(Signal::INT)?;
+        let status = self.wait()?;
+        anyhow::ensure!(status.success(), "{status}; it printed:\n{}", self.printed());
+        store::read(&self.folder)
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        // It may have ended long ago.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collect(stream: impl std::io::Read + Send + 'static, lines: &Arc<Mutex<Vec<String>>>) {
+    let lines = Arc::clone(lines);
+    thread::spawn(move || {
+        for line in BufReader::new(stream).lines().map_while(Result::ok) {
+            lines.lock().unwrap_or_else(PoisonError::into_inner).push(line);
+        }
+    });
+}

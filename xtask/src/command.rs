@@ -1,0 +1,166 @@
+//! Running other programs: cargo, programs that need root, and the program that takes the place of this one.
+
+use std::{
+    env,
+    ffi::{OsStr, OsString},
+    fs,
+    os::unix::{fs::MetadataExt as _, process::CommandExt as _},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context as _, Result, bail};
+
+/// Root folder of the repository.
+pub(crate) fn repository() -> PathBuf {
+    // What cargo says when it runs the task counts, and not where the task was compiled.
+    let xtask =
+        env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    xtask.parent().expect("xtask is a folder of the repository").to_path_buf()
+}
+
+/// Folder for everything that is built.
+pub(crate) fn target() -> PathBuf {
+    // Relative to where cargo was called, as cargo reads it.
+    env::var_os("CARGO_TARGET_DIR")
+        .and_then(|target| std::path::absolute(target).ok())
+        .unwrap_or_else(|| repository().join("target"))
+}
+
+/// The cargo that runs this task.
+pub(crate) fn cargo_program() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// cargo, to be run in the repository.
+pub(crate) fn cargo() -> Command {
+    let mut command = Command::new(cargo_program());
+    command.current_dir(repository());
+    // What cargo told the task about itself is nothing for the build scripts of a second cargo: they would run again.
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") || text == "CARGO_BIN_NAME" {
+            command.env_remove(&name);
+        }
+    }
+    command.env("CARGO_TARGET_DIR", target());
+    command
+}
+
+/// One line about what happens next.
+pub(crate) fn say(text: impl AsRef<str>) {
+    eprintln!("==> {}", text.as_ref());
+}
+
+/// The command as one would type it.
+pub(crate) fn shown(command: &Command) -> String {
+    let mut words = vec![Path::new(command.get_program()).file_name().unwrap_or(command.get_program())];
+    words.extend(command.get_args());
+    words.into_iter().map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+}
+
+/// Prints the command, runs it and fails if it fails.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    say(shown(command));
+    let status = command.status().with_context(|| not_started(command))?;
+    if !status.success() {
+        bail!("`{}` failed ({status}); see its messages above.", shown(command));
+    }
+    Ok(())
+}
+
+/// What the command prints to standard output.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    let output = command.stdin(Stdio::null()).output().with_context(|| not_started(command))?;
+    if !output.status.success() {
+        bail!("`{}` failed: {}", shown(command), reason(&output.stderr));
+    }
+    String::from_utf8(output.stdout).with_context(|| format!("`{}` printed something that is no text.", shown(command)))
+}
+
+/// The line of a program's messages that says best why it failed: the first error, or else the last line.
+fn reason(messages: &[u8]) -> String {
+    let messages = String::from_utf8_lossy(messages);
+    let lines = || messages.lines().map(str::trim).filter(|line| !line.is_empty());
+    let error = lines().find(|line| line.starts_with("error:") || line.starts_with("E:"));
+    error.or_else(|| lines().next_back()).unwrap_or("it does not say why").to_owned()
+}
+
+fn not_started(command: &Command) -> String {
+    format!("`{}` could not be started.", shown(command))
+}
+
+/// Where the program is. The folders of system programs count, even if a user's PATH lacks them.
+pub(crate) fn find(program: &str) -> Option<PathBuf> {
+    let path = env::var_os("PATH").unwrap_or_default();
+    let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
+    env::split_paths(&path).chain(system).map(|folder| folder.join(program)).find(|file| file.is_file())
+}
+
+/// Whether this process runs as root.
+pub(crate) fn is_root() -> bool {
+    fs::metadata("/proc/self").is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+/// The program with root's rights: as it is for root, by sudo for others.
+///
+/// sudo clears the environment, so variables are passed on by `env`.
+pub(crate) fn as_root(program: impl AsRef<OsStr>, variables: &[&str]) -> Result<Command> {
+    if is_root() {
+        return Ok(Command::new(program));
+    }
+    let Some(sudo) = find("sudo") else {
+        bail!(
+            "{} needs root, and there is no sudo: run this task as root.",
+            Path::new(program.as_ref()).file_name().unwrap_or(program.as_ref()).display()
+        );
+    };
+    let mut command = Command::new(sudo);
+    command.arg("--").arg("env");
+    for variable in variables {
+        if let Some(value) = env::var_os(variable) {
+            let mut assignment = OsString::from(format!("{variable}="));
+            assignment.push(value);
+            command.arg(assignment);
+        }
+    }
+    command.arg(program);
+    Ok(command)
+}
+
+/// Variables that a program in a terminal keeps under sudo.
+pub(crate) const TERMINAL: &[&str] = &["TERM", "COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "RUST_LOG", "RUST_BACKTRACE"];
+
+/// Builds a program of the workspace for release and says where it is.
+pub(crate) fn build_release(package: &str, binary: &str) -> Result<PathBuf> {
+    let mut build = cargo();
+    build.args(["build", "--release", "--package", package, "--bin", binary]);
+    say(shown(&build));
+    let output = build
+        .arg("--message-format=json-render-diagnostics")
+        .stderr(Stdio::inherit())
+        .output()
+        .with_context(|| not_started(&build))?;
+    if !output.status.success() {
+        bail!("{binary} could not be built; see cargo's messages above.");
+    }
+    output
+        .stdout
+        .split(|&byte| byte == b'\n')
+        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
+        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == binary)
+        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+        .with_context(|| format!("cargo built no program {binary} in package {package}."))
+}
+
+/// Runs the program with root's rights in the place of this process, so that Ctrl-C and signals go straight to it.
+pub(crate) fn become_as_root(program: &Path, args: &[OsString]) -> Result<()> {
+    let mut command = as_root(program, TERMINAL)?;
+    command.args(args);
+    if !is_root() {
+        say(format!("{} needs root, so sudo may ask for your password", program.display()));
+    }
+    say(shown(&command));
+    let error = command.exec();
+    Err(error).with_context(|| not_started(&command))
+}

@@ -1,0 +1,25 @@
+//! `cargo xtask run`: from a fresh clone to running counters in one command.
+
+use std::ffi::OsString;
+
+use anyhow::Result;
+
+use crate::command::{become_as_root, build_release};
+
+/// Build honeyxdp for release and start `honeyxdp run` with the rights it needs
+///
+/// It runs as root, by sudo if you are not, on the interface of the default route if you name none. Stable Rust is
+/// enough: the eBPF object is in the repository. Example: `cargo xtask run -- -i eth1`.
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Arguments for `honeyxdp run`, after `--`; `cargo xtask run -- --help` lists them
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
+pub(crate) fn main(args: Args) -> Result<()> {
+    let program = build_release("honeyxdp", "honeyxdp")?;
+    let args: Vec<_> = [OsString::from("run")].into_iter().chain(args.args).collect();
+    become_as_root(&program, &args)
+}

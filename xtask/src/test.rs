@@ -1,0 +1,302 @@
+//! `cargo xtask test`: everything, the tests in the kernel included.
+//!
+//! The kernel tests are those of package honeyxdp-tests. They load programs, make network namespaces and run scanners, so
+//! they need root and other people's programs. None of them may be skipped: without rights they fail, and an ignored one
+//! fails the task. `cargo test` runs everything; this task is also its runner, which gives the kernel tests root's rights
+//! and keeps their results. So cargo's folders, variables and order are the same for root and for everybody else.
+
+use std::{
+    collections::BTreeSet,
+    env,
+    ffi::OsString,
+    fs,
+    io::{self, Read as _, Write as _},
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Command, Stdio, exit},
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+
+use crate::{
+    build_ebpf,
+    command::{TERMINAL, as_root, cargo, find, is_root, output, run, say},
+};
+
+/// Run every test, kernel tests included
+///
+/// Installs the programs that the tests need (Debian, Ubuntu) or names them; then formatting, clippy and `cargo test`.
+/// The kernel tests run as root, by sudo if you are not.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Rebuild the eBPF object in the repository first
+    #[arg(long)]
+    rebuild: bool,
+    /// Only tests whose name contains FILTER, and other arguments for the tests
+    #[arg(last = true, value_name = "FILTER")]
+    filter: Vec<OsString>,
+}
+
+/// The package of the kernel tests.
+const KERNEL_TESTS: &str = "honeyxdp-tests";
+
+/// Names the file that the runner writes the results of the kernel tests to.
+const RESULTS: &str = "HONEYXDP_XTASK_RESULTS";
+
+/// Programs that the kernel tests run, and Debian's package of each.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("masscan", "masscan"),
+    ("nmap", "nmap"),
+    ("zmap", "zmap"),
+    ("hping3", "hping3"),
+    ("tcpdump", "tcpdump"),
+    ("ip", "iproute2"),
+    ("tmux", "tmux"),
+    ("ethtool", "ethtool"),
+];
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    let mut stages = Stages::default();
+    let result = every_stage(args, &mut stages);
+    stages.print();
+    result
+}
+
+fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
+    stages.run("programs", programs)?;
+    stages.run("leftovers", remove_leftovers)?;
+    if args.rebuild {
+        stages.run("eBPF object", || build_ebpf::rebuild().map(|()| "rebuilt".into()))?;
+    }
+    stages.run("formatting", formatting)?;
+    stages.run("clippy", clippy)?;
+    stages.run("build", || {
+        run(cargo().args(["test", "--workspace", "--no-run"]))?;
+        Ok(String::new())
+    })?;
+    stages.run("tests", || {
+        let results = cargo_test(&["--workspace"], &args.filter, None)?;
+        Ok(format!("{} kernel tests passed, none was skipped", results.passed))
+    })
+}
+
+/// Puts an object through the kernel tests.
+pub(crate) fn kernel_tests_with(object: &Path) -> Result<()> {
+    programs()?;
+    remove_leftovers()?;
+    cargo_test(&["--package", KERNEL_TESTS], &[], Some(object)).map(drop)
+}
+
+/// What has been done, and how long it took.
+#[derive(Default)]
+struct Stages {
+    done: Vec<(&'static str, Duration, bool, String)>,
+}
+
+impl Stages {
+    fn run(&mut self, name: &'static str, stage: impl FnOnce() -> Result<String>) -> Result<()> {
+        let start = Instant::now();
+        let result = stage();
+        let note = result.as_ref().map_or_else(|_| String::new(), Clone::clone);
+        self.done.push((name, start.elapsed(), result.is_ok(), note));
+        result.map(drop)
+    }
+
+    fn print(&self) {
+        say("summary");
+        for (name, time, passed, note) in &self.done {
+            let word = if *passed { "ok" } else { "FAILED" };
+            eprintln!("    {name:<12} {word:<6} {:>7.1} s  {note}", time.as_secs_f64());
+        }
+    }
+}
+
+/// Installs the missing programs, or names them.
+fn programs() -> Result<String> {
+    let missing = || PROGRAMS.iter().filter(|(program, _)| find(program).is_none());
+    if missing().next().is_none() {
+        return Ok("all there".into());
+    }
+    let names = missing().map(|(program, _)| *program).collect::<Vec<_>>().join(", ");
+    let packages: BTreeSet<_> = missing().map(|(_, package)| *package).collect();
+    let command = format!(
+        "apt-get update && apt-get install --no-install-recommends {}",
+        packages.iter().copied().collect::<Vec<_>>().join(" ")
+    );
+    ensure!(find("apt-get").is_some(), "The tests need {names}: install them with your system's package manager.");
+    ensure!(is_root() || find("sudo").is_some(), "The tests need {names}: run `{command}` as root.");
+    say(format!("missing: {names}"));
+    let apt = || as_root("apt-get", &[]);
+    // A source that cannot be reached, but is not needed, is no reason to stop.
+    if let Err(error) = run(apt()?.args(["--quiet", "update"])) {
+        say(format!("{error:#} What it did get may be enough."));
+    }
+    run(as_root("env", &[])?
+        .arg("DEBIAN_FRONTEND=noninteractive")
+        .args(["apt-get", "--quiet", "--yes", "install", "--no-install-recommends"])
+        .args(&packages))
+    .with_context(|| format!("The tests need {names}: run `{command}` as root."))?;
+    ensure!(missing().next().is_none(), "The tests need {names}, and apt-get did not bring all of them.");
+    Ok(format!("installed {names}"))
+}
+
+fn formatting() -> Result<String> {
+    if output(cargo().args(["fmt", "--version"])).is_err() {
+        return Ok("left out: there is no rustfmt (`rustup component add rustfmt`)".into());
+    }
+    run(cargo().args(["fmt", "--all", "--check"]))?;
+    run(cargo().args(["fmt", "--check", "--manifest-path", "honeyxdp-ebpf/Cargo.toml"]))?;
+    Ok(String::new())
+}
+
+fn clippy() -> Result<String> {
+    if output(cargo().args(["clippy", "--version"])).is_err() {
+        return Ok("left out: there is no clippy (`rustup component add clippy`)".into());
+    }
+    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    Ok(String::new())
+}
+
+/// Runs `cargo test` with this program as the runner, and looks at what the kernel tests did.
+fn cargo_test(packages: &[&str], filter: &[OsString], object: Option<&Path>) -> Result<Results> {
+    let folder = tempfile::tempdir().context("There is no room for the results of the tests.")?;
+    let file = folder.path().join("results");
+    fs::write(&file, "")?;
+    let mut test = cargo();
+    test.arg("test").args(packages).arg("--config").arg(runner_setting()?).arg("--").args(filter).env(RESULTS, &file);
+    if let Some(object) = object {
+        test.env("HONEYXDP_EBPF_OBJECT", object);
+    }
+    let tested = run(&mut test);
+    let results = Results::parse(&fs::read_to_string(&file)?);
+    let leftovers = leftovers()?;
+    tested?;
+    ensure!(
+        results.ignored == 0,
+        "{} kernel tests were ignored: every one of them has to run, so remove their #[ignore].",
+        results.ignored
+    );
+    ensure!(results.passed > 0 || !filter.is_empty(), "No kernel test has run: package {KERNEL_TESTS} has none.");
+    ensure!(leftovers.is_empty(), "The tests left network namespaces behind: {}.", leftovers.join(", "));
+    Ok(results)
+}
+
+/// cargo's setting that makes this program the runner. A list, because a path may have a space.
+fn runner_setting() -> Result<String> {
+    let version = output(cargo().args(["--version", "--verbose"]))?;
+    let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("cargo does not say its host.")?;
+    let program = env::current_exe().context("This program's own path is not known.")?;
+    let program = serde_json::to_string(program.to_str().context("Move the repository: its path is no text.")?)?;
+    Ok(format!("target.{host}.runner = [{program}, \"test-runner\", \"--\"]"))
+}
+
+/// cargo's runner: executes a test executable in the folder and with the variables that cargo gives it.
+pub(crate) fn runner(command: &[OsString]) -> Result<()> {
+    let (program, args) = command.split_first().context("The runner has nothing to run.")?;
+    let shown = Path::new(program).display();
+    if env::var("CARGO_PKG_NAME").as_deref() != Ok(KERNEL_TESTS) {
+        let error = Command::new(program).args(args).exec();
+        return Err(error).with_context(|| format!("{shown} could not be started."));
+    }
+    let mut variables: Vec<_> = env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("CARGO") || name.starts_with("HONEYXDP_") || name.starts_with("INSTA_"))
+        .collect();
+    variables.extend(["PATH", "CI", "HOME", "LD_LIBRARY_PATH", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"].map(str::to_owned));
+    let variables: Vec<_> = variables.iter().map(String::as_str).chain(TERMINAL.iter().copied()).collect();
+    let mut child = as_root(program, &variables)?
+        .args(args)
+        .stdout(Stdio::piped())
+        .spawn()
+        .with_context(|| format!("{shown} could not be started."))?;
+    let mut printed = Vec::new();
+    let mut output = child.stdout.take().context("The test has no output.")?;
+    let mut buffer = [0; 4096];
+    loop {
+        let length = output.read(&mut buffer)?;
+        if length == 0 {
+            break;
+        }
+        io::stdout().write_all(&buffer[..length])?;
+        io::stdout().flush()?;
+        printed.extend_from_slice(&buffer[..length]);
+    }
+    let status = child.wait()?;
+    if let Some(file) = env::var_os(RESULTS) {
+        let lines = String::from_utf8_lossy(&printed);
+        let mut file = fs::OpenOptions::new().append(true).open(file)?;
+        for line in lines.lines().filter(|line| line.starts_with("test result: ")) {
+            writeln!(file, "{line}")?;
+        }
+    }
+    exit(status.code().unwrap_or(101));
+}
+
+/// What the kernel tests did.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Results {
+    passed: u64,
+    ignored: u64,
+}
+
+impl Results {
+    /// Adds up lines like `test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out`.
+    fn parse(lines: &str) -> Self {
+        let words: Vec<_> = lines.split_whitespace().collect();
+        let sum = |what: &str| {
+            let counts = words.windows(2).filter(|two| two[1].trim_end_matches(';') == what);
+            counts.filter_map(|two| two[0].parse::<u64>().ok()).sum()
+        };
+        Self { passed: sum("passed"), ignored: sum("ignored") }
+    }
+}
+
+/// Network namespaces of test processes that are no more.
+fn leftovers() -> Result<Vec<String>> {
+    let Some(ip) = find("ip") else {
+        bail!("The tests need ip: install iproute2.");
+    };
+    let list = output(Command::new(ip).args(["netns", "list"]))?;
+    Ok(dead(&list, |pid| Path::new("/proc").join(pid.to_string()).exists()))
+}
+
+/// The namespaces `hx-PID-...` in the list of `ip netns` whose process is dead.
+fn dead(list: &str, lives: impl Fn(u32) -> bool) -> Vec<String> {
+    let names = list.lines().filter_map(|line| line.split_whitespace().next());
+    names
+        .filter(|name| {
+            let pid = name.strip_prefix("hx-").and_then(|rest| rest.split('-').next()).and_then(|pid| pid.parse().ok());
+            pid.is_some_and(|pid| !lives(pid))
+        })
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Deletes what an earlier run left behind, for example because it was killed.
+fn remove_leftovers() -> Result<String> {
+    let leftovers = leftovers()?;
+    for name in &leftovers {
+        run(as_root(find("ip").context("The tests need ip: install iproute2.")?, &[])?.args(["netns", "delete", name]))?;
+    }
+    Ok(if leftovers.is_empty() { "none".into() } else { format!("deleted {}", leftovers.join(", ")) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn results_are_added_up() {
+        let lines = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
+                     test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 5 filtered out; finished in 1s\n";
+        assert_eq!(Results::parse(lines), Results { passed: 13, ignored: 1 });
+        assert_eq!(Results::parse(""), Results::default());
+    }
+
+    #[test]
+    fn only_namespaces_of_dead_tests_are_leftovers() {
+        let list = "hx-17-0-a (id: 3)\nhx-18-1-b\nhx-me\nother-17-0\nhx--1\n";
+        assert_eq!(dead(list, |pid| pid == 18), ["hx-17-0-a"]);
+    }
+}
