@@ -11,7 +11,6 @@ use crate::command::{become_as_root, build_release};
 /// It runs as root, by sudo if you are not, on the interface of the default route if you name none. Stable Rust is
 /// enough: the eBPF object is in the repository. Example: `cargo xtask run -- -i eth1`.
 #[derive(clap::Args)]
-#[command(verbatim_doc_comment)]
 pub(crate) struct Args {
     /// Arguments for `honeyxdp run`, after `--`; `cargo xtask run -- --help` lists them
     #[arg(last = true, value_name = "ARGS")]

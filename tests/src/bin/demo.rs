@@ -1,2 +1,168 @@
-//! x
-fn main() {}
+//! honeyxdp at work, for somebody who has no scanners knocking yet: `cargo xtask demo`.
+//!
+//! Two namespaces with a cable, no way out. One scans: with masscan, nmap and zmap where they are installed, and with
+//! crafted SYNs of Mirai and Hajime. In the other one the sensor runs, with its live table.
+
+use std::{
+    net::Ipv4Addr,
+    path::{Path, PathBuf},
+    process::{ExitCode, Stdio},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context as _;
+use clap::Parser;
+use lab::{
+    craft,
+    network::{Cable, OUTSIDE, SENSOR, Wire, remove_leftovers},
+    random::Random,
+};
+use rustix::process::{Signal, getpid, kill_process};
+
+/// Show honeyxdp at work on traffic made in private network namespaces
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask demo", bin_name = "cargo xtask demo --")]
+struct Args {
+    /// Stop after this many seconds; without it, Ctrl-C stops
+    #[arg(long, value_name = "SECONDS")]
+    seconds: Option<u64>,
+    /// Folder for the snapshots; without it, a temporary one that goes when the demo ends
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+fn main() -> ExitCode {
+    match demo(&Args::parse()) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn demo(args: &Args) -> anyhow::Result<ExitCode> {
+    remove_leftovers()?;
+    let temporary = tempfile::tempdir()?;
+    let out = args.out.clone().unwrap_or_else(|| temporary.path().to_owned());
+    let cable = Cable::new()?;
+    println!("namespaces: {} scans, {} is watched; neither has a way out", cable.outside.name(), cable.sensor.name());
+
+    let over = AtomicBool::new(false);
+    let code = thread::scope(|scope| -> anyhow::Result<ExitCode> {
+        scope.spawn(|| report("crafted SYNs", bots(&cable, &over)));
+        scope.spawn(|| report("scanners", tools(&cable, &over)));
+        if let Some(seconds) = args.seconds {
+            let over = &over;
+            scope.spawn(move || stop_after(Duration::from_secs(seconds), over));
+        }
+        // In a thread of its own, because a thread cannot leave a namespace again.
+        let sensor = scope.spawn(|| sensor(&cable, &out));
+        let code = sensor.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        over.store(true, Ordering::Relaxed);
+        code
+    })?;
+    if args.out.is_none() {
+        println!("that folder was temporary: keep one with `cargo xtask demo -- --out DIR`");
+    }
+    Ok(code)
+}
+
+fn report(what: &str, result: anyhow::Result<()>) {
+    if let Err(error) = result {
+        eprintln!("{what}: {error:#}");
+    }
+}
+
+/// The sensor, on its own side of the cable, until Ctrl-C.
+fn sensor(cable: &Cable, out: &Path) -> anyhow::Result<ExitCode> {
+    cable.sensor.enter()?;
+    let out = out.to_str().context("the folder's name is not UTF-8")?;
+    Ok(honeyxdp::cli::main_from(["honeyxdp", "run", "-i", SENSOR, "--interval", "2s", "--out", out].map(Into::into)))
+}
+
+/// What Ctrl-C does.
+fn stop_after(time: Duration, over: &AtomicBool) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        if over.load(Ordering::Relaxed) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    // Cannot fail: it is this process.
+    let _ = kill_process(getpid(), Signal::INT);
+}
+
+/// Mirai and Hajime, as header bytes: some hundreds of bots that knock at the ports they are known for.
+fn bots(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
+    const MIRAI: [u16; 10] = [23, 23, 23, 23, 2323, 2323, 37_215, 60_001, 34_567, 9_000];
+    const HAJIME: [u16; 5] = [23, 5_358, 5_555, 7_547, 8_291];
+    cable.outside.inside(|| -> anyhow::Result<()> {
+        let wire = Wire::open(OUTSIDE)?;
+        let mut random = Random::new(2019);
+        while !over.load(Ordering::Relaxed) {
+            let src = Ipv4Addr::from(0xc612_0200 | random.word() & 0xff);
+            let dst = Ipv4Addr::from(0xc612_0001 + random.word() % 16);
+            let frame = if random.once_in(4) {
+                craft::hajime(src, dst, random.pick(&HAJIME))
+            } else {
+                craft::mirai(src, dst, random.pick(&MIRAI))
+            };
+            wire.send(&frame)?;
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    })?
+}
+
+/// Real scanners, one after the other; those that are not there are replaced by SYNs as masscan makes them.
+fn tools(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
+    let mac = cable.sensor_mac()?;
+    let scans = [
+        format!(
+            "masscan 198.18.0.1-198.18.0.16 -p1-100 --rate 400 --wait 0 -e {OUTSIDE} --router-mac {mac} --source-ip \
+             198.18.0.100"
+        ),
+        "nmap -sS -n -Pn --max-retries 0 --max-rate 300 198.18.0.1-4 -p1-200".to_owned(),
+        format!(
+            "zmap -p 8080 -i {OUTSIDE} -G {mac} -S 198.18.0.100 --blacklist-file=/dev/null -r 100 -c 1 -q -o /dev/null \
+             198.18.0.0/28"
+        ),
+        "nmap -sT -n -Pn --max-retries 0 --max-rate 300 198.18.0.1-2 -p1-100".to_owned(),
+    ];
+    while !over.load(Ordering::Relaxed) {
+        let mut found = false;
+        for scan in &scans {
+            let mut words = scan.split_whitespace();
+            let program = words.next().context("an empty command")?;
+            if over.load(Ordering::Relaxed) || !installed(program) {
+                continue;
+            }
+            found = true;
+            let mut child =
+                cable.outside.command(program).args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            while child.try_wait()?.is_none() {
+                if over.load(Ordering::Relaxed) {
+                    child.kill()?;
+                    child.wait()?;
+                    return Ok(());
+                }
+                thread::sleep(Duration::from_millis(50));
+            }
+        }
+        if !found {
+            let frames: Vec<Vec<u8>> =
+                (1..200).map(|port| craft::masscan([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), port)).collect();
+            cable.send(&frames)?;
+            thread::sleep(Duration::from_secs(1));
+        }
+    }
+    Ok(())
+}
+
+fn installed(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|dir| dir.join(program).is_file()))
+}
