@@ -1,11 +1,12 @@
 //! Named frames: kernel and host must both say what the table says.
 
 use honeyxdp::Counts;
-use honeyxdp_common::{Disposition, Family, dissect, marks};
+use honeyxdp_common::{Disposition, Family, dissect, dissect::EXTENSION_HEADERS, marks};
 use lab::{
     bench::Bench,
     differential,
     named::{self, Expected},
+    random::Frames,
 };
 
 fn on_the_host(frame: &[u8]) -> Expected {
@@ -90,4 +91,48 @@ fn secondary_marks_are_counted_beside_the_primary_one() {
     let counts = bench.counts();
     assert_eq!((counts.family(Family::MIRAI), counts.family(Family::MASSCAN)), (1, 0));
     assert_eq!((counts.secondary(Family::MIRAI), counts.secondary(Family::MASSCAN)), (0, 1));
+}
+
+/// What another parser makes of a frame: ports and sequence number of an initial SYN, or the disposition; nothing where
+/// it is stricter than honeyxdp, or reads less.
+fn by_etherparse(frame: &[u8]) -> Option<Result<(u16, u16, u32), Disposition>> {
+    use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+
+    let packet = SlicedPacket::from_ethernet(frame).ok()?;
+    let fragmented = match packet.net.as_ref()? {
+        NetSlice::Ipv4(ip) => ip.header().fragments_offset().value() != 0 || ip.header().more_fragments(),
+        NetSlice::Ipv6(ip) if ip.extensions().clone().into_iter().count() > EXTENSION_HEADERS => return None,
+        NetSlice::Ipv6(ip) => ip.is_payload_fragmented(),
+        NetSlice::Arp(_) => return None,
+    };
+    // It follows a third tag, and the tag 0x9100 that is no standard.
+    let prestandard = [12, 16].iter().any(|&at| frame.get(at..at + 2) == Some(&[0x91, 0x00]));
+    if fragmented || prestandard || packet.vlan_ids().len() > 2 {
+        return None;
+    }
+    match packet.transport? {
+        TransportSlice::Tcp(tcp) if tcp.syn() && !tcp.ack() && !tcp.rst() && !tcp.fin() => {
+            Some(Ok((tcp.source_port(), tcp.destination_port(), tcp.sequence_number())))
+        }
+        TransportSlice::Tcp(_) => Some(Err(Disposition::TcpOther)),
+        TransportSlice::Udp(_) => Some(Err(Disposition::Udp)),
+        // It takes either ICMP over either IP.
+        TransportSlice::Icmpv4(_) | TransportSlice::Icmpv6(_) => None,
+        TransportSlice::Igmp(_) => Some(Err(Disposition::OtherIp)),
+    }
+}
+
+#[test]
+fn another_parser_agrees_wherever_it_has_an_answer() {
+    let mut frames = Frames::new(77);
+    let mut compared = [0, 0];
+    for _ in 0..300_000 {
+        let frame = frames.next_frame();
+        if let Some(theirs) = by_etherparse(&frame) {
+            let ours = dissect(frame.as_slice()).map(|syn| (syn.sport, syn.dport, syn.seq));
+            assert_eq!(ours, theirs, "{frame:02x?}");
+            compared[usize::from(theirs.is_ok())] += 1;
+        }
+    }
+    assert!(compared.iter().all(|&frames| frames > 5_000), "too few were compared: {compared:?}");
 }

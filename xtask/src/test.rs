@@ -203,7 +203,7 @@ pub(crate) fn runner(command: &[OsString]) -> Result<()> {
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| name.starts_with("CARGO") || name.starts_with("HONEYXDP_") || name.starts_with("INSTA_"))
         .collect();
-    variables.extend(["PATH", "CI", "HOME", "LD_LIBRARY_PATH", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"].map(str::to_owned));
+    variables.extend(["PATH", "CI", "LD_LIBRARY_PATH", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"].map(str::to_owned));
     let variables: Vec<_> = variables.iter().map(String::as_str).chain(TERMINAL.iter().copied()).collect();
     let mut child = as_root(program, &variables)?
         .args(args)
