@@ -31,13 +31,11 @@ impl Random {
     }
 
     /// 16 random bits.
-    #[expect(clippy::cast_possible_truncation, reason = "48 bits are shifted out")]
     pub const fn half(&mut self) -> u16 {
         (self.next() >> 48) as u16
     }
 
     /// 8 random bits.
-    #[expect(clippy::cast_possible_truncation, reason = "56 bits are shifted out")]
     pub const fn byte(&mut self) -> u8 {
         (self.next() >> 56) as u8
     }
