@@ -51,29 +51,21 @@ const ACK: u8 = 0x10;
 ///
 /// Two ways in, because the kernel has two: direct access needs an offset that is constant once the code is inlined (a
 /// program without CAP_PERFMON may not add a variable to a packet pointer) and reaches only the first buffer; a helper
-/// call costs more and reaches everything. Both give the same bytes.
+/// call costs more and reaches everything.
 pub trait Frame {
     /// Bytes in the frame, all its buffers together, without the check sequence.
     fn len(&self) -> usize;
 
-    /// The `N` bytes at `offset`, which must be constant once inlined; `None` also where [`Frame::far`] may have them.
-    fn near<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+    /// The `N` bytes at `offset`, which must be constant once inlined. `None` when they are not there or cannot be
+    /// reached this way: what then looks [`Disposition::Malformed`] may be whole when it is read by [`Frame::any`].
+    fn fixed<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
-    /// The `N` bytes at `offset`; `None` when the frame ends before.
-    fn far<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
+    /// The `N` bytes at `offset`; `None` only when the frame ends before.
+    fn any<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
     /// Whether there is nothing in it.
     fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// The `N` bytes at a constant `offset`, by the cheaper way that reaches them.
-    #[inline(always)]
-    fn fixed<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        match self.near(offset) {
-            Some(bytes) => Some(bytes),
-            None => self.far(offset),
-        }
     }
 }
 
@@ -82,11 +74,11 @@ impl Frame for [u8] {
         <[u8]>::len(self)
     }
 
-    fn near<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
-        self.far(offset)
+    fn fixed<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.any(offset)
     }
 
-    fn far<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+    fn any<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         self.get(offset..)?.first_chunk().copied()
     }
 }
@@ -134,28 +126,57 @@ const fn is_tag(ethertype: u16) -> bool {
     matches!(ethertype, ETHERTYPE_VLAN | ETHERTYPE_QINQ)
 }
 
-#[inline(always)]
-fn ipv4<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition> {
+/// RFC 791, without options.
+struct Ipv4 {
+    version: u8,
+    header_length: usize,
+    total_length: usize,
+    id: u16,
+    fragment: u16,
+    ttl: u8,
+    protocol: u8,
+    src: u32,
+    dst: u32,
+}
+
+impl Ipv4 {
     const DONT_FRAGMENT: u16 = 0x4000;
     const MORE_FRAGMENTS: u16 = 0x2000;
     const FRAGMENT_OFFSET: u16 = 0x1fff;
 
-    let ip: [u8; IPV4_HEADER] = frame.fixed(offset).ok_or(Disposition::Malformed)?;
-    let header = ((ip[0] & 0x0f) as usize) * 4;
-    if ip[0] >> 4 != 4 || header < IPV4_HEADER || frame.len() < offset + header {
+    #[inline(always)]
+    const fn parse(bytes: [u8; IPV4_HEADER]) -> Self {
+        Self {
+            version: bytes[0] >> 4,
+            header_length: (bytes[0] & 0x0f) as usize * 4,
+            total_length: be16(&bytes, 2) as usize,
+            id: be16(&bytes, 4),
+            fragment: be16(&bytes, 6),
+            ttl: bytes[8],
+            protocol: bytes[9],
+            src: be32(&bytes, 12),
+            dst: be32(&bytes, 16),
+        }
+    }
+}
+
+#[inline(always)]
+fn ipv4<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition> {
+    let ip = Ipv4::parse(frame.fixed(offset).ok_or(Disposition::Malformed)?);
+    let header = ip.header_length;
+    if ip.version != 4 || header < IPV4_HEADER || frame.len() < offset + header {
         return Err(Disposition::Malformed);
     }
     // Segmentation offload hands over packets that are longer than the field can say, and leaves it 0.
-    let payload = match be16(&ip, 2) as usize {
+    let payload = match ip.total_length {
         0 => usize::MAX,
         total if total < header => return Err(Disposition::Malformed),
         total => total - header,
     };
-    let fragment = be16(&ip, 6);
-    if fragment & FRAGMENT_OFFSET != 0 {
+    if ip.fragment & Ipv4::FRAGMENT_OFFSET != 0 {
         return Err(Disposition::Fragment);
     }
-    match ip[9] {
+    match ip.protocol {
         TCP => {}
         UDP => return Err(Disposition::Udp),
         ICMP => return Err(Disposition::Icmp),
@@ -163,40 +184,60 @@ fn ipv4<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition>
     }
     let network = Syn {
         version: IpVersion::V4,
-        src: be32(&ip, 12),
-        dst: be32(&ip, 16),
-        ip_id: be16(&ip, 4),
-        dont_fragment: fragment & DONT_FRAGMENT != 0,
-        ttl: ip[8],
+        src: ip.src,
+        dst: ip.dst,
+        ip_id: ip.id,
+        dont_fragment: ip.fragment & Ipv4::DONT_FRAGMENT != 0,
+        ttl: ip.ttl,
         ..BLANK
     };
-    let first_fragment = fragment & MORE_FRAGMENTS != 0;
+    let first_fragment = ip.fragment & Ipv4::MORE_FRAGMENTS != 0;
     // Two calls, so that the offset of the usual one is a constant.
     if header == IPV4_HEADER {
-        tcp::<NEAR, F>(frame, Transport { offset: offset + IPV4_HEADER, payload, first_fragment }, network)
+        tcp::<FIXED, F>(frame, Transport { offset: offset + IPV4_HEADER, payload, first_fragment }, network)
     } else {
-        tcp::<FAR, F>(frame, Transport { offset: offset + header, payload, first_fragment }, network)
+        tcp::<ANY, F>(frame, Transport { offset: offset + header, payload, first_fragment }, network)
+    }
+}
+
+/// RFC 8200, without the addresses.
+struct Ipv6 {
+    version: u8,
+    payload_length: usize,
+    next_header: u8,
+    hop_limit: u8,
+}
+
+impl Ipv6 {
+    #[inline(always)]
+    const fn parse(bytes: [u8; 8]) -> Self {
+        Self {
+            version: bytes[0] >> 4,
+            payload_length: be16(&bytes, 4) as usize,
+            next_header: bytes[6],
+            hop_limit: bytes[7],
+        }
     }
 }
 
 #[inline(always)]
 fn ipv6<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition> {
-    let ip: [u8; 8] = frame.fixed(offset).ok_or(Disposition::Malformed)?;
-    if ip[0] >> 4 != 6 || frame.len() < offset + IPV6_HEADER {
+    let ip = Ipv6::parse(frame.fixed(offset).ok_or(Disposition::Malformed)?);
+    if ip.version != 6 || frame.len() < offset + IPV6_HEADER {
         return Err(Disposition::Malformed);
     }
     // 0 stands for a jumbogram (RFC 2675) or for segmentation offload.
-    let payload = match be16(&ip, 4) as usize {
+    let payload = match ip.payload_length {
         0 => usize::MAX,
         length => length,
     };
-    let network = Syn { version: IpVersion::V6, ttl: ip[7], ..BLANK };
+    let network = Syn { version: IpVersion::V6, ttl: ip.hop_limit, ..BLANK };
     let offset = offset + IPV6_HEADER;
-    if ip[6] == TCP {
-        tcp::<NEAR, F>(frame, Transport { offset, payload, first_fragment: false }, network)
+    if ip.next_header == TCP {
+        tcp::<FIXED, F>(frame, Transport { offset, payload, first_fragment: false }, network)
     } else {
-        let transport = extension_headers(frame, offset, ip[6], payload)?;
-        tcp::<FAR, F>(frame, transport, network)
+        let transport = extension_headers(frame, offset, ip.next_header, payload)?;
+        tcp::<ANY, F>(frame, transport, network)
     }
 }
 
@@ -215,7 +256,7 @@ fn extension_headers<F: Frame + ?Sized>(
             AUTHENTICATION => 4,
             _ => break,
         };
-        let header: [u8; 4] = frame.far(offset).ok_or(Disposition::Malformed)?;
+        let header: [u8; 4] = frame.any(offset).ok_or(Disposition::Malformed)?;
         let length = match next {
             // Its second byte is reserved (RFC 8200, section 4.5).
             FRAGMENT => {
@@ -248,9 +289,9 @@ fn extension_headers<F: Frame + ?Sized>(
 }
 
 /// The transport header is at an offset that is constant once inlined.
-const NEAR: bool = true;
+const FIXED: bool = true;
 /// The transport header is behind something of variable length.
-const FAR: bool = false;
+const ANY: bool = false;
 
 /// Where the transport header is, and how much of it there can be.
 #[derive(Clone, Copy)]
@@ -263,16 +304,21 @@ struct Transport {
 }
 
 impl Transport {
-    /// The `N` bytes from `skip` on, if the frame holds them and the network header allows for them.
+    /// Whether the network header leaves room for `length` bytes and the frame has them.
     #[inline(always)]
-    fn read<const REACH: bool, const N: usize, F: Frame + ?Sized>(self, frame: &F, skip: usize) -> Option<[u8; N]> {
-        if self.payload < skip + N {
-            None
-        } else if REACH == NEAR {
-            frame.fixed(self.offset + skip)
-        } else {
-            frame.far(self.offset + skip)
-        }
+    fn holds<F: Frame + ?Sized>(self, frame: &F, length: usize) -> bool {
+        self.payload >= length && frame.len() >= self.offset + length
+    }
+
+    /// The `N` bytes from `skip` on.
+    #[inline(always)]
+    fn read<const REACH: bool, const N: usize, F: Frame + ?Sized>(
+        self,
+        frame: &F,
+        skip: usize,
+    ) -> Result<[u8; N], Disposition> {
+        let bytes = if REACH == FIXED { frame.fixed(self.offset + skip) } else { frame.any(self.offset + skip) };
+        bytes.ok_or(Disposition::Malformed)
     }
 }
 
@@ -292,49 +338,78 @@ const BLANK: Syn = Syn {
     options: Options::NONE,
 };
 
+/// RFC 9293, without options.
+struct Tcp {
+    sport: u16,
+    dport: u16,
+    seq: u32,
+    ack: u32,
+    data_offset: u8,
+    flags: u8,
+    window: u16,
+}
+
+impl Tcp {
+    #[inline(always)]
+    const fn parse(bytes: [u8; TCP_HEADER]) -> Self {
+        Self {
+            sport: be16(&bytes, 0),
+            dport: be16(&bytes, 2),
+            seq: be32(&bytes, 4),
+            ack: be32(&bytes, 8),
+            data_offset: bytes[12] >> 4,
+            flags: bytes[13],
+            window: be16(&bytes, 14),
+        }
+    }
+}
+
 /// Reads the TCP header and adds it to what the network header said.
 #[inline(always)]
 fn tcp<const REACH: bool, F: Frame + ?Sized>(frame: &F, at: Transport, network: Syn) -> Result<Syn, Disposition> {
-    let Some(tcp) = at.read::<REACH, TCP_HEADER, F>(frame, 0) else {
-        // The rest of the header may come in the next fragment: then nothing is wrong with this one.
-        let split = at.first_fragment && at.payload < TCP_HEADER;
-        return Err(if split { Disposition::Fragment } else { Disposition::Malformed });
-    };
-    if tcp[13] & (SYN | ACK | RST | FIN) != SYN {
+    if at.payload < TCP_HEADER && at.first_fragment {
+        // The rest of the header may come in the next fragment, so nothing is wrong with this one.
+        return Err(Disposition::Fragment);
+    }
+    if !at.holds(frame, TCP_HEADER) {
+        return Err(Disposition::Malformed);
+    }
+    let tcp = Tcp::parse(at.read::<REACH, TCP_HEADER, F>(frame, 0)?);
+    if tcp.flags & (SYN | ACK | RST | FIN) != SYN {
         return Err(Disposition::TcpOther);
     }
     Ok(Syn {
-        sport: be16(&tcp, 0),
-        dport: be16(&tcp, 2),
-        seq: be32(&tcp, 4),
-        ack: be32(&tcp, 8),
-        window: be16(&tcp, 14),
-        options: options::<REACH, F>(frame, at, tcp[12] >> 4),
+        sport: tcp.sport,
+        dport: tcp.dport,
+        seq: tcp.seq,
+        ack: tcp.ack,
+        window: tcp.window,
+        options: options::<REACH, F>(frame, at, tcp.data_offset)?,
         ..network
     })
 }
 
 /// Reads the head of the options that a data offset, in words of four bytes, claims.
 #[inline(always)]
-fn options<const REACH: bool, F: Frame + ?Sized>(frame: &F, at: Transport, data_offset: u8) -> Options {
+fn options<const REACH: bool, F: Frame + ?Sized>(
+    frame: &F,
+    at: Transport,
+    data_offset: u8,
+) -> Result<Options, Disposition> {
     let Some(claimed) = data_offset.checked_sub(5) else {
-        return Options { claimed: Options::IMPOSSIBLE, words: [0; 3] };
+        return Ok(Options { claimed: Options::IMPOSSIBLE, words: [0; 3] });
     };
     let claimed = claimed * 4;
-    let words = if claimed == 12 {
-        match at.read::<REACH, 12, F>(frame, TCP_HEADER) {
-            Some(bytes) => [be32(&bytes, 0), be32(&bytes, 4), be32(&bytes, 8)],
-            None => [0; 3],
-        }
-    } else if claimed > 0 {
-        match at.read::<REACH, 4, F>(frame, TCP_HEADER) {
-            Some(bytes) => [be32(&bytes, 0), 0, 0],
-            None => [0; 3],
-        }
+    let words = if claimed == 12 && at.holds(frame, TCP_HEADER + 12) {
+        let bytes = at.read::<REACH, 12, F>(frame, TCP_HEADER)?;
+        [be32(&bytes, 0), be32(&bytes, 4), be32(&bytes, 8)]
+    } else if claimed > 0 && claimed != 12 && at.holds(frame, TCP_HEADER + 4) {
+        let bytes = at.read::<REACH, 4, F>(frame, TCP_HEADER)?;
+        [be32(&bytes, 0), 0, 0]
     } else {
         [0; 3]
     };
-    Options { claimed, words }
+    Ok(Options { claimed, words })
 }
 
 #[inline(always)]

@@ -9,13 +9,14 @@ use aya_ebpf::{
 };
 use honeyxdp_common::Frame;
 
-/// The frame of one run of the program.
-pub(crate) struct KernelFrame<'a> {
+/// The frame of one run of the program, read directly where offsets are constant.
+#[derive(Clone, Copy)]
+pub(crate) struct Direct<'a> {
     ctx: &'a XdpContext,
     len: usize,
 }
 
-impl<'a> KernelFrame<'a> {
+impl<'a> Direct<'a> {
     #[inline(always)]
     pub(crate) fn new(ctx: &'a XdpContext) -> Self {
         // Not `data_end - data`: that misses all buffers but the first, and takes CAP_PERFMON.
@@ -25,14 +26,14 @@ impl<'a> KernelFrame<'a> {
     }
 }
 
-impl Frame for KernelFrame<'_> {
+impl Frame for Direct<'_> {
     #[inline(always)]
     fn len(&self) -> usize {
         self.len
     }
 
     #[inline(always)]
-    fn near<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+    fn fixed<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let start = self.ctx.data() + offset;
         if start + N > self.ctx.data_end() {
             return None;
@@ -42,7 +43,7 @@ impl Frame for KernelFrame<'_> {
     }
 
     #[inline(always)]
-    fn far<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+    fn any<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
         let mut bytes = MaybeUninit::<[u8; N]>::uninit();
         // SAFETY: the helper writes `N` bytes or fails; it checks the offset against the whole frame.
         let result = unsafe {
@@ -50,5 +51,25 @@ impl Frame for KernelFrame<'_> {
         };
         // SAFETY: the helper succeeded, so all `N` bytes are written.
         (result == 0).then(|| unsafe { bytes.assume_init() })
+    }
+}
+
+/// The same frame, read by the helper alone: it reaches headers that are not in the first buffer.
+pub(crate) struct Copied<'a>(pub(crate) Direct<'a>);
+
+impl Frame for Copied<'_> {
+    #[inline(always)]
+    fn len(&self) -> usize {
+        self.0.len
+    }
+
+    #[inline(always)]
+    fn fixed<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.0.any(offset)
+    }
+
+    #[inline(always)]
+    fn any<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.0.any(offset)
     }
 }

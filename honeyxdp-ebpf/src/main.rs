@@ -12,14 +12,22 @@ mod trace;
 use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
 use honeyxdp_common::{Disposition, dissect, marks};
 
-use crate::{count::Counters, frame::KernelFrame};
+use crate::{
+    count::Counters,
+    frame::{Copied, Direct},
+};
 
 /// `frags`: jumbo frames come in more than one buffer.
 #[xdp(frags)]
 pub fn honeyxdp(ctx: XdpContext) -> u32 {
-    let frame = KernelFrame::new(&ctx);
+    let frame = Direct::new(&ctx);
     let counters = Counters::of_this_cpu(&ctx);
-    match dissect(&frame) {
+    let dissected = match dissect(&frame) {
+        // It may only look cut: what is not in the first buffer cannot be read directly.
+        Err(Disposition::Malformed) => dissect(&Copied(frame)),
+        other => other,
+    };
+    match dissected {
         Ok(syn) => {
             let tags = marks::tags(&syn);
             let family = marks::primary(tags);

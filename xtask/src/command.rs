@@ -56,7 +56,16 @@ pub(crate) fn say(text: impl AsRef<str>) {
 pub(crate) fn shown(command: &Command) -> String {
     let mut words = vec![Path::new(command.get_program()).file_name().unwrap_or(command.get_program())];
     words.extend(command.get_args());
-    words.into_iter().map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
+    words.into_iter().map(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// The word as a shell takes it.
+fn quoted(word: &OsStr) -> String {
+    let word = word.to_string_lossy();
+    if !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_=+./:,@%".contains(c)) {
+        return word.into_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Prints the command, runs it and fails if it fails.

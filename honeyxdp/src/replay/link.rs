@@ -71,7 +71,7 @@ pub fn dissect(link: LinkType, data: &[u8]) -> Result<Syn, Disposition> {
 
 /// The `N` bytes at `offset`.
 fn field<const N: usize>(data: &[u8], offset: usize) -> Result<[u8; N], Disposition> {
-    data.far(offset).ok_or(Disposition::Malformed)
+    data.any(offset).ok_or(Disposition::Malformed)
 }
 
 /// The EtherType that the version of an IP header stands for.

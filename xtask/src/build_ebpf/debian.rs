@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, Result, ensure};
 
-use super::{rustup::only_entry, toolchain::Compiler};
+use super::{rustup::first_entry, toolchain::Compiler};
 use crate::command::{cargo_program, find, output, run, say};
 
 /// Packages whose versions decide about the bytes. The names with a version in them are found out.
@@ -65,7 +65,7 @@ pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
     fs::remove_dir_all(&apt.folder)?;
 
     let libraries = libraries(&root.join("usr/lib"))?;
-    let llvm = only_entry(&libraries, |name| name.starts_with("libLLVM") && name.contains(".so"))?;
+    let llvm = first_entry(&libraries, |name| name.starts_with("libLLVM") && name.contains(".so"))?;
     Ok(Compiler {
         cargo: cargo_program().into(),
         rustc: root.join("usr/bin/rustc"),
@@ -80,7 +80,7 @@ fn libraries(lib: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(lib).with_context(|| format!("{} could not be read.", lib.display()))?;
     entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|folder| only_entry(folder, |name| name.starts_with("librustc_driver-")).is_ok())
+        .find(|folder| first_entry(folder, |name| name.starts_with("librustc_driver-")).is_ok())
         .with_context(|| format!("{} lacks the compiler's library.", lib.display()))
 }
 

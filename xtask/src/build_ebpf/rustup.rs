@@ -31,9 +31,9 @@ pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
     output(&mut install)?;
 
     let toolchains = home.join("toolchains");
-    let sysroot = only_entry(&toolchains, |name| name.starts_with(NIGHTLY))?;
+    let sysroot = first_entry(&toolchains, |name| name.starts_with(NIGHTLY))?;
     let libraries = sysroot.join("lib");
-    let llvm = only_entry(&libraries, |name| name.starts_with("libLLVM.so."))?;
+    let llvm = first_entry(&libraries, |name| name.starts_with("libLLVM.so."))?;
     let bin = sysroot.join("bin");
     Ok(Compiler {
         cargo: bin.join("cargo"),
@@ -45,7 +45,7 @@ pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
 }
 
 /// The first entry of the folder whose name fits.
-pub(crate) fn only_entry(folder: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
+pub(crate) fn first_entry(folder: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
     let entries = fs::read_dir(folder).with_context(|| format!("{} could not be read.", folder.display()))?;
     let mut found: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
