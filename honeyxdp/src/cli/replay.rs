@@ -1,21 +1,20 @@
 //! `honeyxdp replay`: the same counts from capture files, without any rights.
 
+use anyhow::{Context as _, anyhow};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
 use std::{
     fs::File,
     path::{Path, PathBuf},
     time::Duration,
 };
 
+use super::snapshot::{print, terminal_width};
 use crate::{
     Counts, replay,
     snapshot::{Recorder, Sensor, Span, store::Store},
     view,
 };
-use anyhow::{Context as _, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
-
-use super::snapshot::{print, terminal_width};
 
 /// Count the SYNs of capture files
 ///

@@ -1,26 +1,25 @@
 //! `honeyxdp run`: attach, drain every interval, write, and leave no trace.
 
-use std::{
-    io::IsTerminal as _,
-    num::NonZeroU32,
-    path::PathBuf,
-    time::{Duration, Instant},
-};
+mod drain;
+mod output;
 
-use crate::{
-    Counts,
-    kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
-    snapshot::{InterfaceReport, ModeReport, Recorder, Sensor, Snapshot, Span, store::Store},
-    view::{self, Screen},
-};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+
 use anyhow::Context as _;
-use jiff::Timestamp;
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{self, MissedTickBehavior},
 };
 
-use super::{DEFAULT_FOLDER, duration, snapshot::terminal_width};
+use self::{
+    drain::{Clock, Drain},
+    output::Output,
+};
+use super::{DEFAULT_FOLDER, duration};
+use crate::{
+    kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
+    snapshot::{InterfaceReport, ModeReport, Sensor, store::Store},
+};
 
 /// How often the live table is drawn.
 const REFRESH: Duration = Duration::from_secs(1);
@@ -178,146 +177,5 @@ fn report(attachment: &Attachment, program: &Program) -> InterfaceReport {
         },
         program_id: program.id(),
         program_tag: format!("{:016x}", program.tag()),
-    }
-}
-
-/// One moment by both clocks.
-#[derive(Clone, Copy)]
-struct Clock {
-    wall: Timestamp,
-    steady: Instant,
-}
-
-impl Clock {
-    fn now() -> Self {
-        Self { wall: Timestamp::now(), steady: Instant::now() }
-    }
-
-    fn span_since(self, start: Self) -> Span {
-        Span { start: start.wall, end: self.wall, length: self.steady.duration_since(start.steady) }
-    }
-}
-
-/// Reads the counters and makes snapshots of them: stored ones, and those for the live table.
-struct Drain<'a> {
-    program: Program,
-    counts: Counts,
-    stored: (Recorder, Clock),
-    shown: (Recorder, Clock),
-    store: &'a Store,
-}
-
-impl<'a> Drain<'a> {
-    fn new(
-        program: Program,
-        sensor: Sensor,
-        interfaces: Vec<InterfaceReport>,
-        started: Clock,
-        store: &'a Store,
-    ) -> Self {
-        let recorder = || Recorder::new(sensor.clone(), interfaces.clone(), started.wall, store.last_sequence());
-        Self { program, counts: Counts::default(), stored: (recorder(), started), shown: (recorder(), started), store }
-    }
-
-    /// Reads the counters and stores what they say.
-    fn publish(&mut self) -> anyhow::Result<Snapshot> {
-        self.program.maps().read(&mut self.counts);
-        let now = Clock::now();
-        let (recorder, before) = &mut self.stored;
-        let snapshot = recorder.snapshot(&self.counts, now.span_since(*before));
-        self.store.write(&snapshot)?;
-        recorder.published(&self.counts);
-        *before = now;
-        Ok(snapshot)
-    }
-
-    /// Reads the counters for people to look at; its interval is the time since it was last called.
-    fn look(&mut self) -> Snapshot {
-        self.program.maps().read(&mut self.counts);
-        let now = Clock::now();
-        let (recorder, before) = &mut self.shown;
-        let snapshot = recorder.snapshot(&self.counts, now.span_since(*before));
-        recorder.published(&self.counts);
-        *before = now;
-        snapshot
-    }
-}
-
-/// What people see: a live table on a terminal, lines elsewhere, or nothing.
-struct Output {
-    live: bool,
-    quiet: bool,
-    screen: Option<Screen>,
-    notices: Vec<String>,
-}
-
-impl Output {
-    fn new(args: &Args) -> Self {
-        // Log lines and a live table cannot share a terminal.
-        let live = !args.quiet && args.trace_marks.is_none() && std::io::stdout().is_terminal();
-        Self { live, quiet: args.quiet, screen: None, notices: Vec::new() }
-    }
-
-    const fn is_live(&self) -> bool {
-        self.screen.is_some()
-    }
-
-    fn start(&mut self) -> anyhow::Result<()> {
-        if self.live {
-            self.screen = Some(Screen::enter().context("cannot draw on this terminal; try --quiet")?);
-        }
-        Ok(())
-    }
-
-    fn stop(&mut self) {
-        self.screen = None;
-    }
-
-    fn attached(&mut self, attachment: &Attachment, program: u32) {
-        if let Some(reason) = &attachment.fallback {
-            self.warn(format!("{reason}; attached in generic mode instead, which costs more per packet"));
-        }
-        self.note(format!("attached to {} ({}), program {program}", attachment.interface.name, attachment.mode));
-    }
-
-    /// Something to know. The live table shows it at its foot.
-    fn note(&mut self, text: String) {
-        if !self.quiet {
-            println!("{text}");
-        }
-        self.notices.push(text);
-    }
-
-    /// Something that is wrong: said even when quiet.
-    fn warn(&mut self, text: String) {
-        if self.screen.is_none() {
-            eprintln!("honeyxdp: warning: {text}");
-        }
-        self.notices.push(format!("{:.0} warning: {text}", Timestamp::now()));
-    }
-
-    fn draw(&mut self, drain: &mut Drain<'_>) -> anyhow::Result<()> {
-        if let Some(screen) = &self.screen {
-            screen.show(&drain.look(), &self.notices).context("the terminal cannot be written")?;
-        }
-        Ok(())
-    }
-
-    fn interval(&self, snapshot: &Snapshot) {
-        if !self.quiet && self.screen.is_none() {
-            println!("{}", view::line(snapshot));
-        }
-    }
-
-    fn end(&self, last: &Snapshot, store: &Store) {
-        if self.quiet {
-            return;
-        }
-        if self.live {
-            println!("{}\n", view::table(last, terminal_width()));
-        } else {
-            println!("{}", view::line(last));
-        }
-        println!("detached; the last snapshot is {}", store.newest().display());
     }
 }

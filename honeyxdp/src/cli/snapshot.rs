@@ -2,12 +2,11 @@
 
 use std::{io::IsTerminal as _, path::PathBuf};
 
+use super::DEFAULT_FOLDER;
 use crate::{
     snapshot::{json_schema, store},
     view,
 };
-
-use super::DEFAULT_FOLDER;
 
 /// Show the newest snapshot
 ///

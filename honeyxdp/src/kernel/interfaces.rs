@@ -9,7 +9,7 @@ use rtnetlink::{
     },
 };
 
-use super::attach::Mode;
+use super::mode::Mode;
 
 /// An interface.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,12 +3,14 @@
 mod attach;
 mod interfaces;
 mod maps;
+mod mode;
 mod program;
 mod rights;
 pub mod trace;
 
-pub use attach::{AttachError, Attachment, Mode, ModeChoice, attach};
+pub use attach::{AttachError, Attachment, attach};
 pub use interfaces::{Interface, InterfaceError, Interfaces};
 pub use maps::{Maps, MapsError};
+pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
 pub use rights::{Rights, missing_capabilities};

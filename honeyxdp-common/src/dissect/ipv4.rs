@@ -1,0 +1,88 @@
+//! IPv4, with options and fragments.
+
+use super::{
+    Frame, be16, be32,
+    tcp::{self, ANY, FIXED, Transport},
+};
+use crate::{Disposition, IpVersion, Syn};
+
+const IPV4_HEADER: usize = 20;
+
+/// Protocol numbers (IANA).
+const ICMP: u8 = 1;
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
+/// RFC 791, without options.
+struct Ipv4 {
+    version: u8,
+    header_length: usize,
+    total_length: usize,
+    id: u16,
+    fragment: u16,
+    ttl: u8,
+    protocol: u8,
+    src: u32,
+    dst: u32,
+}
+
+impl Ipv4 {
+    const DONT_FRAGMENT: u16 = 0x4000;
+    const MORE_FRAGMENTS: u16 = 0x2000;
+    const FRAGMENT_OFFSET: u16 = 0x1fff;
+
+    #[inline(always)]
+    const fn parse(bytes: [u8; IPV4_HEADER]) -> Self {
+        Self {
+            version: bytes[0] >> 4,
+            header_length: (bytes[0] & 0x0f) as usize * 4,
+            total_length: be16(&bytes, 2) as usize,
+            id: be16(&bytes, 4),
+            fragment: be16(&bytes, 6),
+            ttl: bytes[8],
+            protocol: bytes[9],
+            src: be32(&bytes, 12),
+            dst: be32(&bytes, 16),
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition> {
+    let ip = Ipv4::parse(frame.fixed(offset).ok_or(Disposition::Malformed)?);
+    let header = ip.header_length;
+    if ip.version != 4 || header < IPV4_HEADER || frame.len() < offset + header {
+        return Err(Disposition::Malformed);
+    }
+    // Segmentation offload hands over packets that are longer than the field can say, and leaves it 0.
+    let payload = match ip.total_length {
+        0 => usize::MAX,
+        total if total < header => return Err(Disposition::Malformed),
+        total => total - header,
+    };
+    if ip.fragment & Ipv4::FRAGMENT_OFFSET != 0 {
+        return Err(Disposition::Fragment);
+    }
+    match ip.protocol {
+        TCP => {}
+        UDP => return Err(Disposition::Udp),
+        ICMP => return Err(Disposition::Icmp),
+        _ => return Err(Disposition::OtherIp),
+    }
+    let network = Syn {
+        version: IpVersion::V4,
+        src: ip.src,
+        dst: ip.dst,
+        ip_id: ip.id,
+        dont_fragment: ip.fragment & Ipv4::DONT_FRAGMENT != 0,
+        ttl: ip.ttl,
+        ..tcp::BLANK
+    };
+    let first_fragment = ip.fragment & Ipv4::MORE_FRAGMENTS != 0;
+    // Two calls, so that the offset of the usual one is a constant.
+    if header == IPV4_HEADER {
+        tcp::segment::<FIXED, F>(frame, Transport { offset: offset + IPV4_HEADER, payload, first_fragment }, network)
+    } else {
+        tcp::segment::<ANY, F>(frame, Transport { offset: offset + header, payload, first_fragment }, network)
+    }
+}

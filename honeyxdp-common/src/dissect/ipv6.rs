@@ -1,0 +1,114 @@
+//! IPv6, with a bounded chain of extension headers.
+
+use super::{
+    Frame, be16,
+    tcp::{self, ANY, FIXED, Transport},
+};
+use crate::{Disposition, IpVersion, Syn};
+
+/// How many IPv6 extension headers are followed.
+pub const EXTENSION_HEADERS: usize = 6;
+
+const IPV6_HEADER: usize = 40;
+
+/// Next-header numbers (IANA): what ends a chain ...
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+const ICMPV6: u8 = 58;
+/// ... and what goes on with it.
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+const MOBILITY: u8 = 135;
+const HOST_IDENTITY: u8 = 139;
+const SHIM6: u8 = 140;
+
+/// RFC 8200, without the addresses.
+struct Ipv6 {
+    version: u8,
+    payload_length: usize,
+    next_header: u8,
+    hop_limit: u8,
+}
+
+impl Ipv6 {
+    #[inline(always)]
+    const fn parse(bytes: [u8; 8]) -> Self {
+        Self {
+            version: bytes[0] >> 4,
+            payload_length: be16(&bytes, 4) as usize,
+            next_header: bytes[6],
+            hop_limit: bytes[7],
+        }
+    }
+}
+
+#[inline(always)]
+pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition> {
+    let ip = Ipv6::parse(frame.fixed(offset).ok_or(Disposition::Malformed)?);
+    if ip.version != 6 || frame.len() < offset + IPV6_HEADER {
+        return Err(Disposition::Malformed);
+    }
+    // 0 stands for a jumbogram (RFC 2675) or for segmentation offload.
+    let payload = match ip.payload_length {
+        0 => usize::MAX,
+        length => length,
+    };
+    let network = Syn { version: IpVersion::V6, ttl: ip.hop_limit, ..tcp::BLANK };
+    let offset = offset + IPV6_HEADER;
+    if ip.next_header == TCP {
+        tcp::segment::<FIXED, F>(frame, Transport { offset, payload, first_fragment: false }, network)
+    } else {
+        let transport = extension_headers(frame, offset, ip.next_header, payload)?;
+        tcp::segment::<ANY, F>(frame, transport, network)
+    }
+}
+
+/// Follows the chain to TCP, or ends in the disposition of what it leads to.
+#[inline(always)]
+fn extension_headers<F: Frame + ?Sized>(
+    frame: &F,
+    mut offset: usize,
+    mut next: u8,
+    mut payload: usize,
+) -> Result<Transport, Disposition> {
+    let mut first_fragment = false;
+    for _ in 0..EXTENSION_HEADERS {
+        let unit = match next {
+            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6 | FRAGMENT => 8,
+            AUTHENTICATION => 4,
+            _ => break,
+        };
+        let header: [u8; 4] = frame.any(offset).ok_or(Disposition::Malformed)?;
+        let length = match next {
+            // Its second byte is reserved (RFC 8200, section 4.5).
+            FRAGMENT => {
+                if be16(&header, 2) & 0xfff8 != 0 {
+                    return Err(Disposition::Fragment);
+                }
+                first_fragment |= header[3] & 1 != 0;
+                8
+            }
+            // In words of four bytes, less two (RFC 4302, section 2.2).
+            AUTHENTICATION => (header[1] as usize + 2) * unit,
+            // In words of eight bytes, less one.
+            _ => (header[1] as usize + 1) * unit,
+        };
+        if payload < length || frame.len() < offset + length {
+            return Err(Disposition::Malformed);
+        }
+        if payload != usize::MAX {
+            payload -= length;
+        }
+        next = header[0];
+        offset += length;
+    }
+    match next {
+        TCP => Ok(Transport { offset, payload, first_fragment }),
+        UDP => Err(Disposition::Udp),
+        ICMPV6 => Err(Disposition::Icmp),
+        _ => Err(Disposition::OtherIp),
+    }
+}
