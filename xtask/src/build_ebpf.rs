@@ -41,8 +41,8 @@ use toolchain::Toolchain;
 pub(crate) struct Args {
     /// Where the toolchain comes from
     ///
-    /// `auto` takes rustup if it can bring the pinned nightly, and else Debian's packages. With --check it begins with
-    /// the route that the manifest names.
+    /// `auto` begins with the route that the manifest names, so that the bytes can be compared; without a manifest it
+    /// begins with rustup. Where the first one does not work it takes the other.
     #[arg(long, value_enum, default_value_t = Route::Auto)]
     route: Route,
     /// Write nothing: build twice in two folders, compare, and compare with the object in the repository
@@ -86,7 +86,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let manifest_file = args.out.as_ref().map_or_else(manifest::path, |out| out.with_added_extension("json"));
 
     let sources = Sources::read(&repository())?;
-    let toolchain = toolchain::get(&routes(args.route, None), &folder)?;
+    let toolchain = toolchain::get(&routes(args.route, Manifest::read().ok().as_ref()), &folder)?;
     let object = compile::compile(&sources, &toolchain, &target().join("ebpf-build"))?;
     let manifest = Manifest::new(&object, &sources, &toolchain);
     write(&object_file, &object)?;
