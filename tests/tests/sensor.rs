@@ -1,6 +1,12 @@
 //! A sensor's life: attach, count, write, detach; and what goes wrong.
 
-use std::{fs, os::unix::fs::symlink, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
+};
 
 use honeyxdp::{
     Counts,
@@ -274,6 +280,41 @@ fn marked_syns_are_traced_at_a_limited_rate() {
     assert!((1..=3 * cpus * 3).contains(&lines), "{lines} lines for 500 marked SYNs");
     assert!(!sensor.printed().contains("mark other"));
     sensor.stop().unwrap();
+}
+
+#[test]
+fn a_reader_that_goes_away_does_not_stop_the_sensor() {
+    let cable = Cable::silent(1_500).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let script =
+        format!("exec {BINARY} run -i {SENSOR} --interval 200ms --out {} > >(head -n 3)", folder.path().display());
+    let mut command = cable.sensor.command("bash");
+    command.arg("-c").arg(script);
+    let mut sensor = Sensor::spawn(command, folder.path().to_owned()).unwrap();
+    let early = sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
+    cable.send(&mirai(9)).unwrap();
+    let later = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 9).unwrap();
+    sensor.wait_for(|snapshot| snapshot.sequence > later.sequence + 5).unwrap();
+    assert!(later.sequence > early.sequence);
+    assert!(sensor.printed().lines().count() <= 3, "{}", sensor.printed());
+    sensor.signal(Signal::INT).unwrap();
+    assert!(sensor.wait().unwrap().success(), "{}", sensor.printed());
+}
+
+#[test]
+fn quiet_says_nothing_unless_something_is_wrong() {
+    let cable = Cable::silent(1_500).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut command = cable.sensor.command(BINARY);
+    command.args(["run", "-q", "-i", SENSOR, "--interval", "200ms", "--out"]).arg(folder.path());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    wait(|| honeyxdp::snapshot::store::read(folder.path()).is_ok());
+    cable.sensor.ip(&format!("link del {SENSOR}")).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("in0 is gone") && said.lines().count() == 2, "{said}");
 }
 
 #[test]

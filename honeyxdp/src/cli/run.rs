@@ -108,7 +108,7 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
             _ = interrupt.recv() => break None,
             _ = terminate.recv() => break None,
             () = &mut trace => {}
-            _ = refreshes.tick(), if output.is_live() => output.draw(&mut drain)?,
+            _ = refreshes.tick(), if output.is_live() => output.draw(&mut drain),
             _ = intervals.tick() => {
                 drop_lost(&interfaces, &mut attachments, &mut output).await;
                 match drain.publish() {

@@ -222,6 +222,13 @@ mod tests {
     }
 
     #[test]
+    fn too_many_interfaces_are_refused_in_words() {
+        let options = Options { interfaces: (1..=17).collect(), ..Options::default() };
+        let error = Program::load(&options).unwrap_err().to_string();
+        assert_eq!(error, "17 interfaces are too many: one sensor watches at most 16");
+    }
+
+    #[test]
     fn the_object_is_one_that_aya_reads() {
         let object = aya_obj::Object::parse(OBJECT).unwrap();
         assert!(object.programs.contains_key(PROGRAM));

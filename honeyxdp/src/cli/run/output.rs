@@ -1,6 +1,6 @@
 //! What a running sensor shows.
 
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use jiff::Timestamp;
@@ -24,7 +24,7 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new(args: &Args) -> Self {
         // Log lines and a live table cannot share a terminal.
-        let live = !args.quiet && args.trace_marks.is_none() && std::io::stdout().is_terminal();
+        let live = !args.quiet && args.trace_marks.is_none() && io::stdout().is_terminal();
         Self { live, quiet: args.quiet, screen: None, notices: Vec::new() }
     }
 
@@ -53,7 +53,7 @@ impl Output {
     /// Something to know. The live table shows it at its foot.
     pub(super) fn note(&mut self, text: String) {
         if !self.quiet {
-            println!("{text}");
+            print(&text);
         }
         self.notices.push(text);
     }
@@ -61,21 +61,24 @@ impl Output {
     /// Something that is wrong: said even when quiet.
     pub(super) fn warn(&mut self, text: String) {
         if self.screen.is_none() {
-            eprintln!("honeyxdp: warning: {text}");
+            // Where nobody reads any more, nothing can be said, and counting goes on.
+            let _ = writeln!(io::stderr(), "honeyxdp: warning: {text}");
         }
         self.notices.push(format!("{:.0} warning: {text}", Timestamp::now()));
     }
 
-    pub(super) fn draw(&mut self, drain: &mut Drain<'_>) -> anyhow::Result<()> {
-        if let Some(screen) = &self.screen {
-            screen.show(&drain.look(), &self.notices).context("the terminal cannot be written")?;
+    /// Draws the live table. A terminal that is gone is no reason to stop counting.
+    pub(super) fn draw(&mut self, drain: &mut Drain<'_>) {
+        let drawn = self.screen.as_ref().map(|screen| screen.show(&drain.look(), &self.notices));
+        if let Some(Err(error)) = drawn {
+            self.screen = None;
+            self.warn(format!("the live table ends, because the terminal cannot be written: {error}"));
         }
-        Ok(())
     }
 
     pub(super) fn interval(&self, snapshot: &Snapshot) {
         if !self.quiet && self.screen.is_none() {
-            println!("{}", view::line(snapshot));
+            print(&view::line(snapshot));
         }
     }
 
@@ -84,10 +87,15 @@ impl Output {
             return;
         }
         if self.live {
-            println!("{}\n", view::table(last, terminal_width()));
+            print(&format!("{}\n", view::table(last, terminal_width())));
         } else {
-            println!("{}", view::line(last));
+            print(&view::line(last));
         }
-        println!("detached; the last snapshot is {}", store.newest().display());
+        print(&format!("detached; the last snapshot is {}", store.newest().display()));
     }
+}
+
+/// Prints a line. When its reader has gone away (`honeyxdp run | head`), the sensor goes on without.
+fn print(text: &str) {
+    let _ = writeln!(io::stdout(), "{text}");
 }

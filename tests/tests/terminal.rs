@@ -1,0 +1,119 @@
+//! What a person sees: the live table and the progress bar, on a real terminal (tmux).
+
+use std::{
+    fs,
+    process::{self, Command},
+    thread,
+    time::Duration,
+};
+
+use lab::{
+    craft,
+    network::{Cable, SENSOR},
+};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
+
+/// A terminal with a shell command in it. The tmux server is the test's own, and goes with it.
+struct Terminal {
+    server: String,
+}
+
+impl Terminal {
+    fn open(name: &str, width: u16, height: u16, command: &str) -> Self {
+        let terminal = Self { server: format!("hx-{}-{name}", process::id()) };
+        let size = [width.to_string(), height.to_string()];
+        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &size[0], "-y", &size[1], command]);
+        terminal
+    }
+
+    fn tmux(&self, args: &[&str]) -> String {
+        let output = Command::new("tmux").args(["-L", &self.server]).args(args).output().expect("tmux is needed");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    fn screen(&self) -> String {
+        self.tmux(&["capture-pane", "-p"])
+    }
+
+    /// Waits until the screen has this property.
+    fn wait(&self, property: impl Fn(&str) -> bool) -> String {
+        for _ in 0..300 {
+            let screen = self.screen();
+            if property(&screen) {
+                return screen;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+        panic!("not in 15 seconds:\n{}", self.screen());
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // The server may have ended with its last session.
+        let _ = Command::new("tmux").args(["-L", &self.server, "kill-server"]).output();
+    }
+}
+
+fn live_table(name: &str, width: u16, height: u16) {
+    let cable = Cable::silent(1_500).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let command = format!(
+        "ip netns exec {} {BINARY} run -i {SENSOR} --out {}; echo status $?; sleep 60",
+        cable.sensor.name(),
+        folder.path().display()
+    );
+    let terminal = Terminal::open(name, width, height, &command);
+    terminal.wait(|screen| screen.contains("honeyxdp") && screen.contains("family"));
+    let frames = vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 2323); 1_234];
+    cable.send(&frames).unwrap();
+    let screen = terminal.wait(|screen| screen.contains("1,234"));
+    let row = screen.lines().find(|line| line.trim_start().starts_with("mirai")).expect("a row for mirai");
+    assert!(row.contains("1,234") && row.contains("mirai/1"), "{screen}");
+    assert!(screen.contains("snapshot: "), "the notices are not on the screen:\n{screen}");
+    assert!(screen.lines().all(|line| line.chars().count() <= usize::from(width)), "{screen}");
+
+    terminal.tmux(&["send-keys", "C-c"]);
+    let screen = terminal.wait(|screen| screen.contains("status "));
+    assert!(screen.contains("detached; the last snapshot is") && screen.contains("status 0"), "{screen}");
+}
+
+#[test]
+fn the_live_table_fits_a_wide_terminal() {
+    live_table("wide", 140, 45);
+}
+
+#[test]
+fn the_live_table_fits_a_small_terminal() {
+    live_table("small", 80, 24);
+}
+
+#[test]
+fn a_replay_shows_its_progress() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("slow.pcap");
+    // Enough packets to keep it busy for longer than a look at the screen takes.
+    let frame = craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23);
+    let length = u32::try_from(frame.len()).unwrap();
+    let mut bytes = Vec::new();
+    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
+        bytes.extend(word.to_le_bytes());
+    }
+    for _ in 0..2_000_000 {
+        for word in [0, 0, length, length] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(&frame);
+    }
+    fs::write(&file, bytes).unwrap();
+    let out = folder.path().join("out");
+    let command = format!("{BINARY} replay {} --out {}; echo status $?; sleep 60", file.display(), out.display());
+    let terminal = Terminal::open("replay", 120, 30, &command);
+    let bar = terminal.wait(|screen| screen.contains("/133.51 MiB") || screen.contains("status "));
+    assert!(bar.contains("slow.pcap") && bar.contains("/133.51 MiB"), "no progress is shown:\n{bar}");
+    let screen = terminal.wait(|screen| screen.contains("status "));
+    assert!(screen.contains("2,000,000") && screen.contains("status 0"), "{screen}");
+    assert!(!screen.contains("/133.51 MiB"), "the bar stays on the screen:\n{screen}");
+}
