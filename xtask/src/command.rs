@@ -164,7 +164,12 @@ pub(crate) fn build_release(package: &str, binary: &str) -> Result<PathBuf> {
 
 /// Runs the program with root's rights in the place of this process, so that Ctrl-C and signals go straight to it.
 pub(crate) fn become_as_root(program: &Path, args: &[OsString]) -> Result<()> {
-    let mut command = as_root(program, TERMINAL)?;
+    let settings: Vec<String> = env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with("HONEYXDP_"))
+        .collect();
+    let variables: Vec<&str> = TERMINAL.iter().copied().chain(settings.iter().map(String::as_str)).collect();
+    let mut command = as_root(program, &variables)?;
     command.args(args);
     if !is_root() {
         say(format!("{} needs root, so sudo may ask for your password", program.display()));
