@@ -53,7 +53,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("tcpdump", "tcpdump"),
     ("ip", "iproute2"),
     ("tmux", "tmux"),
-    ("ethtool", "ethtool"),
+    ("sysctl", "procps"),
 ];
 
 pub(crate) fn main(args: &Args) -> Result<()> {
