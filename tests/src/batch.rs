@@ -2,8 +2,10 @@
 
 use std::{
     io,
-    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::fd::{AsRawFd as _, OwnedFd},
 };
+
+use crate::syscall::{bpf, descriptor};
 
 const MAP_CREATE: libc::c_int = 0;
 const MAP_LOOKUP_BATCH: libc::c_int = 24;
@@ -46,9 +48,7 @@ impl<const N: usize> PerCpuArray<N> {
     pub fn new(entries: u32, cpus: usize) -> io::Result<Self> {
         let value_size = u32::try_from(N * size_of::<u64>()).map_err(io::Error::other)?;
         let attr = Create { map_type: PERCPU_ARRAY, key_size: 4, value_size, max_entries: entries };
-        let fd = bpf(MAP_CREATE, &attr)?;
-        // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
-        Ok(Self { fd: unsafe { OwnedFd::from_raw_fd(fd) }, entries, cpus })
+        Ok(Self { fd: descriptor(MAP_CREATE, &attr)?, entries, cpus })
     }
 
     /// Copies everything out, `chunk` entries a call, and adds up the CPUs.
@@ -90,11 +90,4 @@ impl<const N: usize> PerCpuArray<N> {
         }
         Ok(())
     }
-}
-
-fn bpf<T>(command: libc::c_int, attr: *const T) -> io::Result<i32> {
-    // SAFETY: the kernel reads and writes `size_of::<T>()` bytes of the attribute and the buffers that it names, which
-    // the callers size for the count that they pass.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, attr, size_of::<T>()) };
-    if result < 0 { Err(io::Error::last_os_error()) } else { i32::try_from(result).map_err(io::Error::other) }
 }

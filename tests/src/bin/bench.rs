@@ -17,7 +17,7 @@ use honeyxdp::{
 };
 use honeyxdp_common::counters::{FAMILY_SLOTS, PORTS};
 use jiff::Timestamp;
-use lab::{batch::PerCpuArray, bench::Bench, craft};
+use lab::{batch::PerCpuArray, bench::Bench, craft, floor::Floor, named};
 
 /// Measure honeyxdp on this machine
 #[derive(Debug, Parser)]
@@ -27,6 +27,12 @@ enum Cli {
     Drain {
         /// Rounds; the median is printed
         #[arg(long, default_value_t = 21)]
+        rounds: usize,
+    },
+    /// The program on one frame again and again, over a program that only passes it on
+    Packet {
+        /// Rounds; the median is printed
+        #[arg(long, default_value_t = 11)]
         rounds: usize,
     },
     /// Replaying a capture file, against `tcpdump -r` with a filter for Mirai's mark alone
@@ -43,6 +49,7 @@ enum Cli {
 fn main() -> anyhow::Result<()> {
     match Cli::parse() {
         Cli::Drain { rounds } => drain(rounds.max(1)),
+        Cli::Packet { rounds } => packet(rounds.max(1)),
         Cli::Replay { packets, rounds } => replay_file(packets, rounds.max(1)),
     }
 }
@@ -110,6 +117,37 @@ fn drain(rounds: usize) -> anyhow::Result<()> {
     print("read mapped counters (what honeyxdp does)", mapped, mapped[0]);
     print("read a per-CPU array of that size by BPF_MAP_LOOKUP_BATCH", batch, mapped[0]);
     print(&format!("whole drain, all ports seen: read, build, write {} KiB", size / 1024), whole, mapped[0]);
+    Ok(())
+}
+
+fn packet(rounds: usize) -> anyhow::Result<()> {
+    const TIMES: u32 = 1_000_000;
+    const NAMES: [&str; 10] = [
+        "an ordinary Linux",
+        "mirai",
+        "masscan 1.3.2",
+        "802.1Q",
+        "802.1ad over 802.1Q",
+        "IPv4 options",
+        "IPv6",
+        "six extension headers",
+        "UDP",
+        "ARP",
+    ];
+    let (mut bench, floor) = (Bench::new()?, Floor::new()?);
+    println!("{TIMES} runs on the same frame, {rounds} rounds in turn, medians\n");
+    println!("{:<28} {:>14} {:>10} {:>12}", "frame", "empty program", "honeyxdp", "difference");
+    for named in named::frames().into_iter().filter(|named| NAMES.contains(&named.name)) {
+        let (mut empty, mut ours) = (Vec::new(), Vec::new());
+        for _ in 0..rounds {
+            empty.push(floor.repeat(&named.bytes, TIMES)?.as_nanos());
+            ours.push(bench.repeat(&named.bytes, TIMES)?.as_nanos());
+        }
+        empty.sort_unstable();
+        ours.sort_unstable();
+        let (empty, ours) = (empty[rounds / 2], ours[rounds / 2]);
+        println!("{:<28} {empty:>11} ns {ours:>7} ns {:>9} ns", named.name, ours.saturating_sub(empty));
+    }
     Ok(())
 }
 
