@@ -10,6 +10,9 @@ use super::{
     rights::{self, Rights},
 };
 
+#[cfg(target_endian = "big")]
+compile_error!("the eBPF object in the repository is little-endian; honeyxdp does not run on big-endian machines yet");
+
 /// The eBPF object that this binary carries, an ELF file. It belongs to the sources in honeyxdp-ebpf.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HONEYXDP_EBPF_OBJECT_PATH"));
 
