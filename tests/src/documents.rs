@@ -41,7 +41,10 @@ fn marks() -> String {
         }
     }
     text.push_str("\n## Certainty\n\n");
-    for certainty in [Certainty::A, Certainty::B, Certainty::C, Certainty::D] {
+    let used = |certainty: &Certainty| {
+        Family::ALL.iter().any(|family| family.rules().iter().any(|rule| rule.certainty == *certainty))
+    };
+    for certainty in [Certainty::A, Certainty::B, Certainty::C, Certainty::D].into_iter().filter(used) {
         let _ = writeln!(text, "* **{}**: {}.", certainty.name(), certainty.meaning());
     }
     text.push_str("\n## Evidence, chance hits and misses\n");

@@ -59,7 +59,7 @@ fn help_teaches_and_wrong_usage_exits_with_2() {
         (&["run", "--interval", "0s"][..], "100ms to 24h"),
         (&["run", "--interval", "soon"], "10s, 5m or 1h30m"),
         (&["run", "--mode", "fast"], "auto, native, generic"),
-        (&["run", "--trace-marks", "0"], "trace-marks"),
+        (&["run", "--sensor-id", ""], "sensor-id"),
         (&["fly"], "unrecognized subcommand"),
         (&["replay", "--out", "x"], "<FILE>..."),
         (&["replay", "x"], "--out <DIR>"),
@@ -77,8 +77,15 @@ fn every_option_comes_from_the_environment_too() {
     for option in ["INTERFACE", "MODE", "INTERVAL", "OUT", "HISTORY", "SENSOR_ID", "TRACE_MARKS", "QUIET"] {
         assert!(help.contains(&format!("[env: HONEYXDP_{option}=")), "HONEYXDP_{option} is not in the help of run");
     }
-    let output = Command::new(BINARY).arg("run").env("HONEYXDP_INTERVAL", "0s").output().unwrap();
-    assert_eq!(output.status.code(), Some(2));
+    let with =
+        |name: &str, value: &str| Command::new(BINARY).args(["run", "-i", "none0"]).env(name, value).output().unwrap();
+    assert_eq!(with("HONEYXDP_INTERVAL", "0s").status.code(), Some(2));
+    // Empty is unset, and a switch takes what people write: all of these fail later, at the folder or the interface.
+    for (name, value) in
+        [("HONEYXDP_INTERVAL", ""), ("HONEYXDP_QUIET", "1"), ("HONEYXDP_QUIET", "no"), ("HONEYXDP_SENSOR_ID", "")]
+    {
+        assert_eq!(with(name, value).status.code(), Some(1), "{name}={value}");
+    }
 
     let folder = tempfile::tempdir().unwrap();
     let output = Command::new(BINARY).arg("snapshot").env("HONEYXDP_OUT", folder.path()).output().unwrap();
@@ -162,10 +169,43 @@ fn a_damaged_file_is_counted_up_to_the_damage_and_the_others_whole() {
     assert_eq!(output.status.code(), Some(1), "{err}");
     assert!(err.contains("b.pcap: damaged at byte 374 after 5 packets"), "{err}");
     assert!(err.contains("c.pcap: ") && err.contains("d.pcap: cannot open it"), "{err}");
-    assert!(err.contains("3 files could not be read to their end"), "{err}");
+    assert!(err.contains("3 files could not be read, or not to their end"), "{err}");
     let snapshot = store::read(&out).unwrap();
     assert_eq!((snapshot.families["mirai"].packets, snapshot.families["masscan"].packets), (10, 2));
     assert_eq!(snapshot.frames.seen, 15);
+}
+
+#[test]
+fn a_replay_of_nothing_leaves_the_snapshot_before_it_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, out) = (folder.path().join("scans.pcap"), folder.path().join("out"));
+    pcap(&file, &scans());
+    let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
+    assert_eq!(run(&["replay", "-q", file, "--out", out]).0, Some(0));
+    let before = store::read(Path::new(out)).unwrap();
+    let text = folder.path().join("notes.txt");
+    fs::write(&text, "no capture").unwrap();
+    for wrong in [folder.path().join("typo.pcap"), folder.path().to_owned(), text] {
+        let (code, _, err) = run(&["replay", "-q", wrong.to_str().unwrap(), "--out", out]);
+        assert_eq!(code, Some(1));
+        assert!(err.contains("nothing could be read, so no snapshot was written"), "{err}");
+        assert_eq!(store::read(Path::new(out)).unwrap(), before);
+    }
+}
+
+#[test]
+fn a_capture_is_read_from_standard_input() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("scans.pcap");
+    pcap(&file, &scans());
+    let output = Command::new(BINARY)
+        .args(["replay", "-q", "-", "--out"])
+        .arg(folder.path())
+        .stdin(fs::File::open(&file).unwrap())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(store::read(folder.path()).unwrap().families["mirai"].packets, 5);
 }
 
 #[test]

@@ -72,6 +72,8 @@ fn live_table(name: &str, width: u16, height: u16) {
     let screen = terminal.wait(|screen| screen.contains("1,234"));
     let row = screen.lines().find(|line| line.trim_start().starts_with("mirai")).expect("a row for mirai");
     assert!(row.contains("1,234") && row.contains("mirai/1"), "{screen}");
+    assert!(screen.contains("1,234 frames, "), "the totals are not on the screen:\n{screen}");
+    assert!(screen.contains("2323"), "the ports are not on the screen:\n{screen}");
     assert!(screen.contains("snapshot: "), "the notices are not on the screen:\n{screen}");
     assert!(screen.lines().all(|line| line.chars().count() <= usize::from(width)), "{screen}");
 

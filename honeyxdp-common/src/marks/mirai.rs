@@ -8,7 +8,7 @@ use crate::{
 pub(super) const RULES: &[Rule] = &[Rule {
     id: "mirai/1",
     name: "mirai",
-    test: "IPv4, seq == dst, any port",
+    test: "IPv4, seq == dst and dst != 0, any port",
     certainty: Certainty::B,
     source: "IIJ, MITF observation report 2019, footnote 1; NPA Japan, @police 2017 to 2019; D4 project, analyzer-d4-pibs",
     caveat: "an unrelated SYN hits by chance with 2^-32; marks the lineage of the code, not one botnet; needs the public address behind 1:1 NAT",

@@ -65,7 +65,17 @@ macro_rules! families {
             )+
         }
 
-        const _: () = { $(assert!($id > 0 && ($id as usize) < FAMILY_SLOTS);)+ };
+        const _: () = {
+            $(assert!($id > 0 && ($id as usize) < FAMILY_SLOTS, "a wire id is from 1 to 15");)+
+            let ids: &[u8] = &[$($id),+];
+            let mut seen: Tags = 0;
+            let mut at = 0;
+            while at < ids.len() {
+                assert!(seen & (1 << ids[at]) == 0, "two families have the same wire id");
+                seen |= 1 << ids[at];
+                at += 1;
+            }
+        };
     };
 }
 

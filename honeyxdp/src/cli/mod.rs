@@ -22,7 +22,7 @@ const DEFAULT_FOLDER: &str = "/var/lib/honeyxdp";
     name = "honeyxdp",
     bin_name = "honeyxdp",
     version,
-    after_help = "Every option also comes from the environment, as HONEYXDP_ and its name: HONEYXDP_INTERVAL=5s.\n\
+    after_help = "Options also come from the environment where --help names a variable: HONEYXDP_INTERVAL=5s.\n\
                   Exit status: 0 done, 1 failed, 2 wrong usage.",
     propagate_version = true,
     arg_required_else_help = true
@@ -41,6 +41,15 @@ enum Command {
 
 /// Does what the command line says. Errors go to standard error, in one sentence.
 pub fn main() -> ExitCode {
+    let settings: Vec<OsString> = std::env::vars_os()
+        .filter(|(name, value)| value.is_empty() && name.to_string_lossy().starts_with("HONEYXDP_"))
+        .map(|(name, _)| name)
+        .collect();
+    for name in settings {
+        // An empty line of an environment file means that nothing is set.
+        // SAFETY: the process has no other thread yet.
+        unsafe { std::env::remove_var(name) };
+    }
     main_from(std::env::args_os())
 }
 

@@ -1,15 +1,18 @@
 //! `honeyxdp replay`: the same counts from capture files, without any rights.
 
-use anyhow::{Context as _, anyhow};
-use indicatif::{ProgressBar, ProgressStyle};
-use jiff::Timestamp;
 use std::{
     fs::File,
+    io::{self, Read},
     path::{Path, PathBuf},
     time::Duration,
 };
 
-use super::snapshot::{print, terminal_width};
+use anyhow::{Context as _, anyhow, bail};
+use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
+use indicatif::{ProgressBar, ProgressStyle};
+use jiff::Timestamp;
+
+use super::snapshot::{print, room};
 use crate::{
     Counts, replay,
     snapshot::{Recorder, Sensor, Span, store::Store},
@@ -23,20 +26,20 @@ use crate::{
 /// counted up to the damage, named with the place of it, and makes the exit status 1.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Capture files, in the order in which they are read
+    /// Capture files, in the order in which they are read; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Folder for snapshot.json
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT")]
+    /// Folder for snapshot.json. Not taken from the environment, so that a replay never replaces a sensor's own
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Name of the sensor in the snapshot. Default: made from the machine's id, which it does not show
-    #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID")]
+    #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
     /// Print the snapshot as JSON instead of a table
     #[arg(long)]
     json: bool,
-    /// Print nothing but errors
-    #[arg(short, long, env = "HONEYXDP_QUIET")]
+    /// Print nothing but errors, and with --json nothing but the snapshot
+    #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 }
 
@@ -51,6 +54,9 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
             eprintln!("honeyxdp: {}: {error:#}", path.display());
         }
     }
+    if damaged == args.files.len() && counts.seen() == 0 {
+        bail!("nothing could be read, so no snapshot was written");
+    }
 
     let now = Timestamp::now();
     let (start, end) = times.unwrap_or((now, now));
@@ -63,13 +69,13 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     if args.json {
         print(&serde_json::to_string_pretty(&snapshot)?)?;
     } else if !args.quiet {
-        print(&view::table(&snapshot, terminal_width()))?;
+        print(&view::table(&snapshot, room()))?;
         print(&format!("\nsnapshot: {}", store.newest().display()))?;
     }
     match damaged {
         0 => Ok(()),
-        1 => Err(anyhow!("one file could not be read to its end; what was read is counted")),
-        many => Err(anyhow!("{many} files could not be read to their end; what was read is counted")),
+        1 => Err(anyhow!("one file could not be read, or not to its end; what could be read is counted")),
+        many => Err(anyhow!("{many} files could not be read, or not to their end; what could be read is counted")),
     }
 }
 
@@ -80,9 +86,18 @@ fn read(
     times: &mut Option<(Timestamp, Timestamp)>,
     quiet: bool,
 ) -> anyhow::Result<()> {
-    let file = File::open(path).context("cannot open it")?;
-    let bar = if quiet { ProgressBar::hidden() } else { progress(path, file.metadata()?.len()) };
-    let result = replay::read(bar.wrap_read(file), |packet| {
+    let (input, bytes): (Box<dyn Read>, u64) = if path == Path::new("-") {
+        (Box::new(io::stdin().lock()), 0)
+    } else {
+        let file = File::open(path).context("cannot open it")?;
+        let metadata = file.metadata().context("cannot read it")?;
+        if metadata.is_dir() {
+            bail!("it is a folder; name the files in it");
+        }
+        (Box::new(file), metadata.len())
+    };
+    let bar = if quiet { ProgressBar::hidden() } else { progress(path, bytes) };
+    let result = replay::read(bar.wrap_read(input), |packet| {
         counts.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len));
         if let Some(time) = packet.timestamp {
             let (first, last) = times.get_or_insert((time, time));

@@ -3,9 +3,10 @@
 mod drain;
 mod output;
 
-use std::{num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{path::PathBuf, pin::Pin, time::Duration};
 
 use anyhow::Context as _;
+use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use tokio::{
     signal::unix::{SignalKind, signal},
     time::{self, MissedTickBehavior},
@@ -19,6 +20,7 @@ use super::{DEFAULT_FOLDER, duration};
 use crate::{
     kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
     snapshot::{InterfaceReport, ModeReport, Sensor, store::Store},
+    view,
 };
 
 /// How often the live table is drawn.
@@ -26,7 +28,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 
 /// Watch interfaces and count
 ///
-/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C or SIGTERM; then it
+/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C, SIGTERM or SIGHUP; then it
 /// detaches, reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN. On a
 /// terminal it shows a live table, else a line per interval.
 #[derive(Debug, clap::Args)]
@@ -38,7 +40,7 @@ pub(super) struct Args {
     /// else generic, with a warning (auto)
     #[arg(long, value_name = "auto|native|generic", env = "HONEYXDP_MODE", default_value = "auto")]
     mode: ModeChoice,
-    /// Time between two snapshots, as 10s, 5m, 1h30m
+    /// Time between two snapshots, from 100ms to 24h, as 10s, 5m, 1h30m
     #[arg(long, value_name = "TIME", env = "HONEYXDP_INTERVAL", default_value = "10s", value_parser = duration::interval)]
     interval: Duration,
     /// Folder for snapshot.json and history/
@@ -48,13 +50,13 @@ pub(super) struct Args {
     #[arg(long, value_name = "N", env = "HONEYXDP_HISTORY", default_value_t = 360)]
     history: usize,
     /// Name of this sensor in its snapshots. Default: made from the machine's id, which it does not show
-    #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID")]
+    #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
-    /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out
+    /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out, none if 0
     #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MARKS", num_args = 0..=1, default_missing_value = "10")]
-    trace_marks: Option<NonZeroU32>,
+    trace_marks: Option<u32>,
     /// Print nothing but warnings and errors
-    #[arg(short, long, env = "HONEYXDP_QUIET")]
+    #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
 }
 
@@ -67,17 +69,18 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     // First of all: from here on a signal ends the loop below, and never leaves a snapshot unwritten.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
+    let mut hangup = hangup()?;
 
     let store = Store::open(&args.out, args.history)?;
     let interfaces = Interfaces::open()?;
     let chosen = choose(&interfaces, &args.interfaces).await?;
     let mut program = Program::load(&kernel::Options {
         interfaces: chosen.iter().map(|interface| interface.index).collect(),
-        trace_per_second: args.trace_marks.map_or(0, NonZeroU32::get),
+        trace_per_second: args.traces(),
     })?;
-    let trace = match args.trace_marks {
-        Some(_) => Some(kernel::trace::lines(&mut program)?),
-        None => None,
+    let trace = match args.traces() {
+        0 => None,
+        _ => Some(kernel::trace::lines(&mut program)?),
     };
     let mut trace = std::pin::pin!(async {
         match trace {
@@ -94,7 +97,7 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
         output.attached(&attachment, program.id());
         attachments.push(attachment);
     }
-    output.note(format!("snapshot: {} every {:?}", store.newest().display(), args.interval));
+    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
 
     let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
@@ -107,6 +110,7 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
         tokio::select! {
             _ = interrupt.recv() => break None,
             _ = terminate.recv() => break None,
+            () = &mut hangup => break None,
             () = &mut trace => {}
             _ = refreshes.tick(), if output.is_live() => output.draw(&mut drain),
             _ = intervals.tick() => {
@@ -126,15 +130,45 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
     drop(attachments);
     output.stop();
-    let last = drain.publish().context("the last snapshot is lost")?;
+    let last = match drain.publish() {
+        Ok(last) => last,
+        Err(error) => {
+            // The totals would be gone with the kernel's counters, so they are said at least.
+            output.warn(format!("the last snapshot cannot be stored; in all: {}", view::totals(&drain.look())));
+            return Err(error);
+        }
+    };
     output.end(&last, &store);
     failed.map_or(Ok(()), Err)
+}
+
+impl Args {
+    /// Lines a second on each CPU; 0 is off.
+    fn traces(&self) -> u32 {
+        self.trace_marks.unwrap_or(0)
+    }
+}
+
+/// Comes with SIGHUP, the end of a login. Under nohup, which ignores it, it never comes.
+fn hangup() -> std::io::Result<Pin<Box<dyn Future<Output = ()>>>> {
+    // SAFETY: all zero is a valid value of this plain structure, and a null pointer leaves the action as it is.
+    let ignored = unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    };
+    if ignored {
+        return Ok(Box::pin(std::future::pending()));
+    }
+    let mut hangup = signal(SignalKind::hangup())?;
+    Ok(Box::pin(async move {
+        hangup.recv().await;
+    }))
 }
 
 /// The interfaces that were named, or that of the default route.
 async fn choose(interfaces: &Interfaces, names: &[String]) -> anyhow::Result<Vec<Interface>> {
     let mut chosen: Vec<Interface> = Vec::new();
-    for name in names {
+    for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
         let interface = interfaces.named(name).await?;
         if chosen.iter().all(|other| other.index != interface.index) {
             chosen.push(interface);

@@ -5,7 +5,7 @@ use std::{io::IsTerminal as _, path::PathBuf};
 use super::DEFAULT_FOLDER;
 use crate::{
     snapshot::{json_schema, store},
-    view,
+    view::{self, Room},
 };
 
 /// Show the newest snapshot
@@ -32,15 +32,16 @@ pub(super) fn snapshot(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return print(&serde_json::to_string_pretty(&snapshot)?);
     }
-    print(&view::table(&snapshot, terminal_width()))
+    print(&view::table(&snapshot, room()))
 }
 
-/// Columns for a table: the terminal's, or enough for every column in a file.
-pub(super) fn terminal_width() -> u16 {
-    match crossterm::terminal::size() {
+/// Room for a table that may scroll: as wide as the terminal, or wide enough for every column in a file.
+pub(super) fn room() -> Room {
+    let width = match crossterm::terminal::size() {
         Ok((width, _)) if std::io::stdout().is_terminal() => width,
         _ => 160,
-    }
+    };
+    Room { width, height: None }
 }
 
 /// Prints to standard output; that a reader such as `head` has gone away is no failure.

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context as _;
 use aya_log::EbpfLogger;
 use honeyxdp_common::Family;
+use jiff::Timestamp;
 use log::{Log, Metadata, Record};
 use tokio::time;
 
@@ -45,7 +46,7 @@ impl Log for Named {
         let (id, rest) = line.split_once(' ').unwrap_or(("", &line));
         let family = id.parse().ok().and_then(Family::from_wire_id).map_or("?", Family::name);
         // A log that nobody reads any more must not end the sensor.
-        let _ = writeln!(io::stderr(), "mark {family} {rest}");
+        let _ = writeln!(io::stderr(), "{:.0} mark {family} {rest}", Timestamp::now());
     }
 
     fn flush(&self) {}

@@ -37,8 +37,9 @@ impl Store {
     /// When it cannot be written, or another process writes there.
     pub fn open(folder: &Path, keep: usize) -> anyhow::Result<Self> {
         let history = folder.join(HISTORY);
-        fs::create_dir_all(&history).with_context(|| {
-            format!("cannot make the folder {} for snapshots; name another one with --out", history.display())
+        let wanted = if keep > 0 { &history } else { folder };
+        fs::create_dir_all(wanted).with_context(|| {
+            format!("cannot make the folder {} for snapshots; name another one with --out", wanted.display())
         })?;
         let path = folder.join(LOCK);
         let lock = OpenOptions::new()
@@ -82,7 +83,11 @@ impl Store {
     pub fn write(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
         let mut json = serde_json::to_vec(snapshot)?;
         json.push(b'\n');
+        // Somebody may have tidied up: a folder that is gone is made again.
+        fs::create_dir_all(&self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
         if self.keep > 0 {
+            fs::create_dir_all(self.folder.join(HISTORY))
+                .with_context(|| format!("cannot make history/ in {}", self.folder.display()))?;
             write_whole(&self.folder.join(HISTORY), &history_name(snapshot.sequence), &json)?;
         }
         write_whole(&self.folder, NEWEST, &json)?;
@@ -99,6 +104,12 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Whether another process has the folder open.
+fn in_use(folder: &Path) -> bool {
+    let lock = File::open(folder.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
 /// Writes a file so that a reader finds the old one or the new one, also after a crash.
@@ -127,7 +138,11 @@ fn history_name(sequence: u64) -> String {
 /// Numbers of the snapshots in a history folder; other files are left alone.
 fn numbers(history: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
-    for entry in fs::read_dir(history)? {
+    let entries = match fs::read_dir(history) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(numbers),
+        other => other?,
+    };
+    for entry in entries {
         let name = entry?.file_name();
         numbers.extend(
             name.to_str().and_then(|name| name.strip_suffix(".json")).and_then(|stem| stem.parse::<u64>().ok()),
@@ -144,6 +159,12 @@ pub fn read(folder: &Path) -> anyhow::Result<Snapshot> {
     let path = folder.join(NEWEST);
     let json = match fs::read(&path) {
         Ok(json) => json,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && in_use(folder) => {
+            bail!(
+                "a sensor writes to {} and has just begun; its first snapshot comes with its first interval",
+                folder.display()
+            )
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!(
                 "there is no snapshot in {}; start the sensor with `honeyxdp run --out {0}`, or name its folder with --out",
@@ -220,6 +241,27 @@ mod tests {
         assert!(error.contains("another honeyxdp writes to"), "{error}");
         drop(first);
         Store::open(folder.path(), 3).unwrap();
+    }
+
+    #[test]
+    fn a_folder_that_was_removed_is_made_again() {
+        let parent = tempfile::tempdir().unwrap();
+        let folder = parent.path().join("out");
+        let store = Store::open(&folder, 3).unwrap();
+        store.write(&snapshot(1)).unwrap();
+        fs::remove_dir_all(&folder).unwrap();
+        store.write(&snapshot(2)).unwrap();
+        assert_eq!(read(&folder).unwrap(), snapshot(2));
+    }
+
+    #[test]
+    fn a_sensor_that_has_not_written_yet_is_told_from_none() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains("there is no snapshot"));
+        let store = Store::open(folder.path(), 3).unwrap();
+        assert!(read(folder.path()).unwrap_err().to_string().contains("has just begun"));
+        drop(store);
+        assert!(read(folder.path()).unwrap_err().to_string().contains("there is no snapshot"));
     }
 
     #[test]

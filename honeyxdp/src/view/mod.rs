@@ -8,4 +8,4 @@ mod table;
 pub use format::{count, rate};
 pub use line::line;
 pub use screen::Screen;
-pub use table::table;
+pub use table::{Room, table, totals};

@@ -8,8 +8,11 @@ use crossterm::{
     terminal::{self, Clear, ClearType, EnterAlternateScreen, LeaveAlternateScreen},
 };
 
-use super::table::table;
+use super::table::{Room, table};
 use crate::snapshot::Snapshot;
+
+/// How many of the last notices stay on the screen.
+const NOTICES: usize = 3;
 
 /// A terminal's second screen. Dropping it brings the first one back, with all that stood there.
 #[derive(Debug)]
@@ -31,11 +34,12 @@ impl Screen {
     /// When the terminal cannot be written.
     pub fn show(&self, snapshot: &Snapshot, notices: &[String]) -> io::Result<()> {
         let (width, height) = terminal::size().unwrap_or((100, 40));
-        let text = table(snapshot, width);
-        let mut lines: Vec<&str> = text.lines().collect();
-        let notices: Vec<&str> = notices.iter().rev().take(4).rev().map(String::as_str).collect();
         // Notices go first when the terminal is small: they say what is wrong.
-        lines.truncate(usize::from(height).saturating_sub(notices.len() + 2));
+        let notices: Vec<&str> = notices.iter().rev().take(NOTICES).rev().map(String::as_str).collect();
+        let below = u16::try_from(notices.len()).unwrap_or(0) + 2;
+        let text = table(snapshot, Room { width, height: Some(height.saturating_sub(below)) });
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.truncate(usize::from(height.saturating_sub(below)));
         lines.push("");
         lines.extend(notices);
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use honeyxdp_common::Family;
 
 use super::format::{count, rate};
@@ -11,15 +11,41 @@ use crate::snapshot::{FamilyReport, Snapshot};
 /// Ports in the lower table, and in the last column of the upper one.
 const TOP_PORTS: usize = 10;
 const PORTS_OF_A_FAMILY: usize = 4;
+/// Ports that are shown before families at 0 are.
+const FEWEST_PORTS: usize = 3;
+/// Lines that are neither a family nor a port: head, two column heads, totals, what is not shown, and three between them.
+const OTHER_LINES: usize = 8;
 
-/// The whole table, at most `width` columns wide, without a line feed at its end.
-pub fn table(snapshot: &Snapshot, width: u16) -> String {
+/// How much room there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Columns.
+    pub width: u16,
+    /// Lines; as many as it takes without.
+    pub height: Option<u16>,
+}
+
+/// A snapshot as a table, without a line feed at its end. Where there is little room, families without SYNs give way first,
+/// then ports.
+pub fn table(snapshot: &Snapshot, room: Room) -> String {
+    let rows = room.height.map_or(usize::MAX, |height| usize::from(height).saturating_sub(OTHER_LINES));
+    let mut families = ranked_families(snapshot);
+    let all = families.len();
+    if all + FEWEST_PORTS > rows {
+        families.retain(|(_, report)| report.packets > 0);
+        families.truncate(rows.saturating_sub(FEWEST_PORTS));
+    }
+    let ports = rows.saturating_sub(families.len()).min(TOP_PORTS);
+    let hidden = match all - families.len() {
+        0 => String::new(),
+        hidden => format!("\n(no room for {hidden} more families)"),
+    };
     format!(
-        "{}\n\n{}\n\n{}\n\n{}",
+        "{}\n\n{}{hidden}\n\n{}\n\n{}",
         head(snapshot),
-        families(snapshot, width),
-        ports(snapshot, width),
-        dispositions(snapshot)
+        family_table(snapshot, &families, room.width).trim_fmt(),
+        port_table(snapshot, ports, room.width).trim_fmt(),
+        totals(snapshot)
     )
 }
 
@@ -30,18 +56,24 @@ fn head(snapshot: &Snapshot) -> String {
         .map(|interface| format!("{} ({})", interface.name, format!("{:?}", interface.mode).to_lowercase()))
         .collect();
     let place = if interfaces.is_empty() { "a capture".to_owned() } else { interfaces.join(", ") };
+    // The end of the interval and not the time of writing: of a capture, the time of its last packet.
     format!(
-        "honeyxdp {} on {place}: since {:.0}, now {:.0}",
-        snapshot.sensor.version, snapshot.started_at, snapshot.generated_at
+        "honeyxdp {} on {place}, {:.0} to {:.0}",
+        snapshot.sensor.version, snapshot.started_at, snapshot.interval.end
     )
 }
 
-fn families(snapshot: &Snapshot, width: u16) -> Table {
+/// Every family, the most frequent first.
+fn ranked_families(snapshot: &Snapshot) -> Vec<(Family, &FamilyReport)> {
+    let mut families: Vec<(Family, &FamilyReport)> =
+        Family::ALL.iter().filter_map(|&family| Some((family, snapshot.families.get(family.name())?))).collect();
+    families.sort_by_key(|(_, report)| Reverse(report.packets));
+    families
+}
+
+fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width: u16) -> Table {
     let mut table = new_table(width, &["family", "SYNs", "per second", "IPv6", "rule", "certainty", "top ports"]);
-    let mut rows: Vec<(&Family, &FamilyReport)> =
-        Family::ALL.iter().filter_map(|family| Some((family, snapshot.families.get(family.name())?))).collect();
-    rows.sort_by_key(|(_, report)| Reverse(report.packets));
-    for (family, report) in rows {
+    for &(family, report) in families {
         let interval = snapshot.interval.families.get(family.name()).map_or(0, |report| report.packets);
         let mut ports: Vec<(&u16, &u64)> = report.ports.iter().collect();
         ports.sort_by_key(|&(port, packets)| (Reverse(packets), port));
@@ -51,7 +83,7 @@ fn families(snapshot: &Snapshot, width: u16) -> Table {
             .take(PORTS_OF_A_FAMILY)
             .map(|(port, packets)| format!("{port} ({})", count(**packets)))
             .collect();
-        table.add_row([
+        let mut row = Row::from([
             Cell::new(family.name()),
             number(count(report.packets)),
             number(rate(interval, snapshot.interval.seconds)),
@@ -60,31 +92,34 @@ fn families(snapshot: &Snapshot, width: u16) -> Table {
             Cell::new(family.rules()[0].certainty.name()),
             Cell::new(ports.join(", ") + more),
         ]);
+        table.add_row(row.max_height(1).clone());
     }
     table
 }
 
-fn ports(snapshot: &Snapshot, width: u16) -> Table {
+fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
     let mut table = new_table(width, &["port", "SYNs", "per second", "families"]);
     let mut rows: Vec<_> = snapshot.ports.iter().collect();
     rows.sort_by_key(|&(port, report)| (Reverse(report.packets), port));
-    for (port, report) in rows.into_iter().take(TOP_PORTS) {
+    for (port, report) in rows.into_iter().take(most) {
         let interval = snapshot.interval.ports.get(port).map_or(0, |report| report.packets);
         let mut families: Vec<(&String, &u64)> = report.families.iter().collect();
         families.sort_by_key(|&(name, packets)| (Reverse(packets), name));
         let families: Vec<String> =
             families.iter().map(|(name, packets)| format!("{name} ({})", count(**packets))).collect();
-        table.add_row([
+        let mut row = Row::from([
             number(port.to_string()),
             number(count(report.packets)),
             number(rate(interval, snapshot.interval.seconds)),
             Cell::new(families.join(", ")),
         ]);
+        table.add_row(row.max_height(1).clone());
     }
     table
 }
 
-fn dispositions(snapshot: &Snapshot) -> String {
+/// Frames, bytes, and the dispositions that were seen, on one line.
+pub fn totals(snapshot: &Snapshot) -> String {
     let frames = &snapshot.frames;
     let parts: Vec<String> = frames
         .dispositions
@@ -92,7 +127,8 @@ fn dispositions(snapshot: &Snapshot) -> String {
         .filter(|&(_, &frames)| frames > 0)
         .map(|(name, frames)| format!("{name} {}", count(*frames)))
         .collect();
-    format!("{} frames, {} bytes: {}", count(frames.seen), count(frames.bytes), parts.join(", "))
+    let colon = if parts.is_empty() { "" } else { ": " };
+    format!("{} frames, {} bytes{colon}{}", count(frames.seen), count(frames.bytes), parts.join(", "))
 }
 
 fn new_table(width: u16, header: &[&str]) -> Table {

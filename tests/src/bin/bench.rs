@@ -21,7 +21,7 @@ use lab::{batch::PerCpuArray, bench::Bench, craft, floor::Floor, named};
 
 /// Measure honeyxdp on this machine
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask bench")]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench")]
 enum Cli {
     /// A drain: reading all counters, and writing the snapshot
     Drain {

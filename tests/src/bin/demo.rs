@@ -5,6 +5,7 @@
 
 use std::{
     net::Ipv4Addr,
+    os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{ExitCode, Stdio},
     sync::atomic::{AtomicBool, Ordering},
@@ -120,6 +121,7 @@ fn bots(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
 
 /// Real scanners, one after the other; those that are not there are replaced by SYNs as masscan makes them.
 fn tools(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
     let mac = cable.sensor_mac()?;
     let scans = [
         format!(
@@ -142,8 +144,16 @@ fn tools(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
                 continue;
             }
             found = true;
-            let mut child =
-                cable.outside.command(program).args(words).stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+            // Ctrl-C is for the sensor, and masscan would answer it with a file to resume from.
+            let mut child = cable
+                .outside
+                .command(program)
+                .args(words)
+                .process_group(0)
+                .current_dir(folder.path())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()?;
             while child.try_wait()?.is_none() {
                 if over.load(Ordering::Relaxed) {
                     child.kill()?;

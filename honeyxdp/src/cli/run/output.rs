@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Args, drain::Drain};
 use crate::{
-    cli::snapshot::terminal_width,
+    cli::snapshot::room,
     kernel::Attachment,
     snapshot::{Snapshot, store::Store},
     view::{self, Screen},
@@ -24,7 +24,7 @@ pub(super) struct Output {
 impl Output {
     pub(super) fn new(args: &Args) -> Self {
         // Log lines and a live table cannot share a terminal.
-        let live = !args.quiet && args.trace_marks.is_none() && io::stdout().is_terminal();
+        let live = !args.quiet && args.traces() == 0 && io::stdout().is_terminal();
         Self { live, quiet: args.quiet, screen: None, notices: Vec::new() }
     }
 
@@ -60,11 +60,12 @@ impl Output {
 
     /// Something that is wrong: said even when quiet.
     pub(super) fn warn(&mut self, text: String) {
+        let line = format!("{:.0} warning: {text}", Timestamp::now());
         if self.screen.is_none() {
             // Where nobody reads any more, nothing can be said, and counting goes on.
-            let _ = writeln!(io::stderr(), "honeyxdp: warning: {text}");
+            let _ = writeln!(io::stderr(), "{line}");
         }
-        self.notices.push(format!("{:.0} warning: {text}", Timestamp::now()));
+        self.notices.push(line);
     }
 
     /// Draws the live table. A terminal that is gone is no reason to stop counting.
@@ -87,7 +88,7 @@ impl Output {
             return;
         }
         if self.live {
-            print(&format!("{}\n", view::table(last, terminal_width())));
+            print(&format!("{}\n", view::table(last, room())));
         } else {
             print(&view::line(last));
         }
