@@ -27,14 +27,8 @@ pub struct Attachment {
     pub mode: Mode,
     /// Why native mode was not to be had, when it was tried first.
     pub fallback: Option<String>,
-    link: OwnedFd,
-}
-
-impl Attachment {
     /// The BPF link that keeps it attached.
-    pub fn link(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.link.as_fd()
-    }
+    _link: OwnedFd,
 }
 
 /// Why the program cannot be attached.
@@ -111,7 +105,7 @@ pub async fn attach(
         }
         Err(error) => return Err(error),
     };
-    Ok(Attachment { interface, mode, fallback, link })
+    Ok(Attachment { interface, mode, fallback, _link: link })
 }
 
 /// Attaches in this mode, and asks the kernel whether it did.

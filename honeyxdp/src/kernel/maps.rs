@@ -9,10 +9,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering, fence},
 };
 
-use aya::{
-    Ebpf,
-    maps::{Map, MapData},
-};
+use aya::{Ebpf, maps::Map};
 use honeyxdp_common::{
     Disposition,
     counters::{BYTES, FAMILY_SLOTS, INTERFACE_COUNTERS, PORTS, SECONDARY, V6},
@@ -79,23 +76,15 @@ impl Maps {
         }
     }
 
-    /// The descriptor of the map of port counters, to measure other ways of reading it.
-    pub fn ports_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-        self.ports.data.fd().as_fd()
-    }
-
     /// Possible CPUs, each with a part of its own in the maps.
     pub const fn cpus(&self) -> usize {
         self.cpus
     }
 }
 
-/// One array map: its descriptor, and its memory, which the kernel program goes on changing.
+/// The memory of one array map, which the kernel program goes on changing. It keeps the map alive.
 #[derive(Debug)]
-struct Shared {
-    data: MapData,
-    memory: MmapRaw,
-}
+struct Shared(MmapRaw);
 
 impl Shared {
     fn map(ebpf: &mut Ebpf, map: &'static str, counters: usize) -> Result<Self, MapsError> {
@@ -103,11 +92,11 @@ impl Shared {
             return Err(MapsError::Missing(map));
         };
         let bytes = counters * size_of::<u64>();
-        let memory = MmapOptions::new()
+        MmapOptions::new()
             .len(bytes)
             .map_raw_read_only(data.fd().as_fd().as_raw_fd())
-            .map_err(|source| MapsError::Mmap { map, bytes, source })?;
-        Ok(Self { data, memory })
+            .map(Self)
+            .map_err(|source| MapsError::Mmap { map, bytes, source })
     }
 
     /// The map's counters, `N` at a time.
@@ -115,7 +104,7 @@ impl Shared {
         // SAFETY: the mapping is read-only, page aligned, `len` bytes long and lives as long as `self`; whole words that
         // others change may be read as atomics, and nothing is ever written through them.
         let words: &[AtomicU64] =
-            unsafe { std::slice::from_raw_parts(self.memory.as_ptr().cast(), self.memory.len() / size_of::<u64>()) };
+            unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast(), self.0.len() / size_of::<u64>()) };
         words.as_chunks().0.iter()
     }
 }
