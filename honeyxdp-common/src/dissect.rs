@@ -31,6 +31,10 @@ pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 
 const VLAN_TAG: usize = 4;
 
+/// Protocol numbers (IANA) that mean the same over IPv4 and IPv6.
+const TCP: u8 = 6;
+const UDP: u8 = 17;
+
 /// Reads an Ethernet frame.
 ///
 /// # Errors

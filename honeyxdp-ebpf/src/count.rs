@@ -46,7 +46,7 @@ impl Counters {
         if !syn.is_v4() {
             self.interface(V6 + family.wire_id(), 1);
         }
-        let secondary = tags & !(1 << family.wire_id());
+        let secondary = marks::secondary(tags, family);
         if secondary != 0 {
             marks::each(secondary, |family| self.interface(SECONDARY + family.wire_id(), 1));
         }

@@ -48,12 +48,13 @@ impl Counts {
 
     fn syn(&mut self, syn: &Syn) {
         let tags = marks::tags(syn);
-        let family = marks::primary(tags).wire_id();
-        self.ports[usize::from(syn.dport)][family] += 1;
+        let family = marks::primary(tags);
+        let id = family.wire_id();
+        self.ports[usize::from(syn.dport)][id] += 1;
         if !syn.is_v4() {
-            self.families_v6[family] += 1;
+            self.families_v6[id] += 1;
         }
-        marks::each(tags & !(1 << family), |family| self.secondary[family.wire_id()] += 1);
+        marks::each(marks::secondary(tags, family), |other| self.secondary[other.wire_id()] += 1);
     }
 
     /// SYNs to `port` whose primary family is `family`.

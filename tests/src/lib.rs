@@ -11,6 +11,7 @@ pub mod documents;
 pub mod floor;
 pub mod named;
 pub mod network;
+pub mod pcap;
 pub mod random;
 pub mod sensor;
 mod syscall;

@@ -1,11 +1,11 @@
 //! Private network namespaces with a cable between them, without a way out.
 //!
-//! Namespaces are called `hx-<pid>-<n>-<side>` after the process that made them, so that those of a dead one can be told
-//! and removed.
+//! Namespaces are called `hx-<pid>-<n>-<side>` after the process that made them, so that `cargo xtask` can tell and
+//! remove those of a dead one.
 
 use std::{
     ffi::CString,
-    fs::{self, File},
+    fs::File,
     io,
     os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd},
     path::Path,
@@ -106,24 +106,6 @@ impl Drop for Namespace {
             eprintln!("{error:#}");
         }
     }
-}
-
-/// Removes namespaces whose makers are dead: what a kill -9 left.
-///
-/// # Errors
-/// When one cannot be removed.
-pub fn remove_leftovers() -> anyhow::Result<()> {
-    let Ok(entries) = fs::read_dir(NAMESPACES) else {
-        return Ok(());
-    };
-    for entry in entries {
-        let name = entry?.file_name().to_string_lossy().into_owned();
-        let maker = name.strip_prefix(PREFIX).and_then(|rest| rest.split('-').next()?.parse::<u32>().ok());
-        if maker.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
-            ip(&["netns", "del", &name])?;
-        }
-    }
-    Ok(())
 }
 
 fn ip(args: &[&str]) -> anyhow::Result<()> {

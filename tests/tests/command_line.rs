@@ -9,7 +9,7 @@ use std::{
 };
 
 use honeyxdp::snapshot::{Snapshot, json_schema, store};
-use lab::craft;
+use lab::{craft, pcap::Writer};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 
@@ -26,18 +26,11 @@ fn run(args: &[&str]) -> (Option<i32>, String, String) {
 
 /// A classic pcap of Ethernet frames, one a second from the start of 2019 on.
 fn pcap(path: &Path, frames: &[Vec<u8>]) {
-    let mut bytes = Vec::new();
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        bytes.extend(word.to_le_bytes());
-    }
+    let mut file = Writer::new(fs::File::create(path).unwrap()).unwrap();
     for (frame, time) in frames.iter().zip(1_546_300_800_u32..) {
-        let length = u32::try_from(frame.len()).unwrap();
-        for word in [time, 0, length, length] {
-            bytes.extend(word.to_le_bytes());
-        }
-        bytes.extend(frame);
+        file.frame(time, 0, frame).unwrap();
     }
-    fs::write(path, bytes).unwrap();
+    file.finish().unwrap();
 }
 
 fn scans() -> Vec<Vec<u8>> {

@@ -87,7 +87,6 @@ fn intervals_add_up_to_the_total_and_the_history_keeps_them() {
         thread::sleep(Duration::from_millis(70));
     }
     let folder = sensor.folder().join("history");
-    let copy = tempfile::tempdir().unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 2_000).unwrap();
     sensor.signal(Signal::TERM).unwrap();
     let mut sensor = sensor;
@@ -98,7 +97,6 @@ fn intervals_add_up_to_the_total_and_the_history_keeps_them() {
         .map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap())
         .collect();
     snapshots.sort_by_key(|snapshot| snapshot.sequence);
-    drop(copy);
     assert!(snapshots.len() > 5, "{} snapshots", snapshots.len());
     assert!(snapshots.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence), "the sequence has a gap");
     assert!(snapshots.windows(2).all(|pair| pair[0].interval.end == pair[1].interval.start), "the time has a gap");

@@ -1,7 +1,8 @@
 //! What a person sees: the live table and the progress bar, on a real terminal (tmux).
 
 use std::{
-    fs,
+    fs::File,
+    io::BufWriter,
     process::{self, Command},
     thread,
     time::Duration,
@@ -10,6 +11,7 @@ use std::{
 use lab::{
     craft,
     network::{Cable, SENSOR},
+    pcap::Writer,
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
@@ -98,18 +100,11 @@ fn a_replay_shows_its_progress() {
     let file = folder.path().join("slow.pcap");
     // Enough packets to keep it busy for longer than a look at the screen takes.
     let frame = craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23);
-    let length = u32::try_from(frame.len()).unwrap();
-    let mut bytes = Vec::new();
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        bytes.extend(word.to_le_bytes());
-    }
+    let mut capture = Writer::new(BufWriter::new(File::create(&file).unwrap())).unwrap();
     for _ in 0..2_000_000 {
-        for word in [0, 0, length, length] {
-            bytes.extend(word.to_le_bytes());
-        }
-        bytes.extend(&frame);
+        capture.frame(0, 0, &frame).unwrap();
     }
-    fs::write(&file, bytes).unwrap();
+    capture.finish().unwrap();
     let out = folder.path().join("out");
     let command = format!("{BINARY} replay {} --out {}; echo status $?; sleep 60", file.display(), out.display());
     let terminal = Terminal::open("replay", 120, 30, &command);

@@ -4,7 +4,10 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::command::{become_as_root, build_release};
+use crate::{
+    command::{become_as_root, build_release},
+    leftovers,
+};
 
 /// Show honeyxdp at work: scans inside network namespaces of its own, and what honeyxdp makes of them
 #[derive(clap::Args)]
@@ -15,5 +18,6 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: Args) -> Result<()> {
+    leftovers::remove()?;
     become_as_root(&build_release("honeyxdp-tests", "demo")?, &args.args)
 }

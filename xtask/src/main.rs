@@ -8,6 +8,7 @@ mod build_ebpf;
 mod command;
 mod demo;
 mod docs;
+mod leftovers;
 mod run;
 mod test;
 

@@ -17,11 +17,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build_ebpf,
     command::{TERMINAL, as_root, cargo, find, is_root, output, run, say},
+    leftovers,
 };
 
 /// Run every test, kernel tests included
@@ -65,7 +66,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 
 fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
     stages.run("programs", programs)?;
-    stages.run("leftovers", remove_leftovers)?;
+    stages.run("leftovers", leftovers::remove)?;
     if args.rebuild {
         stages.run("eBPF object", || build_ebpf::rebuild().map(|()| "rebuilt".into()))?;
     }
@@ -84,7 +85,7 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
 /// Puts an object through the kernel tests.
 pub(crate) fn kernel_tests_with(object: &Path) -> Result<()> {
     programs()?;
-    remove_leftovers()?;
+    leftovers::remove()?;
     cargo_test(&["--package", KERNEL_TESTS], &[], Some(object)).map(drop)
 }
 
@@ -170,7 +171,7 @@ fn cargo_test(packages: &[&str], filter: &[OsString], object: Option<&Path>) -> 
     }
     let tested = run(&mut test);
     let results = Results::parse(&fs::read_to_string(&file)?);
-    let leftovers = leftovers()?;
+    let leftovers = leftovers::list()?;
     tested?;
     ensure!(
         results.ignored == 0,
@@ -252,36 +253,6 @@ impl Results {
     }
 }
 
-/// Network namespaces of test processes that are no more.
-fn leftovers() -> Result<Vec<String>> {
-    let Some(ip) = find("ip") else {
-        bail!("The tests need ip: install iproute2.");
-    };
-    let list = output(Command::new(ip).args(["netns", "list"]))?;
-    Ok(dead(&list, |pid| Path::new("/proc").join(pid.to_string()).exists()))
-}
-
-/// The namespaces `hx-PID-...` in the list of `ip netns` whose process is dead.
-fn dead(list: &str, lives: impl Fn(u32) -> bool) -> Vec<String> {
-    let names = list.lines().filter_map(|line| line.split_whitespace().next());
-    names
-        .filter(|name| {
-            let pid = name.strip_prefix("hx-").and_then(|rest| rest.split('-').next()).and_then(|pid| pid.parse().ok());
-            pid.is_some_and(|pid| !lives(pid))
-        })
-        .map(str::to_owned)
-        .collect()
-}
-
-/// Deletes what an earlier run left behind, for example because it was killed.
-fn remove_leftovers() -> Result<String> {
-    let leftovers = leftovers()?;
-    for name in &leftovers {
-        run(as_root(find("ip").context("The tests need ip: install iproute2.")?, &[])?.args(["netns", "delete", name]))?;
-    }
-    Ok(if leftovers.is_empty() { "none".into() } else { format!("deleted {}", leftovers.join(", ")) })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,11 +263,5 @@ mod tests {
                      test result: FAILED. 10 passed; 2 failed; 0 ignored; 0 measured; 5 filtered out; finished in 1s\n";
         assert_eq!(Results::parse(lines), Results { passed: 13, ignored: 1 });
         assert_eq!(Results::parse(""), Results::default());
-    }
-
-    #[test]
-    fn only_namespaces_of_dead_tests_are_leftovers() {
-        let list = "hx-17-0-a (id: 3)\nhx-18-1-b\nhx-me\nother-17-0\nhx--1\n";
-        assert_eq!(dead(list, |pid| pid == 18), ["hx-17-0-a"]);
     }
 }

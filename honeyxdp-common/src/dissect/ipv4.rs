@@ -1,17 +1,15 @@
 //! IPv4, with options and fragments.
 
 use super::{
-    Frame, be16, be32,
+    Frame, TCP, UDP, be16, be32,
     tcp::{self, ANY, FIXED, Transport},
 };
 use crate::{Disposition, IpVersion, Syn};
 
 const IPV4_HEADER: usize = 20;
 
-/// Protocol numbers (IANA).
+/// Protocol number (IANA).
 const ICMP: u8 = 1;
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 
 /// RFC 791, without options.
 struct Ipv4 {

@@ -1,7 +1,7 @@
 //! IPv6, with a bounded chain of extension headers.
 
 use super::{
-    Frame, be16,
+    Frame, TCP, UDP, be16,
     tcp::{self, ANY, FIXED, Transport},
 };
 use crate::{Disposition, IpVersion, Syn};
@@ -12,8 +12,6 @@ pub const EXTENSION_HEADERS: usize = 6;
 const IPV6_HEADER: usize = 40;
 
 /// Next-header numbers (IANA): what ends a chain ...
-const TCP: u8 = 6;
-const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
 /// ... and what goes on with it.
 const HOP_BY_HOP: u8 = 0;
@@ -66,6 +64,15 @@ pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn,
     }
 }
 
+/// Whether a header of this kind says what comes after it.
+#[inline(always)]
+const fn leads_on(header: u8) -> bool {
+    matches!(
+        header,
+        HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6
+    )
+}
+
 /// Follows the chain to TCP, or ends in the disposition of what it leads to.
 #[inline(always)]
 fn extension_headers<F: Frame + ?Sized>(
@@ -76,11 +83,9 @@ fn extension_headers<F: Frame + ?Sized>(
 ) -> Result<Transport, Disposition> {
     let mut first_fragment = false;
     for _ in 0..EXTENSION_HEADERS {
-        let unit = match next {
-            HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6 | FRAGMENT => 8,
-            AUTHENTICATION => 4,
-            _ => break,
-        };
+        if !leads_on(next) {
+            break;
+        }
         let header: [u8; 4] = frame.any(offset).ok_or(Disposition::Malformed)?;
         let length = match next {
             // Its second byte is reserved (RFC 8200, section 4.5).
@@ -92,9 +97,9 @@ fn extension_headers<F: Frame + ?Sized>(
                 8
             }
             // In words of four bytes, less two (RFC 4302, section 2.2).
-            AUTHENTICATION => (header[1] as usize + 2) * unit,
+            AUTHENTICATION => (header[1] as usize + 2) * 4,
             // In words of eight bytes, less one.
-            _ => (header[1] as usize + 1) * unit,
+            _ => (header[1] as usize + 1) * 8,
         };
         if payload < length || frame.len() < offset + length {
             return Err(Disposition::Malformed);

@@ -92,6 +92,12 @@ families! {
     4 zmap4 ZMAP4,
 }
 
+/// The families in `tags` that another one went before.
+#[inline(always)]
+pub const fn secondary(tags: Tags, primary: Family) -> Tags {
+    tags & !(1 << primary.wire_id())
+}
+
 const OTHER_RULES: &[Rule] = &[Rule {
     id: "other/1",
     name: "other",

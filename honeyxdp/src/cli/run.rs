@@ -189,16 +189,16 @@ fn ticks(period: Duration) -> time::Interval {
 
 /// Says which interfaces are gone. What they counted stays counted.
 async fn drop_lost(interfaces: &Interfaces, attachments: &mut Vec<Attachment>, output: &mut Output) {
-    let mut at = 0;
-    while let Some(attachment) = attachments.get(at) {
-        let index = attachment.interface.index;
-        if interfaces.all().await.is_ok_and(|all| all.iter().all(|interface| interface.index != index)) {
+    let Ok(there) = interfaces.all().await else {
+        return;
+    };
+    attachments.retain(|attachment| {
+        let found = there.iter().any(|interface| interface.index == attachment.interface.index);
+        if !found {
             output.warn(format!("{} is gone: its frames are no longer counted", attachment.interface.name));
-            attachments.remove(at);
-        } else {
-            at += 1;
         }
-    }
+        found
+    });
 }
 
 fn report(attachment: &Attachment, program: &Program) -> InterfaceReport {

@@ -13,4 +13,4 @@ pub use interfaces::{Interface, InterfaceError, Interfaces};
 pub use maps::{Maps, MapsError};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
-pub use rights::{Rights, missing_capabilities};
+pub use rights::Rights;

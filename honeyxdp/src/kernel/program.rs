@@ -1,6 +1,6 @@
 //! The built object, and how it is loaded.
 
-use std::{fs, io, os::fd::AsFd as _};
+use std::{fs, io};
 
 use aya::{Ebpf, EbpfError, EbpfLoader, programs::Xdp};
 use honeyxdp_common::counters::{FAMILY_SLOTS, INTERFACE_COUNTERS, INTERFACES, PORTS};
@@ -135,8 +135,6 @@ fn elements(cpus: u32, each: usize) -> Result<u32, LoadError> {
 fn load_program(ebpf: &mut Ebpf) -> Result<(u32, u64), EbpfError> {
     let program: &mut Xdp = ebpf.program_mut(PROGRAM).expect("the object holds it").try_into()?;
     program.load()?;
-    // The descriptor is what everything else works on; a program that has none did not load.
-    let _: std::os::fd::BorrowedFd<'_> = program.fd()?.as_fd();
     let info = program.info()?;
     Ok((info.id(), info.tag()))
 }

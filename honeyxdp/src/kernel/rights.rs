@@ -38,7 +38,7 @@ impl fmt::Display for Rights {
 }
 
 /// The capabilities that [`NEEDED`] names and this thread does not have.
-pub fn missing_capabilities() -> Vec<&'static str> {
+fn missing_capabilities() -> Vec<&'static str> {
     NEEDED
         .into_iter()
         .filter(|&capability| !caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false))

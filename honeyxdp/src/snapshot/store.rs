@@ -36,11 +36,8 @@ impl Store {
     /// # Errors
     /// When it cannot be written, or another process writes there.
     pub fn open(folder: &Path, keep: usize) -> anyhow::Result<Self> {
+        make_folders(folder, keep)?;
         let history = folder.join(HISTORY);
-        let wanted = if keep > 0 { &history } else { folder };
-        fs::create_dir_all(wanted).with_context(|| {
-            format!("cannot make the folder {} for snapshots; name another one with --out", wanted.display())
-        })?;
         let path = folder.join(LOCK);
         let lock = OpenOptions::new()
             .create(true)
@@ -84,10 +81,8 @@ impl Store {
         let mut json = serde_json::to_vec(snapshot)?;
         json.push(b'\n');
         // Somebody may have tidied up: a folder that is gone is made again.
-        fs::create_dir_all(&self.folder).with_context(|| format!("cannot make {}", self.folder.display()))?;
+        make_folders(&self.folder, self.keep)?;
         if self.keep > 0 {
-            fs::create_dir_all(self.folder.join(HISTORY))
-                .with_context(|| format!("cannot make history/ in {}", self.folder.display()))?;
             write_whole(&self.folder.join(HISTORY), &history_name(snapshot.sequence), &json)?;
         }
         write_whole(&self.folder, NEWEST, &json)?;
@@ -104,6 +99,14 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Makes the folder, and its history if any snapshot is to stay in it.
+fn make_folders(folder: &Path, keep: usize) -> anyhow::Result<()> {
+    let folder = if keep > 0 { folder.join(HISTORY) } else { folder.to_owned() };
+    fs::create_dir_all(&folder).with_context(|| {
+        format!("cannot make the folder {} for snapshots; name another one with --out", folder.display())
+    })
 }
 
 /// Whether another process has the folder open.

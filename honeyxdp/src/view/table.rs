@@ -92,7 +92,8 @@ fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width
             Cell::new(family.rules()[0].certainty.name()),
             Cell::new(ports.join(", ") + more),
         ]);
-        table.add_row(row.max_height(1).clone());
+        row.max_height(1);
+        table.add_row(row);
     }
     table
 }
@@ -113,7 +114,8 @@ fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
             number(rate(interval, snapshot.interval.seconds)),
             Cell::new(families.join(", ")),
         ]);
-        table.add_row(row.max_height(1).clone());
+        row.max_height(1);
+        table.add_row(row);
     }
     table
 }

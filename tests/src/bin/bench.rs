@@ -2,7 +2,7 @@
 
 use std::{
     fs::File,
-    io::{BufWriter, Write as _},
+    io::BufWriter,
     net::Ipv4Addr,
     path::Path,
     process::{Command, Stdio},
@@ -17,7 +17,7 @@ use honeyxdp::{
 };
 use honeyxdp_common::counters::{FAMILY_SLOTS, PORTS};
 use jiff::Timestamp;
-use lab::{batch::PerCpuArray, bench::Bench, craft, floor::Floor, named};
+use lab::{batch::PerCpuArray, bench::Bench, craft, floor::Floor, named, pcap};
 
 /// Measure honeyxdp on this machine
 #[derive(Debug, Parser)]
@@ -153,11 +153,7 @@ fn packet(rounds: usize) -> anyhow::Result<()> {
 
 /// A capture of SYNs of four kinds, from ever new sources.
 fn write_capture(path: &Path, packets: u32) -> anyhow::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    // Classic pcap, microseconds, little-endian, Ethernet.
-    for word in [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1] {
-        file.write_all(&word.to_le_bytes())?;
-    }
+    let mut file = pcap::Writer::new(BufWriter::new(File::create(path)?))?;
     let dst = Ipv4Addr::new(198, 18, 0, 1);
     for packet in 0..packets {
         let src = Ipv4Addr::from(0xc612_0000 | packet & 0xffff);
@@ -171,13 +167,9 @@ fn write_capture(path: &Path, packets: u32) -> anyhow::Result<()> {
                 &craft::Tcp { dport: port, ..Default::default() },
             ),
         };
-        let length = u32::try_from(frame.len())?;
-        for word in [1_546_300_800 + packet / 10_000, packet % 10_000 * 100, length, length] {
-            file.write_all(&word.to_le_bytes())?;
-        }
-        file.write_all(&frame)?;
+        file.frame(1_546_300_800 + packet / 10_000, packet % 10_000 * 100, &frame)?;
     }
-    Ok(file.flush()?)
+    Ok(file.finish()?)
 }
 
 fn replay_file(packets: u32, rounds: usize) -> anyhow::Result<()> {

@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use lab::{
     craft,
-    network::{Cable, OUTSIDE, SENSOR, Wire, remove_leftovers},
+    network::{Cable, OUTSIDE, SENSOR, Wire},
     random::Random,
 };
 use rustix::process::{Signal, getpid, kill_process};
@@ -45,7 +45,6 @@ fn main() -> ExitCode {
 }
 
 fn demo(args: &Args) -> anyhow::Result<ExitCode> {
-    remove_leftovers()?;
     let temporary = tempfile::tempdir()?;
     let out = args.out.clone().unwrap_or_else(|| temporary.path().to_owned());
     let cable = Cable::new()?;
