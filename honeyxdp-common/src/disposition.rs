@@ -22,8 +22,39 @@ pub enum Disposition {
     Fragment = 6,
     /// Headers that contradict themselves or end too early.
     Malformed = 7,
-    /// A SYN that a filter of the operator took out before it was counted by port.
+    /// A SYN that a filter of the operator took out before it was counted by port, see [`FilterReason`].
     Filtered = 8,
+}
+
+/// Which filter took a SYN out: the first of them, in this order.
+///
+/// The discriminant is the index of the counter and the wire id: numbers are never reused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum FilterReason {
+    /// Its destination is not watched.
+    Destination = 0,
+    /// Its source is ignored.
+    Source = 1,
+    /// Its port is not watched, or ignored.
+    Port = 2,
+    /// Its primary family is not watched, or ignored.
+    Family = 3,
+}
+
+impl FilterReason {
+    /// All of them, in the order of their wire ids.
+    pub const ALL: [Self; 4] = [Self::Destination, Self::Source, Self::Port, Self::Family];
+
+    /// The key in the snapshot.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Destination => "destination",
+            Self::Source => "source",
+            Self::Port => "port",
+            Self::Family => "family",
+        }
+    }
 }
 
 impl Disposition {

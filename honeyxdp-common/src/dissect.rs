@@ -35,41 +35,86 @@ const VLAN_TAG: usize = 4;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
+/// What happens to a SYN.
+pub trait Sink {
+    /// Takes a SYN and says what became of its frame.
+    ///
+    /// Implementations are `#[inline(always)]`: this is part of every way through the parser. That is what makes the kernel
+    /// program fast: where ways meet, all fields of a SYN would first have to be put on the stack.
+    fn take(self, syn: Syn) -> Disposition;
+}
+
+/// Keeps the SYN.
+struct Keep<'a>(&'a mut Syn);
+
+impl Sink for Keep<'_> {
+    #[inline(always)]
+    fn take(self, syn: Syn) -> Disposition {
+        *self.0 = syn;
+        Disposition::Syn
+    }
+}
+
 /// Reads an Ethernet frame.
 ///
 /// # Errors
 /// The disposition of a frame that holds no initial TCP SYN.
-#[inline(always)]
+#[inline]
 pub fn dissect<F: Frame + ?Sized>(frame: &F) -> Result<Syn, Disposition> {
-    const ONE: usize = ETHERNET_HEADER + VLAN_TAG;
-    const TWO: usize = ONE + VLAN_TAG;
-
-    let ethernet: [u8; ETHERNET_HEADER] = frame.fixed(0).ok_or(Disposition::Malformed)?;
-    let outer = be16(&ethernet, 12);
-    if !is_tag(outer) {
-        return network(frame, ETHERNET_HEADER, outer);
+    let mut syn = Syn::BLANK;
+    match ethernet(frame, Keep(&mut syn)) {
+        Disposition::Syn => Ok(syn),
+        other => Err(other),
     }
-    let tag: [u8; VLAN_TAG] = frame.fixed(ETHERNET_HEADER).ok_or(Disposition::Malformed)?;
-    let inner = be16(&tag, 2);
-    if !is_tag(inner) {
-        return network(frame, ONE, inner);
-    }
-    let tag: [u8; VLAN_TAG] = frame.fixed(ONE).ok_or(Disposition::Malformed)?;
-    network(frame, TWO, be16(&tag, 2))
 }
 
 /// Reads a frame from its network header on: `offset` is where that starts, `ethertype` what it is.
 ///
-/// In the kernel `offset` must be constant once inlined, see [`Frame`].
-///
 /// # Errors
 /// The disposition of a frame that holds no initial TCP SYN.
+#[inline]
+pub fn dissect_network<F: Frame + ?Sized>(frame: &F, offset: usize, ethertype: u16) -> Result<Syn, Disposition> {
+    let mut syn = Syn::BLANK;
+    match network(frame, offset, ethertype, Keep(&mut syn)) {
+        Disposition::Syn => Ok(syn),
+        other => Err(other),
+    }
+}
+
+/// Reads an Ethernet frame and hands its SYN to `sink`. Returns what that says of it, or the disposition of a frame that holds
+/// no initial TCP SYN.
 #[inline(always)]
-pub fn network<F: Frame + ?Sized>(frame: &F, offset: usize, ethertype: u16) -> Result<Syn, Disposition> {
+pub fn ethernet<F: Frame + ?Sized>(frame: &F, sink: impl Sink) -> Disposition {
+    const ONE: usize = ETHERNET_HEADER + VLAN_TAG;
+    const TWO: usize = ONE + VLAN_TAG;
+
+    let Some(ethernet) = frame.fixed::<ETHERNET_HEADER>(0) else {
+        return Disposition::Malformed;
+    };
+    let outer = be16(&ethernet, 12);
+    if !is_tag(outer) {
+        return network(frame, ETHERNET_HEADER, outer, sink);
+    }
+    let Some(tag) = frame.fixed::<VLAN_TAG>(ETHERNET_HEADER) else {
+        return Disposition::Malformed;
+    };
+    let inner = be16(&tag, 2);
+    if !is_tag(inner) {
+        return network(frame, ONE, inner, sink);
+    }
+    let Some(tag) = frame.fixed::<VLAN_TAG>(ONE) else {
+        return Disposition::Malformed;
+    };
+    network(frame, TWO, be16(&tag, 2), sink)
+}
+
+/// In the kernel `offset` must be constant once inlined, see [`Frame`].
+#[inline(always)]
+fn network<F: Frame + ?Sized>(frame: &F, offset: usize, ethertype: u16, sink: impl Sink) -> Disposition {
     match ethertype {
-        ETHERTYPE_IPV4 => ipv4::packet(frame, offset),
-        ETHERTYPE_IPV6 => ipv6::packet(frame, offset),
-        _ => Err(Disposition::NonIp),
+        ETHERTYPE_IPV4 => ipv4::packet(frame, offset, sink),
+        ETHERTYPE_IPV6 => ipv6::packet(frame, offset, sink),
+        _ => Disposition::NonIp,
     }
 }
 
@@ -81,6 +126,11 @@ const fn is_tag(ethertype: u16) -> bool {
 #[inline(always)]
 const fn be16<const N: usize>(bytes: &[u8; N], at: usize) -> u16 {
     u16::from_be_bytes([bytes[at], bytes[at + 1]])
+}
+
+#[inline(always)]
+const fn be64<const N: usize>(bytes: &[u8; N], at: usize) -> u64 {
+    (be32(bytes, at) as u64) << 32 | be32(bytes, at + 4) as u64
 }
 
 #[inline(always)]

@@ -8,14 +8,19 @@
 //! The XDP program, the capture reader and the tests run this same code. It allocates nothing and never panics.
 #![no_std]
 
+mod address;
 pub mod counters;
 mod disposition;
 pub mod dissect;
 pub mod family;
+pub mod filter;
+pub mod flow;
 pub mod marks;
+pub mod sketch;
 mod syn;
 
-pub use disposition::Disposition;
+pub use address::Address;
+pub use disposition::{Disposition, FilterReason};
 pub use dissect::{Frame, dissect};
 pub use family::{Family, Tags};
 pub use syn::{IpVersion, Options, Syn};

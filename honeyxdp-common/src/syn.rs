@@ -1,5 +1,7 @@
 //! The header fields of one SYN: all that a mark may look at.
 
+use crate::Address;
+
 /// Version of the Internet Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum IpVersion {
@@ -16,10 +18,10 @@ pub enum IpVersion {
 pub struct Syn {
     /// Which Internet Protocol carried it.
     pub version: IpVersion,
-    /// IPv4 source address; 0 on IPv6.
-    pub src: u32,
-    /// IPv4 destination address; 0 on IPv6.
-    pub dst: u32,
+    /// Source address.
+    pub src: Address,
+    /// Destination address.
+    pub dst: Address,
     /// IPv4 identification; 0 on IPv6.
     pub ip_id: u16,
     /// IPv4 "don't fragment"; false on IPv6.
@@ -41,6 +43,22 @@ pub struct Syn {
 }
 
 impl Syn {
+    /// A SYN of which nothing is known yet.
+    pub const BLANK: Self = Self {
+        version: IpVersion::V4,
+        src: Address::from_v4(0),
+        dst: Address::from_v4(0),
+        ip_id: 0,
+        dont_fragment: false,
+        ttl: 0,
+        sport: 0,
+        dport: 0,
+        seq: 0,
+        ack: 0,
+        window: 0,
+        options: Options::NONE,
+    };
+
     /// Whether IPv4 carried it: the rules that use the 32-bit destination or the IP id hold only there.
     #[inline(always)]
     pub const fn is_v4(&self) -> bool {

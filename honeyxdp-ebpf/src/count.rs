@@ -1,77 +1,88 @@
 //! Where a frame is counted. Only the CPU that owns a part writes it, see `honeyxdp_common::counters`.
 
-use aya_ebpf::{
-    Global, bindings::BPF_F_MMAPABLE, helpers::bpf_get_smp_processor_id, macros::map, maps::Array, programs::XdpContext,
-};
+use aya_ebpf::{Global, bindings::BPF_F_MMAPABLE, macros::map, maps::Array, programs::XdpContext};
 use honeyxdp_common::{
-    Disposition, Family, Frame, Syn, Tags,
-    counters::{BYTES, INTERFACES as MAX_INTERFACES, SECONDARY, V6, interface_counter, port_counter},
+    Disposition, Family, FilterReason, Frame, Syn, Tags,
+    counters::{Counter, FILTERED, INTERFACES as MAX_INTERFACES, SECONDARY, V6, interface_counter, port_counter},
     marks,
 };
 
-/// SYNs by port and family. The loader sets the size: a row per port for every possible CPU.
+use crate::part::Part;
+
+/// SYNs by port and family. The loader sets the size: a row per port for every part.
 #[map]
 static PORTS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// All else. The loader sets the size: every interface on every possible CPU.
+/// All else. The loader sets the size: every interface in every part.
 #[map]
-static INTERFACES: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
-
-/// Possible CPUs.
-#[unsafe(no_mangle)]
-static CPUS: Global<u32> = Global::new(1);
+static INTERFACES: Array<Counter> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
 /// Index of the interface in each slot; 0 where there is none.
 #[unsafe(no_mangle)]
 static INTERFACE_SLOTS: [Global<u32>; MAX_INTERFACES] = [const { Global::new(0) }; MAX_INTERFACES];
 
-/// The part of the counters that this run of the program writes.
+/// Slots in use, 1 or more.
+#[unsafe(no_mangle)]
+static SLOTS: Global<u32> = Global::new(1);
+
+/// The counters that this run of the program writes.
+#[derive(Clone, Copy)]
 pub(crate) struct Counters {
-    cpu: u32,
+    part: Part,
     slot: u32,
 }
 
 impl Counters {
     #[inline(always)]
-    pub(crate) fn of_this_cpu(ctx: &XdpContext) -> Self {
-        // SAFETY: the helper only reads the number of the CPU.
-        let cpu = unsafe { bpf_get_smp_processor_id() } as u32;
-        Self { cpu, slot: slot(ctx) }
+    pub(crate) fn new(ctx: &XdpContext, part: Part) -> Self {
+        Self { part, slot: slot(ctx) }
     }
 
-    /// Counts a SYN. User space reads in the opposite order, so it never sees a part that is larger than its whole.
+    /// Counts a SYN.
     #[inline(always)]
-    pub(crate) fn syn(&self, syn: &Syn, family: Family, tags: Tags) {
-        add(&PORTS, port_counter(self.cpu, syn.dport, family), 1);
+    pub(crate) fn syn(self, syn: &Syn, family: Family, tags: Tags) {
+        add(&PORTS, port_counter(self.part.number, syn.dport, family));
         if !syn.is_v4() {
-            self.interface(V6 + family.wire_id(), 1);
+            self.interface(V6 + family.wire_id(), 1, 0);
         }
         let secondary = marks::secondary(tags, family);
         if secondary != 0 {
-            marks::each(secondary, |family| self.interface(SECONDARY + family.wire_id(), 1));
+            marks::each(secondary, |family| self.interface(SECONDARY + family.wire_id(), 1, 0));
         }
     }
 
-    /// Counts a frame; of a SYN, after [`Counters::syn`].
+    /// Counts why a SYN is not counted.
     #[inline(always)]
-    pub(crate) fn frame(&self, frame: &impl Frame, disposition: Disposition) {
-        self.interface(BYTES, frame.len() as u64);
-        self.interface(disposition as usize, 1);
+    pub(crate) fn filtered(self, reason: FilterReason) {
+        self.interface(FILTERED + reason as usize, 1, 0);
     }
 
+    /// Counts a frame.
     #[inline(always)]
-    fn interface(&self, which: usize, amount: u64) {
-        add(&INTERFACES, interface_counter(self.slot, CPUS.load(), self.cpu, which as u32), amount);
+    pub(crate) fn frame(self, frame: &impl Frame, disposition: Disposition) {
+        self.interface(disposition as usize, 1, frame.len() as u64);
+    }
+
+    /// Adds to one of the interface's counters. It is always there, see [`add`].
+    #[inline(always)]
+    pub(crate) fn interface(self, which: usize, count: u64, of: u64) {
+        let index = interface_counter(self.part.number, SLOTS.load(), self.slot, which as u32);
+        if let Some(counter) = INTERFACES.get_ptr_mut(index) {
+            // SAFETY: as in `add`.
+            let counter = unsafe { &mut *counter };
+            counter.count += count;
+            counter.of += of;
+        }
     }
 }
 
-/// Adds to a counter. It is always there: the loader sizes the maps for every CPU and interface that there can be.
+/// Adds one to a counter. It is always there: the loader sizes the maps for every CPU and interface that there can be.
 #[inline(always)]
-fn add(map: &Array<u64>, index: u32, amount: u64) {
+fn add(map: &Array<u64>, index: u32) {
     if let Some(counter) = map.get_ptr_mut(index) {
         // SAFETY: an XDP program is neither interrupted by itself nor moved to another CPU while it runs, so nobody else
         // writes this element.
-        unsafe { *counter += amount };
+        unsafe { *counter += 1 };
     }
 }
 

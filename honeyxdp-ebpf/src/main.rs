@@ -1,43 +1,99 @@
-//! honeyxdp's XDP program: a frame is read, gets its disposition, its marks and its count, and goes on.
+//! honeyxdp's XDP program: a frame is read, filtered, gets its disposition, its marks, its count and its flow, and goes on.
 //!
 //! It needs CAP_BPF and CAP_NET_ADMIN and no more. Everything that could be switched is decided in .rodata when it is
 //! loaded, so that the verifier removes what is off.
 #![no_std]
 #![no_main]
+#![feature(asm_experimental_arch)]
 
 mod count;
+mod filter;
+mod flow;
 mod frame;
+mod part;
+mod sketch;
 mod trace;
 
-use aya_ebpf::{bindings::xdp_action, macros::xdp, programs::XdpContext};
-use honeyxdp_common::{Disposition, dissect, marks};
+use aya_ebpf::{Global, bindings::xdp_action, macros::xdp, programs::XdpContext};
+use honeyxdp_common::{
+    Disposition, Frame, Syn, dissect,
+    dissect::{Sink, ethernet},
+    marks,
+};
 
 use crate::{
     count::Counters,
     frame::{Copied, Direct},
+    part::Part,
 };
+
+/// Whether a counted SYN is dropped; else it goes on like every other frame.
+#[unsafe(no_mangle)]
+static DROP_COUNTED: Global<u32> = Global::new(0);
 
 /// `frags`: jumbo frames come in more than one buffer.
 #[xdp(frags)]
+#[inline(always)]
 pub fn honeyxdp(ctx: XdpContext) -> u32 {
+    let run = Run::begin(&ctx);
     let frame = Direct::new(&ctx);
-    let counters = Counters::of_this_cpu(&ctx);
-    let dissected = match dissect(&frame) {
+    let disposition = match ethernet(&frame, run) {
         // It may only look cut: what is not in the first buffer cannot be read directly.
-        Err(Disposition::Malformed) => dissect(&Copied(frame)),
+        Disposition::Malformed => match dissect(&Copied(frame)) {
+            Ok(syn) => run.take(syn),
+            Err(disposition) => disposition,
+        },
         other => other,
     };
-    match dissected {
-        Ok(syn) => {
-            let tags = marks::tags(&syn);
-            let family = marks::primary(tags);
-            counters.syn(&syn, family, tags);
-            counters.frame(&frame, Disposition::Syn);
-            trace::mark(&ctx, &syn, family);
-        }
-        Err(disposition) => counters.frame(&frame, disposition),
+    run.finish(&frame, disposition)
+}
+
+/// One run of the program.
+#[derive(Clone, Copy)]
+struct Run<'a> {
+    ctx: &'a XdpContext,
+    part: Part,
+    counters: Counters,
+}
+
+impl<'a> Run<'a> {
+    #[inline(always)]
+    fn begin(ctx: &'a XdpContext) -> Self {
+        let part = Part::of_this_run();
+        Self { ctx, part, counters: Counters::new(ctx, part) }
     }
-    xdp_action::XDP_PASS
+
+    /// Counts the frame and lets it go on, or not.
+    #[inline(always)]
+    fn finish(self, frame: &impl Frame, disposition: Disposition) -> u32 {
+        self.counters.frame(frame, disposition);
+        match disposition {
+            Disposition::Syn if DROP_COUNTED.load() != 0 => xdp_action::XDP_DROP,
+            _ => xdp_action::XDP_PASS,
+        }
+    }
+}
+
+impl Sink for Run<'_> {
+    /// Counts a SYN, unless a filter takes it out.
+    #[inline(always)]
+    fn take(self, syn: Syn) -> Disposition {
+        if let Some(reason) = filter::of_headers(&syn) {
+            self.counters.filtered(reason);
+            return Disposition::Filtered;
+        }
+        let syn = filter::public(syn);
+        let tags = marks::tags(&syn);
+        let family = marks::primary(tags);
+        if let Some(reason) = filter::of_family(family) {
+            self.counters.filtered(reason);
+            return Disposition::Filtered;
+        }
+        self.counters.syn(&syn, family, tags);
+        flow::record(self.counters, self.part, &syn, family, tags);
+        trace::mark(self.ctx, &syn, family);
+        Disposition::Syn
+    }
 }
 
 #[cfg(not(test))]

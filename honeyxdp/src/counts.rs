@@ -1,60 +1,50 @@
 //! All counters at one moment.
 
 use honeyxdp_common::{
-    Disposition, Family, Syn,
-    counters::{FAMILY_SLOTS, PORTS, V6 as DISPOSITION_SLOTS},
+    Disposition, Family, FilterReason, Syn, Tags,
+    counters::{Counter, FAMILY_SLOTS, FILTERED, INTERFACE_COUNTERS, LOST, PORTS, SECONDARY, UNSAMPLED, V6},
     marks,
 };
 
 /// Cumulative counters, all CPUs and interfaces together.
-///
-/// The SYNs are counted once, by port and family; their disposition is the sum of those, so parts and whole agree
-/// even when they were read while frames came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Row per destination port, a counter per family's wire id: SYNs by primary family.
-    ports: Vec<[u64; FAMILY_SLOTS]>,
-    /// Frames without a counted SYN. The slot of [`Disposition::Syn`] is not used.
-    pub(crate) dispositions: [u64; DISPOSITION_SLOTS],
-    /// SYNs over IPv6 by primary family; also in `ports`.
-    pub(crate) families_v6: [u64; FAMILY_SLOTS],
-    /// SYNs that carried a family's mark while another one was primary.
-    pub(crate) secondary: [u64; FAMILY_SLOTS],
-    /// Bytes of all frames, without the check sequence.
-    pub(crate) bytes: u64,
+    pub(crate) ports: Vec<[u64; FAMILY_SLOTS]>,
+    /// The rest, as the program has it for each interface, see `honeyxdp_common::counters`.
+    pub(crate) others: [Counter; INTERFACE_COUNTERS],
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self {
-            ports: vec![[0; FAMILY_SLOTS]; PORTS],
-            dispositions: [0; DISPOSITION_SLOTS],
-            families_v6: [0; FAMILY_SLOTS],
-            secondary: [0; FAMILY_SLOTS],
-            bytes: 0,
-        }
+        Self { ports: vec![[0; FAMILY_SLOTS]; PORTS], others: [Counter::default(); INTERFACE_COUNTERS] }
     }
 }
 
 impl Counts {
-    /// Counts one frame of `bytes` bytes on the wire, as the kernel program does.
-    pub fn frame(&mut self, dissected: Result<Syn, Disposition>, bytes: u64) {
-        self.bytes += bytes;
-        match dissected {
-            Ok(syn) => self.syn(&syn),
-            Err(disposition) => self.dispositions[disposition as usize] += 1,
-        }
+    /// Counts a frame of `bytes` bytes on the wire.
+    #[inline]
+    pub(crate) const fn frame(&mut self, disposition: Disposition, bytes: u64) {
+        let counter = &mut self.others[disposition as usize];
+        counter.count += 1;
+        counter.of += bytes;
     }
 
-    fn syn(&mut self, syn: &Syn) {
-        let tags = marks::tags(syn);
-        let family = marks::primary(tags);
+    /// Counts which filter took a SYN out.
+    pub(crate) const fn filter(&mut self, reason: FilterReason) -> Disposition {
+        self.others[FILTERED + reason as usize].count += 1;
+        Disposition::Filtered
+    }
+
+    /// Counts a SYN by port and by its marks.
+    #[inline]
+    pub(crate) fn syn(&mut self, syn: &Syn, family: Family, tags: Tags) {
         let id = family.wire_id();
         self.ports[usize::from(syn.dport)][id] += 1;
         if !syn.is_v4() {
-            self.families_v6[id] += 1;
+            self.others[V6 + id].count += 1;
         }
-        marks::each(marks::secondary(tags, family), |other| self.secondary[other.wire_id()] += 1);
+        marks::each(marks::secondary(tags, family), |other| self.others[SECONDARY + other.wire_id()].count += 1);
     }
 
     /// SYNs to `port` whose primary family is `family`.
@@ -67,22 +57,43 @@ impl Counts {
         self.ports.iter().map(|row| row[family.wire_id()]).sum()
     }
 
+    /// SYNs by primary family.
+    pub fn families(&self) -> [u64; FAMILY_SLOTS] {
+        let mut families = [0; FAMILY_SLOTS];
+        for row in &self.ports {
+            families.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
+        }
+        families
+    }
+
+    /// SYNs to `port`.
+    pub fn port_syns(&self, port: u16) -> u64 {
+        self.ports[usize::from(port)].iter().sum()
+    }
+
     /// SYNs over IPv6 whose primary family is `family`.
-    pub fn family_v6(&self, family: Family) -> u64 {
-        self.families_v6[family.wire_id()]
+    pub const fn family_v6(&self, family: Family) -> u64 {
+        self.others[V6 + family.wire_id()].count
     }
 
     /// SYNs that carry `family`'s mark while another family is primary.
-    pub fn secondary(&self, family: Family) -> u64 {
-        self.secondary[family.wire_id()]
+    pub const fn secondary(&self, family: Family) -> u64 {
+        self.others[SECONDARY + family.wire_id()].count
     }
 
     /// Frames with this disposition.
-    pub fn disposition(&self, disposition: Disposition) -> u64 {
-        match disposition {
-            Disposition::Syn => self.ports.iter().flatten().sum(),
-            other => self.dispositions[other as usize],
-        }
+    pub const fn disposition(&self, disposition: Disposition) -> u64 {
+        self.others[disposition as usize].count
+    }
+
+    /// SYNs that were counted by port.
+    pub const fn syns(&self) -> u64 {
+        self.disposition(Disposition::Syn)
+    }
+
+    /// SYNs that this filter took out.
+    pub const fn filtered(&self, reason: FilterReason) -> u64 {
+        self.others[FILTERED + reason as usize].count
     }
 
     /// All frames.
@@ -90,19 +101,29 @@ impl Counts {
         Disposition::ALL.into_iter().map(|disposition| self.disposition(disposition)).sum()
     }
 
-    /// Bytes of all frames. Read live, it may lack those of the newest SYNs.
-    pub const fn bytes(&self) -> u64 {
-        self.bytes
+    /// Bytes of all frames.
+    pub fn bytes(&self) -> u64 {
+        Disposition::ALL.into_iter().map(|disposition| self.others[disposition as usize].of).sum()
+    }
+
+    /// Flow records that found no room.
+    pub const fn lost_records(&self) -> u64 {
+        self.others[LOST].count
+    }
+
+    /// SYNs in those.
+    pub const fn lost_packets(&self) -> u64 {
+        self.others[LOST].of
+    }
+
+    /// SYNs that sampling left out of the records.
+    pub const fn unsampled(&self) -> u64 {
+        self.others[UNSAMPLED].count
     }
 
     /// Destination ports with at least one SYN, and their rows.
     pub fn ports(&self) -> impl Iterator<Item = (u16, &[u64; FAMILY_SLOTS])> {
         (0..=u16::MAX).zip(&self.ports).filter(|(_, row)| row.iter().any(|&count| count > 0))
-    }
-
-    /// All rows, to be filled from the kernel.
-    pub(crate) fn rows_mut(&mut self) -> &mut [[u64; FAMILY_SLOTS]] {
-        &mut self.ports
     }
 
     /// What was counted after `earlier`, which must be an older state of the same counters.
@@ -111,10 +132,10 @@ impl Counts {
         for (row, before) in delta.ports.iter_mut().zip(&earlier.ports) {
             subtract(row, before);
         }
-        subtract(&mut delta.dispositions, &earlier.dispositions);
-        subtract(&mut delta.families_v6, &earlier.families_v6);
-        subtract(&mut delta.secondary, &earlier.secondary);
-        delta.bytes -= earlier.bytes;
+        for (counter, before) in delta.others.iter_mut().zip(&earlier.others) {
+            counter.count -= before.count;
+            counter.of -= before.of;
+        }
         delta
     }
 }

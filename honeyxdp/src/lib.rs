@@ -5,11 +5,16 @@
 //! makes the same [`Counts`] from capture files, with the same code that runs in the kernel. [`cli`] is all of that with
 //! flags.
 
+mod census;
 pub mod cli;
+pub mod collector;
 mod counts;
+pub mod filter;
 pub mod kernel;
 pub mod replay;
 pub mod snapshot;
+pub mod sources;
 pub mod view;
 
+pub use census::Census;
 pub use counts::Counts;

@@ -1,29 +1,40 @@
-//! The kernel program on a bench: frames go in by BPF_PROG_TEST_RUN, counts come out of the maps.
+//! The kernel program on a bench: frames go in by BPF_PROG_TEST_RUN, counts and flows come out of the maps.
 
 use anyhow::Context as _;
 use aya::{TestRun as _, programs::TestRunOptions};
 use honeyxdp::{
     Counts,
-    kernel::{Options, Program},
+    kernel::{Maps, Options, Program},
 };
 
-/// XDP_PASS of linux/bpf.h: what the program returns for every frame.
-const XDP_PASS: u32 = 2;
+use crate::flows::Flows;
+
+/// XDP_PASS of linux/bpf.h.
+pub const XDP_PASS: u32 = 2;
 
 /// A loaded program that is attached to nothing.
 pub struct Bench {
     program: Program,
-    counts: Counts,
+    maps: Maps,
+    flows: Flows,
 }
 
 impl Bench {
-    /// Loads the program.
+    /// Loads the program as it is without any option.
     ///
     /// # Errors
     /// Without root, or CAP_BPF and CAP_NET_ADMIN: then the tests fail, they do not skip.
     pub fn new() -> anyhow::Result<Self> {
-        let program = Program::load(&Options::default()).context("kernel tests need root: run `cargo xtask test`")?;
-        Ok(Self { program, counts: Counts::default() })
+        Self::with(&Options::default())
+    }
+
+    /// Loads the program with these options.
+    ///
+    /// # Errors
+    /// As [`Bench::new`].
+    pub fn with(options: &Options) -> anyhow::Result<Self> {
+        let (program, maps) = Program::load(options).context("kernel tests need root: run `cargo xtask test`")?;
+        Ok(Self { program, maps, flows: Flows::default() })
     }
 
     /// Runs the program on a frame of at least 14 bytes, the least that the kernel takes.
@@ -31,7 +42,20 @@ impl Bench {
     /// # Errors
     /// When the kernel does not run it, or it does not let the frame pass.
     pub fn run(&mut self, frame: &[u8]) -> anyhow::Result<()> {
-        self.repeat(frame, 1).map(drop)
+        let verdict = self.verdict(frame)?;
+        anyhow::ensure!(verdict == XDP_PASS, "the program returned {verdict}");
+        Ok(())
+    }
+
+    /// Runs the program on a frame and returns what it says: an XDP action of linux/bpf.h.
+    ///
+    /// # Errors
+    /// When the kernel does not run it.
+    pub fn verdict(&mut self, frame: &[u8]) -> anyhow::Result<u32> {
+        let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::default() };
+        let result =
+            self.program.xdp().test_run(options).with_context(|| format!("a frame of {} bytes", frame.len()))?;
+        Ok(result.return_value)
     }
 
     /// Runs it `times` times on the same frame. Returns the time of one run as the kernel measured it.
@@ -40,20 +64,34 @@ impl Bench {
     /// As [`Bench::run`].
     pub fn repeat(&mut self, frame: &[u8], times: u32) -> anyhow::Result<std::time::Duration> {
         let options = TestRunOptions { data_in: Some(frame), repeat: times, ..TestRunOptions::default() };
-        let result =
-            self.program.xdp().test_run(options).with_context(|| format!("a frame of {} bytes", frame.len()))?;
-        anyhow::ensure!(result.return_value == XDP_PASS, "the program returned {}", result.return_value);
-        Ok(result.duration)
+        Ok(self.program.xdp().test_run(options)?.duration)
     }
 
-    /// The counters since the program was loaded.
+    /// The counters since the program was loaded; takes in all records up to now.
+    ///
+    /// # Panics
+    /// When the maps cannot be cut, or records and counters do not add up.
     pub fn counts(&mut self) -> &Counts {
-        self.program.maps().read(&mut self.counts);
-        &self.counts
+        let cut = self.maps.cut().expect("the maps can be cut");
+        self.maps.records(Some(&cut), |flow| self.flows.add(flow));
+        let counts = self.maps.counts(&cut);
+        let accounted = self.flows.packets() + counts.lost_packets() + counts.unsampled();
+        assert_eq!(counts.syns(), accounted, "every SYN is in one record, or accounted for");
+        counts
     }
 
-    /// The program itself.
-    pub const fn program(&self) -> &Program {
-        &self.program
+    /// All flows in the records up to the last [`Bench::counts`].
+    pub const fn flows(&self) -> &Flows {
+        &self.flows
+    }
+
+    /// The maps.
+    pub const fn maps(&mut self) -> &mut Maps {
+        &mut self.maps
+    }
+
+    /// The program.
+    pub const fn program(&mut self) -> &mut Program {
+        &mut self.program
     }
 }

@@ -1,46 +1,94 @@
-//! Kernel against host: the same frames through both, and the counts must be equal.
+//! Kernel against host: the same frames through both, and counts and flows must be equal.
 
 use anyhow::bail;
-use honeyxdp::Counts;
-use honeyxdp_common::dissect;
+use honeyxdp::{Census, Counts, kernel::Options, sources::Settings};
+use honeyxdp_common::{dissect, marks};
+use jiff::Timestamp;
 
-use crate::{bench::Bench, random::Frames};
+use crate::{bench::Bench, flows::Flows, random::Frames};
 
 /// Frames between two comparisons: comparing costs more than running them.
 const BATCH: usize = 20_000;
+
+/// The host's answer.
+pub struct Host {
+    census: Census,
+    options: Options,
+    flows: Flows,
+}
+
+impl Host {
+    /// With the filters of these options.
+    pub fn new(options: &Options) -> Self {
+        let census = Census::new(options.filters.clone(), &Settings::default(), Timestamp::now());
+        Self { census, options: options.clone(), flows: Flows::default() }
+    }
+
+    /// Takes a frame.
+    pub fn frame(&mut self, frame: &[u8]) {
+        let dissected = dissect(frame);
+        self.census.frame(dissected, frame.len() as u64, 0);
+        let filters = &self.options.filters;
+        if let Ok(syn) = dissected
+            && filters.of_headers(&syn).is_none()
+        {
+            let syn = filters.public(syn);
+            let tags = marks::tags(&syn);
+            let family = marks::primary(tags);
+            if filters.of_family(family).is_none() {
+                self.flows.add_syn(&syn, family, tags);
+            }
+        }
+    }
+
+    /// What it counted.
+    pub const fn counts(&self) -> &Counts {
+        self.census.counts()
+    }
+
+    /// What it saw of sources.
+    pub const fn flows(&self) -> &Flows {
+        &self.flows
+    }
+
+    /// Whether the kernel says the same.
+    pub fn agrees(&self, bench: &mut Bench) -> bool {
+        bench.counts() == self.counts() && bench.flows() == &self.flows
+    }
+}
 
 /// Runs `frames` random frames of a seed through both.
 ///
 /// # Errors
 /// At the first frame that they count differently, with the seed and its bytes.
-pub fn compare(seed: u64, frames: usize) -> anyhow::Result<()> {
-    let mut bench = Bench::new()?;
-    let mut host = Counts::default();
+pub fn compare(options: &Options, seed: u64, frames: usize) -> anyhow::Result<Counts> {
+    let mut bench = Bench::with(options)?;
+    let mut host = Host::new(options);
     let mut source = Frames::new(seed);
     let mut left = frames;
     while left > 0 {
         let batch: Vec<Vec<u8>> = (0..left.min(BATCH)).map(|_| source.next_frame()).collect();
         left -= batch.len();
         for frame in &batch {
-            bench.run(frame)?;
-            host.frame(dissect(frame.as_slice()), frame.len() as u64);
+            bench.verdict(frame)?;
+            host.frame(frame);
         }
-        if bench.counts() != &host {
-            let frame = culprit(&batch)?;
+        if !host.agrees(&mut bench) {
+            let frame = culprit(options, &batch)?;
             bail!("seed {seed}: kernel and host differ on {frame:02x?}");
         }
     }
-    Ok(())
+    Ok(host.counts().clone())
 }
 
 /// The first frame of a batch that kernel and host count differently.
-fn culprit(batch: &[Vec<u8>]) -> anyhow::Result<&Vec<u8>> {
-    let mut bench = Bench::new()?;
-    let mut host = Counts::default();
+fn culprit<'a>(options: &Options, batch: &'a [Vec<u8>]) -> anyhow::Result<&'a Vec<u8>> {
+    let mut bench = Bench::with(options)?;
+    let mut host = Host::new(options);
     for frame in batch {
-        bench.run(frame)?;
-        host.frame(dissect(frame.as_slice()), frame.len() as u64);
-        if bench.counts() != &host {
+        bench.verdict(frame)?;
+        host.frame(frame);
+        if !host.agrees(&mut bench) {
             return Ok(frame);
         }
     }

@@ -9,6 +9,7 @@ pub mod craft;
 pub mod differential;
 pub mod documents;
 pub mod floor;
+pub mod flows;
 pub mod named;
 pub mod network;
 pub mod pcap;

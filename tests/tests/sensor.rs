@@ -9,10 +9,13 @@ use std::{
 };
 
 use honeyxdp::{
-    Counts,
+    Census,
+    filter::Filters,
     snapshot::{Snapshot, json_schema},
+    sources::Settings,
 };
 use honeyxdp_common::{Disposition, Family, dissect};
+use jiff::Timestamp;
 use lab::{
     craft, named,
     network::{Cable, Namespace, SENSOR},
@@ -42,11 +45,12 @@ fn named_frames_over_a_cable(mode: &str) {
     let cable = Cable::silent(9_200).unwrap();
     let sensor = start(&cable, &format!("--mode {mode}"));
     let frames: Vec<Vec<u8>> = named::frames().into_iter().map(|named| named.bytes).collect();
-    let mut expected = Counts::default();
+    let mut expected = Census::new(Filters::default(), &Settings::default(), Timestamp::now());
     for _ in 0..50 {
         cable.send(&frames).unwrap();
-        frames.iter().for_each(|frame| expected.frame(dissect(frame.as_slice()), frame.len() as u64));
+        frames.iter().for_each(|frame| expected.frame(dissect(frame.as_slice()), frame.len() as u64, 0));
     }
+    let expected = expected.counts();
     sensor.wait_for(|snapshot| snapshot.frames.seen >= expected.seen()).unwrap();
     let snapshot = sensor.stop().unwrap();
     assert_eq!(snapshot.frames.seen, expected.seen(), "frames sent and frames seen");

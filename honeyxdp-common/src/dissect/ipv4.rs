@@ -1,10 +1,10 @@
 //! IPv4, with options and fragments.
 
 use super::{
-    Frame, TCP, UDP, be16, be32,
+    Frame, Sink, TCP, UDP, be16, be32,
     tcp::{self, ANY, FIXED, Transport},
 };
-use crate::{Disposition, IpVersion, Syn};
+use crate::{Address, Disposition, IpVersion, Syn};
 
 const IPV4_HEADER: usize = 20;
 
@@ -46,7 +46,20 @@ impl Ipv4 {
 }
 
 #[inline(always)]
-pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition> {
+pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize, sink: impl Sink) -> Disposition {
+    match header(frame, offset) {
+        // Two calls, so that the offset of the usual one is a constant.
+        Ok((network, at)) if at.offset == offset + IPV4_HEADER => {
+            tcp::segment::<FIXED, F>(frame, Transport { offset: offset + IPV4_HEADER, ..at }, network, sink)
+        }
+        Ok((network, at)) => tcp::segment::<ANY, F>(frame, at, network, sink),
+        Err(disposition) => disposition,
+    }
+}
+
+/// The fields of the header, and where TCP begins.
+#[inline(always)]
+fn header<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<(Syn, Transport), Disposition> {
     let ip = Ipv4::parse(frame.fixed(offset).ok_or(Disposition::Malformed)?);
     let header = ip.header_length;
     if ip.version != 4 || header < IPV4_HEADER || frame.len() < offset + header {
@@ -69,18 +82,13 @@ pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn,
     }
     let network = Syn {
         version: IpVersion::V4,
-        src: ip.src,
-        dst: ip.dst,
+        src: Address::from_v4(ip.src),
+        dst: Address::from_v4(ip.dst),
         ip_id: ip.id,
         dont_fragment: ip.fragment & Ipv4::DONT_FRAGMENT != 0,
         ttl: ip.ttl,
-        ..tcp::BLANK
+        ..Syn::BLANK
     };
     let first_fragment = ip.fragment & Ipv4::MORE_FRAGMENTS != 0;
-    // Two calls, so that the offset of the usual one is a constant.
-    if header == IPV4_HEADER {
-        tcp::segment::<FIXED, F>(frame, Transport { offset: offset + IPV4_HEADER, payload, first_fragment }, network)
-    } else {
-        tcp::segment::<ANY, F>(frame, Transport { offset: offset + header, payload, first_fragment }, network)
-    }
+    Ok((network, Transport { offset: offset + header, payload, first_fragment }))
 }

@@ -1,10 +1,10 @@
 //! IPv6, with a bounded chain of extension headers.
 
 use super::{
-    Frame, TCP, UDP, be16,
+    Frame, Sink, TCP, UDP, be16, be64,
     tcp::{self, ANY, FIXED, Transport},
 };
-use crate::{Disposition, IpVersion, Syn};
+use crate::{Address, Disposition, IpVersion, Syn};
 
 /// How many IPv6 extension headers are followed.
 pub const EXTENSION_HEADERS: usize = 6;
@@ -23,44 +23,53 @@ const MOBILITY: u8 = 135;
 const HOST_IDENTITY: u8 = 139;
 const SHIM6: u8 = 140;
 
-/// RFC 8200, without the addresses.
+/// RFC 8200.
 struct Ipv6 {
     version: u8,
     payload_length: usize,
     next_header: u8,
     hop_limit: u8,
+    src: Address,
+    dst: Address,
 }
 
 impl Ipv6 {
     #[inline(always)]
-    const fn parse(bytes: [u8; 8]) -> Self {
+    const fn parse(bytes: [u8; IPV6_HEADER]) -> Self {
         Self {
             version: bytes[0] >> 4,
             payload_length: be16(&bytes, 4) as usize,
             next_header: bytes[6],
             hop_limit: bytes[7],
+            src: Address { high: be64(&bytes, 8), low: be64(&bytes, 16) },
+            dst: Address { high: be64(&bytes, 24), low: be64(&bytes, 32) },
         }
     }
 }
 
 #[inline(always)]
-pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<Syn, Disposition> {
-    let ip = Ipv6::parse(frame.fixed(offset).ok_or(Disposition::Malformed)?);
-    if ip.version != 6 || frame.len() < offset + IPV6_HEADER {
-        return Err(Disposition::Malformed);
+pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize, sink: impl Sink) -> Disposition {
+    let Some(bytes) = frame.fixed(offset) else {
+        return Disposition::Malformed;
+    };
+    let ip = Ipv6::parse(bytes);
+    if ip.version != 6 {
+        return Disposition::Malformed;
     }
     // 0 stands for a jumbogram (RFC 2675) or for segmentation offload.
     let payload = match ip.payload_length {
         0 => usize::MAX,
         length => length,
     };
-    let network = Syn { version: IpVersion::V6, ttl: ip.hop_limit, ..tcp::BLANK };
+    let network = Syn { version: IpVersion::V6, src: ip.src, dst: ip.dst, ttl: ip.hop_limit, ..Syn::BLANK };
     let offset = offset + IPV6_HEADER;
     if ip.next_header == TCP {
-        tcp::segment::<FIXED, F>(frame, Transport { offset, payload, first_fragment: false }, network)
+        tcp::segment::<FIXED, F>(frame, Transport { offset, payload, first_fragment: false }, network, sink)
     } else {
-        let transport = extension_headers(frame, offset, ip.next_header, payload)?;
-        tcp::segment::<ANY, F>(frame, transport, network)
+        match extension_headers(frame, offset, ip.next_header, payload) {
+            Ok(transport) => tcp::segment::<ANY, F>(frame, transport, network, sink),
+            Err(disposition) => disposition,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! TCP, with the head of its options.
 
-use super::{Frame, be16, be32};
-use crate::{Disposition, IpVersion, Options, Syn};
+use super::{Frame, Sink, be16, be32};
+use crate::{Disposition, Options, Syn};
 
 const TCP_HEADER: usize = 20;
 
@@ -44,22 +44,6 @@ impl Transport {
     }
 }
 
-/// A SYN of which nothing is known yet.
-pub(super) const BLANK: Syn = Syn {
-    version: IpVersion::V4,
-    src: 0,
-    dst: 0,
-    ip_id: 0,
-    dont_fragment: false,
-    ttl: 0,
-    sport: 0,
-    dport: 0,
-    seq: 0,
-    ack: 0,
-    window: 0,
-    options: Options::NONE,
-};
-
 /// RFC 9293, without options.
 struct Tcp {
     sport: u16,
@@ -86,13 +70,22 @@ impl Tcp {
     }
 }
 
-/// Reads the TCP header and adds it to what the network header said.
+/// Reads the TCP header and hands it to `sink`, together with what the network header said.
 #[inline(always)]
 pub(super) fn segment<const REACH: bool, F: Frame + ?Sized>(
     frame: &F,
     at: Transport,
     network: Syn,
-) -> Result<Syn, Disposition> {
+    sink: impl Sink,
+) -> Disposition {
+    match header::<REACH, F>(frame, at, network) {
+        Ok(syn) => sink.take(syn),
+        Err(disposition) => disposition,
+    }
+}
+
+#[inline(always)]
+fn header<const REACH: bool, F: Frame + ?Sized>(frame: &F, at: Transport, network: Syn) -> Result<Syn, Disposition> {
     if at.payload < TCP_HEADER && at.first_fragment {
         // The rest of the header may come in the next fragment, so nothing is wrong with this one.
         return Err(Disposition::Fragment);

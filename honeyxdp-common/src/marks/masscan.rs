@@ -31,7 +31,7 @@ pub(super) const RULES: &[Rule] = &[
 pub(super) fn holds(syn: &Syn) -> bool {
     if syn.is_v4() {
         // The lower half of a 32-bit sum: upstream truncates where others fold.
-        let relation = (syn.dst ^ syn.dport as u32 ^ syn.seq) & 0xffff;
+        let relation = (syn.dst.v4() ^ syn.dport as u32 ^ syn.seq) & 0xffff;
         syn.ip_id as u32 == relation && (syn.window == 1024 || syn.window == 0 || syn.ttl > HIGH_TTL)
     } else {
         syn.window == 1024 && syn.options.is_none() && syn.ttl > HIGH_TTL

@@ -17,5 +17,5 @@ pub(super) const RULES: &[Rule] = &[Rule {
 /// A destination of 0.0.0.0 is no target, and sequence number 0 is what a careless packet maker sends.
 #[inline(always)]
 pub(super) fn holds(syn: &Syn) -> bool {
-    syn.is_v4() && syn.seq == syn.dst && syn.dst != 0
+    syn.is_v4() && syn.seq == syn.dst.v4() && syn.seq != 0
 }

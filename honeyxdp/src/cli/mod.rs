@@ -1,9 +1,11 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
 mod duration;
+mod filters;
 mod replay;
 mod run;
 mod snapshot;
+mod sources;
 
 use std::{ffi::OsString, process::ExitCode};
 

@@ -12,10 +12,14 @@ use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::snapshot::{print, room};
+use super::{
+    filters::{self, FilterArgs},
+    snapshot::{print, room},
+    sources::SourceArgs,
+};
 use crate::{
-    Counts, replay,
-    snapshot::{Recorder, Sensor, Span, store::Store},
+    Census, replay,
+    snapshot::{Recorder, Run, Sensor, Span, store::Store},
     view,
 };
 
@@ -35,6 +39,10 @@ pub(super) struct Args {
     /// Name of the sensor in the snapshot. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
+    #[command(flatten)]
+    filters: FilterArgs,
+    #[command(flatten)]
+    sources: SourceArgs,
     /// Print the snapshot as JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -45,25 +53,33 @@ pub(super) struct Args {
 
 pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let store = Store::open(&args.out, 0)?;
-    let mut counts = Counts::default();
+    let filters = args.filters.filters()?;
+    let settings = args.sources.settings()?;
+    let mut census = Census::new(filters.clone(), &settings, Timestamp::now());
     let mut times: Option<(Timestamp, Timestamp)> = None;
     let mut damaged = 0;
     for path in &args.files {
-        if let Err(error) = read(path, &mut counts, &mut times, args.quiet) {
+        if let Err(error) = read(path, &mut census, &mut times, args.quiet) {
             damaged += 1;
             eprintln!("honeyxdp: {}: {error:#}", path.display());
         }
     }
-    if damaged == args.files.len() && counts.seen() == 0 {
+    if damaged == args.files.len() && census.counts().seen() == 0 {
         bail!("nothing could be read, so no snapshot was written");
     }
 
     let now = Timestamp::now();
     let (start, end) = times.unwrap_or((now, now));
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
-    let recorder =
-        Recorder::new(Sensor::of_this_machine(args.sensor_id.clone()), Vec::new(), start, store.last_sequence());
-    let mut snapshot = recorder.snapshot(&counts, Span { start, end, length });
+    census.close(now)?;
+    let run = Run {
+        sensor: Sensor::of_this_machine(args.sensor_id.clone()),
+        interfaces: Vec::new(),
+        started_at: start,
+        filters: filters::report(&filters),
+    };
+    let recorder = Recorder::new(run, store.last_sequence());
+    let mut snapshot = recorder.snapshot(census.counts(), census.sources(), Span { start, end, length });
     snapshot.generated_at = now;
     store.write(&snapshot)?;
     if args.json {
@@ -82,7 +98,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
 /// Counts one file.
 fn read(
     path: &Path,
-    counts: &mut Counts,
+    census: &mut Census,
     times: &mut Option<(Timestamp, Timestamp)>,
     quiet: bool,
 ) -> anyhow::Result<()> {
@@ -98,7 +114,13 @@ fn read(
     };
     let bar = if quiet { ProgressBar::hidden() } else { progress(path, bytes) };
     let result = replay::read(bar.wrap_read(input), |packet| {
-        counts.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len));
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a tick is the low half of a clock"
+        )]
+        let tick = packet.timestamp.map_or(0, |time| time.as_millisecond() as u32);
+        census.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len), tick);
         if let Some(time) = packet.timestamp {
             let (first, last) = times.get_or_insert((time, time));
             *first = time.min(*first);

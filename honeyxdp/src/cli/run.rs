@@ -3,9 +3,10 @@
 mod drain;
 mod output;
 
-use std::{path::PathBuf, pin::Pin, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
+use bytesize::ByteSize;
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use tokio::{
     signal::unix::{SignalKind, signal},
@@ -16,10 +17,15 @@ use self::{
     drain::{Clock, Drain},
     output::Output,
 };
-use super::{DEFAULT_FOLDER, duration};
+use super::{
+    DEFAULT_FOLDER, duration,
+    filters::{self, FilterArgs},
+    sources::SourceArgs,
+};
 use crate::{
+    filter::Filters,
     kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
-    snapshot::{InterfaceReport, ModeReport, Sensor, store::Store},
+    snapshot::{InterfaceReport, ModeReport, Run, Sensor, store::Store},
     view,
 };
 
@@ -55,6 +61,33 @@ pub(super) struct Args {
     /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out, none if 0
     #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MARKS", num_args = 0..=1, default_missing_value = "10")]
     trace_marks: Option<u32>,
+    #[command(flatten)]
+    filters: FilterArgs,
+    /// What happens to a counted SYN: it goes on, or is dropped before the network stack sees it. All other frames go on
+    #[arg(
+        long,
+        value_name = "pass|drop",
+        env = "HONEYXDP_VERDICT",
+        default_value = "pass",
+        help_heading = "Filters",
+        hide_possible_values = true
+    )]
+    verdict: Verdict,
+    #[command(flatten)]
+    sources: SourceArgs,
+    /// Keep flow records of one SYN in N, by chance. Counters and estimates still see every SYN
+    #[arg(long, value_name = "N", env = "HONEYXDP_SAMPLE_RECORDS", default_value = "1", help_heading = "Sources")]
+    sample_records: NonZeroU32,
+    /// Kernel memory for flow records on their way here, all CPUs together
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "HONEYXDP_RECORD_BUFFER",
+        default_value = "64MiB",
+        value_parser = record_buffer,
+        help_heading = "Sources"
+    )]
+    record_buffer: ByteSize,
     /// Print nothing but warnings and errors
     #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
@@ -71,12 +104,19 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = hangup()?;
 
-    let store = Store::open(&args.out, args.history)?;
+    let filters = args.filters.filters()?;
+    let settings = args.sources.settings()?;
+    let store = Arc::new(Store::open(&args.out, args.history)?);
     let interfaces = Interfaces::open()?;
     let chosen = choose(&interfaces, &args.interfaces).await?;
-    let mut program = Program::load(&kernel::Options {
+    let (mut program, maps) = Program::load(&kernel::Options {
         interfaces: chosen.iter().map(|interface| interface.index).collect(),
         trace_per_second: args.traces(),
+        filters: filters.clone(),
+        drop_counted: args.verdict == Verdict::Drop,
+        sample: args.sample_records.get(),
+        record_memory: usize::try_from(args.record_buffer.as_u64()).unwrap_or(usize::MAX),
+        ..kernel::Options::default()
     })?;
     let trace = match args.traces() {
         0 => None,
@@ -101,7 +141,8 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
 
     let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let mut drain = Drain::new(program, sensor, reports, started, &store);
+    let run = Run { sensor, interfaces: reports, started_at: started.wall, filters: args.filters_in_force(&filters) };
+    let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store))?;
     output.start()?;
 
     let mut intervals = ticks(args.interval);
@@ -112,11 +153,11 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
             _ = terminate.recv() => break None,
             () = &mut hangup => break None,
             () = &mut trace => {}
-            _ = refreshes.tick(), if output.is_live() => output.draw(&mut drain),
+            _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
             _ = intervals.tick() => {
                 drop_lost(&interfaces, &mut attachments, &mut output).await;
-                match drain.publish() {
-                    Ok(snapshot) => output.interval(&snapshot),
+                match drain.publish().await {
+                    Ok(drained) => output.interval(drained),
                     // The counters go on: the next snapshot says what this one could not.
                     Err(error) => output.warn(format!("{error:#}; trying again at the next interval")),
                 }
@@ -130,22 +171,53 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
     drop(attachments);
     output.stop();
-    let last = match drain.publish() {
+    let last = match drain.publish().await {
         Ok(last) => last,
         Err(error) => {
             // The totals would be gone with the kernel's counters, so they are said at least.
-            output.warn(format!("the last snapshot cannot be stored; in all: {}", view::totals(&drain.look())));
+            let totals = drain.look().await.map(|drained| view::totals(&drained.snapshot))?;
+            output.warn(format!("the last snapshot cannot be stored; in all: {totals}"));
             return Err(error);
         }
     };
-    output.end(&last, &store);
+    output.end(last, &store);
     failed.map_or(Ok(()), Err)
 }
 
+/// What happens to a counted SYN.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Verdict {
+    /// It goes on.
+    Pass,
+    /// It ends here, before the network stack sees it.
+    Drop,
+}
+
 impl Args {
+    /// What the snapshot says about filters.
+    fn filters_in_force(&self, filters: &Filters) -> BTreeMap<String, serde_json::Value> {
+        let mut report = filters::report(filters);
+        if self.verdict == Verdict::Drop {
+            report.insert("verdict".to_owned(), "drop".into());
+        }
+        if self.sample_records.get() > 1 {
+            report.insert("sample_records".to_owned(), self.sample_records.get().into());
+        }
+        report
+    }
+
     /// Lines a second on each CPU; 0 is off.
     fn traces(&self) -> u32 {
         self.trace_marks.unwrap_or(0)
+    }
+}
+
+fn record_buffer(text: &str) -> Result<ByteSize, String> {
+    let size: ByteSize = text.parse()?;
+    if (ByteSize::mib(1)..=ByteSize::gib(8)).contains(&size) {
+        Ok(size)
+    } else {
+        Err("it is from 1MiB to 8GiB".to_owned())
     }
 }
 

@@ -6,7 +6,7 @@
 
 use std::{
     io,
-    os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::fd::{AsFd as _, OwnedFd},
 };
 
 use aya::programs::loaded_programs;
@@ -16,6 +16,7 @@ use super::{
     mode::{Mode, ModeChoice},
     program::Program,
     rights::{self, Rights},
+    syscall,
 };
 
 /// The program on one interface. Dropping it detaches.
@@ -116,7 +117,7 @@ async fn attach_as(
     mode: Mode,
 ) -> Result<OwnedFd, AttachError> {
     let id = program.id();
-    let link = match create_link(program.xdp().fd()?.as_fd().as_raw_fd(), interface.index, mode) {
+    let link = match syscall::create_link(program.xdp().fd()?.as_fd(), interface.index, mode.flags()) {
         Ok(link) => link,
         // As it is now: the program that is in the way may have come after the list was read.
         Err(error) => return Err(explain(error, interfaces.indexed(interface.index).await?, mode)),
@@ -127,30 +128,6 @@ async fn attach_as(
     }
     let found = found.map_or_else(|| "no program".to_owned(), |xdp| format!("{xdp:?}"));
     Err(AttachError::Changed { interface: interface.name.clone(), mode, found })
-}
-
-/// bpf(2) with BPF_LINK_CREATE.
-fn create_link(program: i32, interface: u32, mode: Mode) -> io::Result<OwnedFd> {
-    const BPF_LINK_CREATE: libc::c_int = 28;
-    const BPF_XDP: u32 = 37;
-
-    /// The head of `union bpf_attr` for this command; the kernel takes what is left out as 0.
-    #[repr(C)]
-    struct LinkCreate {
-        program: i32,
-        interface: u32,
-        attach_type: u32,
-        flags: u32,
-    }
-
-    let attr = LinkCreate { program, interface, attach_type: BPF_XDP, flags: mode.flags() };
-    // SAFETY: the kernel reads `size_of` bytes of `attr`, which is fully initialized and outlives the call.
-    let fd = unsafe { libc::syscall(libc::SYS_bpf, BPF_LINK_CREATE, &raw const attr, size_of::<LinkCreate>()) };
-    match i32::try_from(fd) {
-        // SAFETY: the call succeeded, so this is a new descriptor that nobody else owns.
-        Ok(fd) if fd >= 0 => Ok(unsafe { OwnedFd::from_raw_fd(fd) }),
-        _ => Err(io::Error::last_os_error()),
-    }
 }
 
 /// Puts the kernel's errno into words: bpf(2) hands out no reason with it.

@@ -1,16 +1,19 @@
 //! The kernel's side, seen from user space: load the program, attach it, read its maps.
 
 mod attach;
+mod filters;
 mod interfaces;
 mod maps;
 mod mode;
 mod program;
 mod rights;
+mod syscall;
 pub mod trace;
 
 pub use attach::{AttachError, Attachment, attach};
+pub use filters::FilterMapsError;
 pub use interfaces::{Interface, InterfaceError, Interfaces};
-pub use maps::{Maps, MapsError};
+pub use maps::{Cut, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
 pub use rights::Rights;

@@ -1,14 +1,24 @@
 //! The built object, and how it is loaded.
 
-use std::{fs, io};
+use std::{
+    fs,
+    hash::{BuildHasher as _, RandomState},
+    io,
+};
 
 use aya::{Ebpf, EbpfError, EbpfLoader, programs::Xdp};
-use honeyxdp_common::counters::{FAMILY_SLOTS, INTERFACE_COUNTERS, INTERFACES, PORTS};
+use honeyxdp_common::{
+    counters::{FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, INTERFACES, PORTS},
+    flow::FLOW_BYTES,
+    sketch,
+};
 
 use super::{
-    maps::{Maps, MapsError},
+    filters::{FilterMaps, FilterMapsError},
+    maps::{Maps, MapsError, Sizes},
     rights::{self, Rights},
 };
+use crate::filter::Filters;
 
 #[cfg(target_endian = "big")]
 compile_error!("the eBPF object in the repository is little-endian; honeyxdp does not run on big-endian machines yet");
@@ -16,18 +26,58 @@ compile_error!("the eBPF object in the repository is little-endian; honeyxdp doe
 /// The eBPF object that this binary carries, an ELF file. It belongs to the sources in honeyxdp-ebpf.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HONEYXDP_EBPF_OBJECT_PATH"));
 
-/// Name of the program in the object.
-const PROGRAM: &str = "honeyxdp";
 /// First kernel with XDP programs on frames of several buffers, and with `bpf_xdp_load_bytes`.
 const OLDEST_KERNEL: (u32, u32) = (5, 18);
+/// Bytes that the rings of all CPUs take together when nobody says more: a tenth of a second of a flood that no flow repeats in.
+const RECORD_MEMORY: usize = 64 << 20;
+
+/// Name of the program in the object.
+const PROGRAM: &str = "honeyxdp";
 
 /// What is decided when the program is loaded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Indices of the interfaces that it will be attached to, at most [`INTERFACES`].
     pub interfaces: Vec<u32>,
     /// Marked SYNs logged per second on each CPU; 0 leaves logging out of the program.
     pub trace_per_second: u32,
+    /// Which SYNs are counted.
+    pub filters: Filters,
+    /// Whether a counted SYN is dropped; else it goes on.
+    pub drop_counted: bool,
+    /// Flow records take one SYN in so many; 1 takes all.
+    pub sample: u32,
+    /// Places in the flow cache of each CPU, as a power of two; 0 turns flow records off.
+    pub flow_bits: u32,
+    /// Bytes of the rings of all CPUs together; rounded to powers of two.
+    pub record_memory: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            interfaces: Vec::new(),
+            trace_per_second: 0,
+            filters: Filters::default(),
+            drop_counted: false,
+            sample: 1,
+            flow_bits: 15,
+            record_memory: RECORD_MEMORY,
+        }
+    }
+}
+
+impl Options {
+    fn sizes(&self, cpus: u32) -> Sizes {
+        // Each CPU has its own ring. Below a thousand records a ring would be full before anybody can look.
+        let records = self.record_memory / FLOW_BYTES / cpus as usize;
+        Sizes {
+            cpus: cpus as usize,
+            slots: self.interfaces.len().max(1),
+            flow_bits: self.flow_bits,
+            ring_bits: records.max(1_024).ilog2(),
+        }
+    }
 }
 
 /// Why the program could not be loaded.
@@ -59,43 +109,71 @@ pub enum LoadError {
     /// The maps could not be reached.
     #[error(transparent)]
     Maps(#[from] MapsError),
+    /// The filters could not be written into their maps.
+    #[error(transparent)]
+    Filters(#[from] FilterMapsError),
 }
 
 /// The program, loaded. Dropping it unloads it, unless something else holds it.
 #[derive(Debug)]
 pub struct Program {
     ebpf: Ebpf,
-    maps: Maps,
     id: u32,
     tag: u64,
 }
 
 impl Program {
-    /// Loads the program and maps its counters.
+    /// Loads the program and takes its maps.
     ///
     /// # Errors
     /// See [`LoadError`].
-    pub fn load(options: &Options) -> Result<Self, LoadError> {
+    pub fn load(options: &Options) -> Result<(Self, Maps), LoadError> {
+        Self::load_object(OBJECT, options)
+    }
+
+    /// The same from another object with the same program, variables and maps. The benchmarks load one that is written in C.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load_object(object: &[u8], options: &Options) -> Result<(Self, Maps), LoadError> {
         check_kernel()?;
         if options.interfaces.len() > INTERFACES {
             return Err(LoadError::TooManyInterfaces(options.interfaces.len()));
         }
         let cpus = possible_cpus().map_err(LoadError::Cpus)?;
-        let slots = options.interfaces.len().max(1);
+        let sizes = options.sizes(cpus);
+        let parts = |each: usize| elements(cpus, GENERATIONS * each);
         let mut indices = [0; INTERFACES];
         indices[..options.interfaces.len()].copy_from_slice(&options.interfaces);
+        let (slots, drop_counted) = (u32::try_from(sizes.slots).unwrap_or(u32::MAX), u32::from(options.drop_counted));
+        let seed = RandomState::new().hash_one("honeyxdp");
+        let weakly_ordered = u32::from(!cfg!(target_arch = "x86_64"));
+        let filters = FilterMaps::new(&options.filters);
 
-        let mut ebpf = EbpfLoader::new()
+        let mut loader = EbpfLoader::new();
+        loader
             .override_global("CPUS", &cpus, true)
+            .override_global("SLOTS", &slots, true)
             .override_global("INTERFACE_SLOTS", &indices[..], true)
             .override_global("TRACE_PER_SECOND", &options.trace_per_second, true)
-            .map_max_entries("PORTS", elements(cpus, PORTS * FAMILY_SLOTS)?)
-            .map_max_entries("INTERFACES", elements(cpus, slots * INTERFACE_COUNTERS)?)
-            .load(OBJECT)
-            .map_err(refused)?;
+            .override_global("DROP_COUNTED", &drop_counted, true)
+            .override_global("SAMPLE", &options.sample, true)
+            .override_global("FLOW_BITS", &sizes.flow_bits, true)
+            .override_global("RING_BITS", &sizes.ring_bits, true)
+            .override_global("SEED", &seed, true)
+            .override_global("WEAKLY_ORDERED", &weakly_ordered, true)
+            .map_max_entries("PORTS", parts(PORTS * FAMILY_SLOTS)?)
+            .map_max_entries("INTERFACES", parts(sizes.slots * INTERFACE_COUNTERS)?)
+            .map_max_entries("FLOWS", parts(1 << sizes.flow_bits)?)
+            .map_max_entries("RECORDS", elements(cpus, 1 << sizes.ring_bits)?)
+            .map_max_entries("POSITIONS", elements(cpus, 2)?)
+            .map_max_entries("SKETCHES", parts(FAMILY_SLOTS * sketch::WORDS)?);
+        filters.announce(&mut loader);
+        let mut ebpf = loader.load(object).map_err(refused)?;
+        filters.fill(&mut ebpf)?;
+        let maps = Maps::take(&ebpf, sizes)?;
         let (id, tag) = load_program(&mut ebpf).map_err(refused)?;
-        let maps = Maps::take(&mut ebpf, cpus as usize, slots)?;
-        Ok(Self { ebpf, maps, id, tag })
+        Ok((Self { ebpf, id, tag }, maps))
     }
 
     /// The kernel's id of the program.
@@ -106,11 +184,6 @@ impl Program {
     /// The kernel's hash over the program's instructions.
     pub const fn tag(&self) -> u64 {
         self.tag
-    }
-
-    /// Its counters.
-    pub const fn maps(&self) -> &Maps {
-        &self.maps
     }
 
     /// aya's handle on the program, to attach it or to run it on a frame.
@@ -127,16 +200,16 @@ impl Program {
     }
 }
 
-/// Elements of a map with `each` counters for every CPU.
-fn elements(cpus: u32, each: usize) -> Result<u32, LoadError> {
-    u32::try_from(each).ok().and_then(|each| each.checked_mul(cpus)).ok_or(LoadError::TooManyCpus(cpus))
-}
-
 fn load_program(ebpf: &mut Ebpf) -> Result<(u32, u64), EbpfError> {
     let program: &mut Xdp = ebpf.program_mut(PROGRAM).expect("the object holds it").try_into()?;
     program.load()?;
     let info = program.info()?;
     Ok((info.id(), info.tag()))
+}
+
+/// Elements of a map with `each` counters for every CPU.
+fn elements(cpus: u32, each: usize) -> Result<u32, LoadError> {
+    u32::try_from(each).ok().and_then(|each| each.checked_mul(cpus)).ok_or(LoadError::TooManyCpus(cpus))
 }
 
 /// Tells a lack of rights from everything else that the kernel may refuse.
@@ -233,7 +306,7 @@ mod tests {
     fn the_object_is_one_that_aya_reads() {
         let object = aya_obj::Object::parse(OBJECT).unwrap();
         assert!(object.programs.contains_key(PROGRAM));
-        for map in ["PORTS", "INTERFACES", "TRACE_BUDGET"] {
+        for map in ["PORTS", "INTERFACES", "FLOWS", "RECORDS", "POSITIONS", "SKETCHES", ".bss", "TRACE_BUDGET"] {
             assert!(object.maps.contains_key(map), "{map} is missing");
         }
         assert_eq!(object.license.to_str(), Ok("Dual MIT/GPL"));

@@ -3,7 +3,7 @@
 //! The numbers are those of <https://www.tcpdump.org/linktypes.html>. Everything from the network header on, and all of
 //! Ethernet, is read by [`honeyxdp_common`], so a capture is judged by the code that runs in the kernel.
 
-use honeyxdp_common::dissect::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, network};
+use honeyxdp_common::dissect::{ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_QINQ, ETHERTYPE_VLAN, dissect_network};
 use honeyxdp_common::{Disposition, Frame, Syn};
 
 /// How many VLAN tags are followed, as in an Ethernet frame.
@@ -66,7 +66,7 @@ pub fn dissect(link: LinkType, data: &[u8]) -> Result<Syn, Disposition> {
         // Protocol, two reserved bytes, interface, hardware type, packet type, address length, address of 8 bytes.
         LinkType::Cooked2 => untag(data, 20, field(data, 0)?)?,
     };
-    network(data, offset, ethertype)
+    dissect_network(data, offset, ethertype)
 }
 
 /// The `N` bytes at `offset`.

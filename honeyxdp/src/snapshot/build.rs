@@ -2,11 +2,17 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use honeyxdp_common::{Disposition, Family};
+use honeyxdp_common::{Disposition, Family, FilterReason};
 use jiff::Timestamp;
 
-use super::{FamilyReport, Frames, InterfaceReport, Interval, PortReport, SCHEMA, Snapshot, sensor::Sensor};
-use crate::Counts;
+use super::{
+    FamilyReport, Frames, InterfaceReport, Interval, PortReport, PortSources, Records, SCHEMA, Snapshot, UniqueSources,
+    sensor::Sensor,
+};
+use crate::{
+    Counts,
+    sources::{Observer, Tally},
+};
 
 /// A stretch of time, by two clocks.
 #[derive(Clone, Copy, Debug)]
@@ -19,55 +25,84 @@ pub struct Span {
     pub length: Duration,
 }
 
+/// What stays the same in all snapshots of a run.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// Who counts.
+    pub sensor: Sensor,
+    /// On which interfaces.
+    pub interfaces: Vec<InterfaceReport>,
+    /// Since when.
+    pub started_at: Timestamp,
+    /// Which SYNs.
+    pub filters: BTreeMap<String, serde_json::Value>,
+}
+
 /// Makes snapshots of one run of a sensor, and remembers what the last one said.
 #[derive(Debug)]
 pub struct Recorder {
-    sensor: Sensor,
-    interfaces: Vec<InterfaceReport>,
-    started_at: Timestamp,
-    /// Counters of the last snapshot that was published.
-    published: Counts,
+    run: Run,
+    /// Counters and records of the last snapshot that was published.
+    published: (Counts, Tally),
     sequence: u64,
 }
 
 impl Recorder {
     /// Starts at zero. `sequence` is the number of the last snapshot that anybody wrote to the same folder.
-    pub fn new(sensor: Sensor, interfaces: Vec<InterfaceReport>, started_at: Timestamp, sequence: u64) -> Self {
-        Self { sensor, interfaces, started_at, published: Counts::default(), sequence }
+    pub fn new(run: Run, sequence: u64) -> Self {
+        Self { run, published: Default::default(), sequence }
     }
 
     /// The next snapshot. It becomes the last one only when [`Recorder::published`] says that it was stored: so after a
     /// full disk the next interval holds what the one before could not say.
-    pub fn snapshot(&self, counts: &Counts, interval: Span) -> Snapshot {
-        let delta = counts.since(&self.published);
+    pub fn snapshot(&self, counts: &Counts, sources: &Observer, interval: Span) -> Snapshot {
+        let delta = counts.since(&self.published.0);
+        let (tally, before) = (sources.tally(), self.published.1);
+        let new = Tally { records: tally.records - before.records, packets: tally.packets - before.packets };
+        let report = sources.report();
         Snapshot {
             schema: SCHEMA.to_owned(),
             generated_at: interval.end,
-            started_at: self.started_at,
+            started_at: self.run.started_at,
             sequence: self.sequence + 1,
-            sensor: self.sensor.clone(),
-            interfaces: self.interfaces.clone(),
+            sensor: self.run.sensor.clone(),
+            interfaces: self.run.interfaces.clone(),
             frames: frames(counts),
-            families: families(counts),
-            ports: ports(counts),
-            records: None,
-            filters: BTreeMap::new(),
+            families: families(counts, |family| report.total_family(family)),
+            ports: ports(counts, |port| report.total_port(port)),
+            settled: report.total_settled(),
+            records: Some(records(counts, tally)),
+            windows: report.windows(),
+            filters: self.run.filters.clone(),
+            memory: report.memory(),
             interval: Interval {
                 start: interval.start,
                 end: interval.end,
                 seconds: interval.length.as_secs_f64(),
                 frames: frames(&delta),
-                families: families(&delta),
-                ports: ports(&delta),
-                records: None,
+                families: families(&delta, |family| report.interval_family(family)),
+                ports: ports(&delta, |port| report.interval_port(port)),
+                settled: report.interval_settled(),
+                records: Some(records(&delta, new)),
             },
         }
     }
 
-    /// The last snapshot was stored, and these were its counters.
-    pub fn published(&mut self, counts: &Counts) {
-        self.published.clone_from(counts);
+    /// The last snapshot was stored, and this was counted until then.
+    pub fn published(&mut self, counts: &Counts, tally: Tally) {
+        self.published.0.clone_from(counts);
+        self.published.1 = tally;
         self.sequence += 1;
+    }
+}
+
+const fn records(counts: &Counts, tally: Tally) -> Records {
+    Records {
+        emitted: tally.records,
+        packets: tally.packets,
+        lost: counts.lost_records(),
+        lost_packets: counts.lost_packets(),
+        unsampled_packets: counts.unsampled(),
     }
 }
 
@@ -76,10 +111,12 @@ fn frames(counts: &Counts) -> Frames {
         .into_iter()
         .map(|disposition| (disposition.name().to_owned(), counts.disposition(disposition)))
         .collect();
-    Frames { seen: dispositions.values().sum(), bytes: counts.bytes(), dispositions }
+    let filtered =
+        FilterReason::ALL.into_iter().map(|reason| (reason.name().to_owned(), counts.filtered(reason))).collect();
+    Frames { seen: dispositions.values().sum(), bytes: counts.bytes(), dispositions, filtered }
 }
 
-fn families(counts: &Counts) -> BTreeMap<String, FamilyReport> {
+fn families(counts: &Counts, sources: impl Fn(Family) -> UniqueSources) -> BTreeMap<String, FamilyReport> {
     let mut families: BTreeMap<String, FamilyReport> = Family::ALL
         .iter()
         .map(|&family| {
@@ -91,7 +128,7 @@ fn families(counts: &Counts) -> BTreeMap<String, FamilyReport> {
                 packets_v6: counts.family_v6(family),
                 tagged: counts.secondary(family),
                 ports: BTreeMap::new(),
-                unique_sources: None,
+                unique_sources: Some(sources(family)),
             };
             (family.name().to_owned(), report)
         })
@@ -107,13 +144,13 @@ fn families(counts: &Counts) -> BTreeMap<String, FamilyReport> {
     families
 }
 
-fn ports(counts: &Counts) -> BTreeMap<u16, PortReport> {
+fn ports(counts: &Counts, sources: impl Fn(u16) -> Option<PortSources>) -> BTreeMap<u16, PortReport> {
     counts
         .ports()
         .map(|(port, row)| {
             let families: BTreeMap<String, u64> =
                 seen(row).map(|(family, count)| (family.name().to_owned(), count)).collect();
-            (port, PortReport { packets: families.values().sum(), families })
+            (port, PortReport { packets: families.values().sum(), families, unique_sources: sources(port) })
         })
         .collect()
 }
@@ -125,17 +162,34 @@ fn seen(row: &[u64]) -> impl Iterator<Item = (Family, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use honeyxdp_common::dissect;
+    use honeyxdp_common::{Address, Syn};
 
     use super::*;
+    use crate::{Census, filter::Filters, sources::Settings};
 
     /// Mirai's SYN from 198.18.0.100 to port 23 of 198.18.0.1.
-    const MIRAI: &[u8] = b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x08\0\
-        \x45\0\0\x28\0\0\0\0\x40\x06\0\0\xc6\x12\0\x64\xc6\x12\0\x01\
-        \x9c\x40\0\x17\xc6\x12\0\x01\0\0\0\0\x50\x02\x16\xd0\0\0\0\0";
+    const MIRAI: Syn = Syn {
+        src: Address::from_v4(0xc612_0064),
+        dst: Address::from_v4(0xc612_0001),
+        seq: 0xc612_0001,
+        dport: 23,
+        window: 5_840,
+        ttl: 64,
+        ..Syn::BLANK
+    };
 
     fn recorder() -> Recorder {
-        Recorder::new(Sensor::of_this_machine(Some("test".to_owned())), Vec::new(), at(1_000), 41)
+        let run = Run {
+            sensor: Sensor::of_this_machine(Some("test".to_owned())),
+            interfaces: Vec::new(),
+            started_at: at(1_000),
+            filters: BTreeMap::new(),
+        };
+        Recorder::new(run, 41)
+    }
+
+    fn census() -> Census {
+        Census::new(Filters::default(), &Settings::default(), at(1_000))
     }
 
     fn at(second: i64) -> Timestamp {
@@ -146,24 +200,28 @@ mod tests {
         Span { start: at(start), end: at(end), length: Duration::from_secs(10) }
     }
 
-    fn count(counts: &mut Counts, frames: u64) {
-        (0..frames).for_each(|_| counts.frame(dissect(MIRAI), 54));
+    fn count(census: &mut Census, frames: u64) {
+        (0..frames).for_each(|_| census.frame(Ok(MIRAI), 54, 0));
+        census.close(at(1_000)).unwrap();
     }
 
     #[test]
     fn an_interval_holds_what_is_new_since_the_last_stored_snapshot() {
-        let (mut recorder, mut counts) = (recorder(), Counts::default());
-        count(&mut counts, 3);
-        let first = recorder.snapshot(&counts, span(1_000, 1_010));
+        let (mut recorder, mut census) = (recorder(), census());
+        count(&mut census, 3);
+        let first = recorder.snapshot(census.counts(), census.sources(), span(1_000, 1_010));
         assert_eq!((first.sequence, first.interval.families["mirai"].packets), (42, 3));
-        recorder.published(&counts);
+        recorder.published(census.counts(), census.sources().tally());
 
-        count(&mut counts, 2);
+        count(&mut census, 2);
         // This one could not be stored ...
-        assert_eq!(recorder.snapshot(&counts, span(1_010, 1_020)).interval.families["mirai"].packets, 2);
-        count(&mut counts, 4);
+        assert_eq!(
+            recorder.snapshot(census.counts(), census.sources(), span(1_010, 1_020)).interval.families["mirai"].packets,
+            2
+        );
+        count(&mut census, 4);
         // ... so the next has its number and its packets.
-        let next = recorder.snapshot(&counts, span(1_010, 1_030));
+        let next = recorder.snapshot(census.counts(), census.sources(), span(1_010, 1_030));
         assert_eq!((next.sequence, next.interval.families["mirai"].packets), (43, 6));
         assert_eq!((next.families["mirai"].packets, next.ports[&23].packets), (9, 9));
         assert_eq!((next.frames.seen, next.frames.bytes), (9, 9 * 54));
@@ -171,9 +229,9 @@ mod tests {
 
     #[test]
     fn a_clock_that_is_set_back_changes_no_count_and_no_rate() {
-        let (recorder, mut counts) = (recorder(), Counts::default());
-        count(&mut counts, 5);
-        let snapshot = recorder.snapshot(&counts, span(1_000, 400));
+        let (recorder, mut census) = (recorder(), census());
+        count(&mut census, 5);
+        let snapshot = recorder.snapshot(census.counts(), census.sources(), span(1_000, 400));
         assert!(snapshot.interval.end < snapshot.interval.start);
         assert!((snapshot.interval.seconds - 10.0).abs() < f64::EPSILON);
         assert_eq!(snapshot.interval.families["mirai"].packets, 5);
@@ -181,7 +239,8 @@ mod tests {
 
     #[test]
     fn every_family_is_there_and_its_rules_are_named() {
-        let snapshot = recorder().snapshot(&Counts::default(), span(1_000, 1_010));
+        let census = census();
+        let snapshot = recorder().snapshot(census.counts(), census.sources(), span(1_000, 1_010));
         assert_eq!(snapshot.families.len(), Family::ALL.len());
         assert_eq!(snapshot.families["masscan"].rule, "masscan/1");
         assert_eq!(snapshot.families["masscan"].rule_v6.as_deref(), Some("masscan-v6/1"));

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use build::{Recorder, Span};
+pub use build::{Recorder, Run, Span};
 pub use sensor::Sensor;
 
 /// Name and version of the schema.
@@ -41,10 +41,17 @@ pub struct Snapshot {
     pub families: BTreeMap<String, FamilyReport>,
     /// SYNs by destination port since `started_at`. Only ports that were seen.
     pub ports: BTreeMap<u16, PortReport>,
-    /// Flow records since `started_at`; null when this version of the sensor makes none.
+    /// SYNs since `started_at` whose source two of its SYNs together give away, by family. They are counted above under
+    /// the family that each SYN shows by itself.
+    pub settled: BTreeMap<String, SettledReport>,
+    /// Flow records since `started_at`; null from a version that made none.
     pub records: Option<Records>,
-    /// Filters in force; empty when every SYN is counted.
+    /// Different sources in the present and the last hour and day, UTC.
+    pub windows: Windows,
+    /// Filters in force; empty when every SYN is counted. Of addresses it says only how many there are.
     pub filters: BTreeMap<String, serde_json::Value>,
+    /// Memory for sets of sources.
+    pub memory: MemoryReport,
     /// The same for the time since the snapshot before.
     pub interval: Interval,
 }
@@ -79,11 +86,12 @@ pub enum ModeReport {
 pub struct Frames {
     /// Frames: the sum of the dispositions.
     pub seen: u64,
-    /// Bytes of all frames, without the check sequence. Of SYNs that arrive during a drain the bytes may come with the
-    /// next one.
+    /// Bytes of all frames, without the check sequence.
     pub bytes: u64,
     /// Frames by what became of them.
     pub dispositions: BTreeMap<String, u64>,
+    /// Those with disposition `filtered`, by the filter that took them out.
+    pub filtered: BTreeMap<String, u64>,
 }
 
 /// SYNs of one family.
@@ -102,19 +110,80 @@ pub struct FamilyReport {
     pub tagged: u64,
     /// `packets` by destination port.
     pub ports: BTreeMap<u16, u64>,
-    /// Different source addresses; null when this version of the sensor does not look at them.
+    /// Different source addresses; null from a version that did not look at them.
     pub unique_sources: Option<UniqueSources>,
 }
 
 /// Different source addresses.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct UniqueSources {
-    /// How many.
+    /// How many. If it is not exact: how many there were at least.
     pub value: u64,
-    /// Whether `value` is exact; else records were lost and `estimate` holds.
+    /// Whether `value` is exact. It is not when records were lost or left out, or when there was no memory for the set;
+    /// then `estimate` holds.
     pub exact: bool,
-    /// HyperLogLog's estimate.
+    /// HyperLogLog's estimate, from registers that see every SYN: standard error 0.41 %.
     pub estimate: u64,
+}
+
+/// Different source addresses, without an estimate.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PortSources {
+    /// How many. If it is not exact: how many there were at least.
+    pub value: u64,
+    /// Whether `value` is exact.
+    pub exact: bool,
+}
+
+/// SYNs whose source a pair test settled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct SettledReport {
+    /// Id and version of the pair rule, as docs/marks.md lists it.
+    pub rule: String,
+    /// All SYNs of these sources, those before the pair included.
+    pub packets: u64,
+    /// Different source addresses.
+    pub unique_sources: PortSources,
+}
+
+/// Different sources by hour and by day, UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Windows {
+    /// The present hour, so far.
+    pub hour: WindowReport,
+    /// The hour before it; null as long as there was none.
+    pub last_hour: Option<WindowReport>,
+    /// The present day, so far.
+    pub day: WindowReport,
+    /// The day before it; null as long as there was none.
+    pub last_day: Option<WindowReport>,
+}
+
+/// Different sources in one hour or day.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WindowReport {
+    /// When it begins, UTC.
+    pub start: Timestamp,
+    /// Since when it is counted: later than `start` if the sensor was started in it.
+    pub since: Timestamp,
+    /// By family; only those that were seen.
+    pub families: BTreeMap<String, UniqueSources>,
+    /// By watched port; only those that were seen.
+    pub ports: BTreeMap<u16, PortSources>,
+}
+
+/// Memory for sets of sources.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct MemoryReport {
+    /// What sets of sources and pair tests may take, bytes.
+    pub limit: u64,
+    /// What the sets take, about, bytes.
+    pub sets: u64,
+    /// Sets that were given up for want of memory, since `started_at`. What they counted is not exact until their time
+    /// is over.
+    pub given_up: u64,
+    /// SYNs since `started_at` that no pair test looked at, for want of memory.
+    pub untested_packets: u64,
 }
 
 /// SYNs to one destination port.
@@ -124,6 +193,9 @@ pub struct PortReport {
     pub packets: u64,
     /// By primary family; only those that were seen.
     pub families: BTreeMap<String, u64>,
+    /// Different source addresses, if the port is one whose sources are counted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unique_sources: Option<PortSources>,
 }
 
 /// Flow records.
@@ -137,6 +209,8 @@ pub struct Records {
     pub lost: u64,
     /// SYNs in those.
     pub lost_packets: u64,
+    /// SYNs that --sample-records left out.
+    pub unsampled_packets: u64,
 }
 
 /// What came in since the snapshot before.
@@ -154,6 +228,8 @@ pub struct Interval {
     pub families: BTreeMap<String, FamilyReport>,
     /// As above.
     pub ports: BTreeMap<u16, PortReport>,
+    /// As above.
+    pub settled: BTreeMap<String, SettledReport>,
     /// As above.
     pub records: Option<Records>,
 }

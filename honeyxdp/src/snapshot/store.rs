@@ -186,20 +186,28 @@ pub fn read(folder: &Path) -> anyhow::Result<Snapshot> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::{collections::BTreeMap, time::Duration};
 
     use jiff::Timestamp;
 
     use super::*;
     use crate::{
         Counts,
-        snapshot::{Recorder, Sensor, Span},
+        snapshot::{Recorder, Run, Sensor, Span},
+        sources::{Observer, Settings},
     };
 
     fn snapshot(sequence: u64) -> Snapshot {
         let now = Timestamp::UNIX_EPOCH;
-        let recorder = Recorder::new(Sensor::of_this_machine(None), Vec::new(), now, sequence - 1);
-        recorder.snapshot(&Counts::default(), Span { start: now, end: now, length: Duration::ZERO })
+        let run = Run {
+            sensor: Sensor::of_this_machine(None),
+            interfaces: Vec::new(),
+            started_at: now,
+            filters: BTreeMap::new(),
+        };
+        let sources = Observer::new(&Settings::default(), now);
+        let recorder = Recorder::new(run, sequence - 1);
+        recorder.snapshot(&Counts::default(), &sources, Span { start: now, end: now, length: Duration::ZERO })
     }
 
     #[test]

@@ -11,10 +11,7 @@ use std::{
 
 use anyhow::{Context as _, ensure};
 use clap::Parser;
-use honeyxdp::{
-    Counts, replay,
-    snapshot::{Recorder, Sensor, Span, store::Store},
-};
+use honeyxdp::{Census, filter::Filters, replay, sources::Settings};
 use honeyxdp_common::counters::{FAMILY_SLOTS, PORTS};
 use jiff::Timestamp;
 use lab::{batch::PerCpuArray, bench::Bench, craft, floor::Floor, named, pcap};
@@ -87,36 +84,22 @@ fn drain(rounds: usize) -> anyhow::Result<()> {
     for port in 0..=u16::MAX {
         bench.run(&craft::v4(&craft::Ipv4::default(), &craft::Tcp { dport: port, ..craft::Tcp::default() }))?;
     }
-    let cpus = bench.program().maps().cpus();
+    let cpus = bench.maps().sizes().cpus;
     println!("{PORTS} ports x {FAMILY_SLOTS} families x {cpus} CPUs, {rounds} rounds, medians\n");
 
-    let mut counts = Counts::default();
+    let seen = bench.counts().seen();
+    ensure!(seen == PORTS as u64, "the counters are wrong: {seen}");
     let mapped = time(rounds, || {
-        bench.program().maps().read(&mut counts);
+        bench.counts();
         Ok(())
     })?;
-    ensure!(counts.seen() == PORTS as u64, "the counters are wrong: {}", counts.seen());
 
     let array = PerCpuArray::<FAMILY_SLOTS>::new(u32::try_from(PORTS)?, cpus).context("a per-CPU array")?;
     let mut sums = vec![[0; FAMILY_SLOTS]; PORTS];
     let batch = time(rounds, || Ok(array.read(4096, &mut sums)?))?;
 
-    let folder = tempfile::tempdir()?;
-    let store = Store::open(folder.path(), 10)?;
-    let now = Timestamp::now();
-    let mut recorder = Recorder::new(Sensor::of_this_machine(None), Vec::new(), now, 0);
-    let whole = time(rounds, || {
-        bench.program().maps().read(&mut counts);
-        let snapshot = recorder.snapshot(&counts, Span { start: now, end: now, length: Duration::from_secs(10) });
-        store.write(&snapshot)?;
-        recorder.published(&counts);
-        Ok(())
-    })?;
-    let size = store.newest().metadata()?.len();
-
     print("read mapped counters (what honeyxdp does)", mapped, mapped[0]);
     print("read a per-CPU array of that size by BPF_MAP_LOOKUP_BATCH", batch, mapped[0]);
-    print(&format!("whole drain, all ports seen: read, build, write {} KiB", size / 1024), whole, mapped[0]);
     Ok(())
 }
 
@@ -179,11 +162,12 @@ fn replay_file(packets: u32, rounds: usize) -> anyhow::Result<()> {
     println!("{packets} packets, {} MiB, {rounds} rounds, medians\n", path.metadata()?.len() >> 20);
 
     let ours = time(rounds, || {
-        let mut counts = Counts::default();
+        let mut census = Census::new(Filters::default(), &Settings::default(), Timestamp::now());
         replay::read(File::open(&path)?, |packet| {
-            counts.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len));
+            census.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len), 0);
         })?;
-        ensure!(counts.seen() == u64::from(packets), "{} packets were counted", counts.seen());
+        census.close(Timestamp::now())?;
+        ensure!(census.counts().seen() == u64::from(packets), "{} packets were counted", census.counts().seen());
         Ok(())
     })?;
     let tcpdump = time(rounds, || {

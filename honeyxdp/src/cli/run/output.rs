@@ -5,11 +5,14 @@ use std::io::{self, IsTerminal as _, Write as _};
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use super::{Args, drain::Drain};
+use super::{
+    Args,
+    drain::{Drain, Drained},
+};
 use crate::{
     cli::snapshot::room,
     kernel::Attachment,
-    snapshot::{Snapshot, store::Store},
+    snapshot::store::Store,
     view::{self, Screen},
 };
 
@@ -69,28 +72,35 @@ impl Output {
     }
 
     /// Draws the live table. A terminal that is gone is no reason to stop counting.
-    pub(super) fn draw(&mut self, drain: &mut Drain<'_>) {
-        let drawn = self.screen.as_ref().map(|screen| screen.show(&drain.look(), &self.notices));
+    pub(super) async fn draw(&mut self, drain: &Drain) {
+        let drained = match drain.look().await {
+            Ok(drained) => drained,
+            Err(error) => return self.warn(format!("{error:#}")),
+        };
+        drained.warning.into_iter().for_each(|warning| self.warn(warning));
+        let drawn = self.screen.as_ref().map(|screen| screen.show(&drained.snapshot, &self.notices));
         if let Some(Err(error)) = drawn {
             self.screen = None;
             self.warn(format!("the live table ends, because the terminal cannot be written: {error}"));
         }
     }
 
-    pub(super) fn interval(&self, snapshot: &Snapshot) {
+    pub(super) fn interval(&mut self, Drained { snapshot, warning }: Drained) {
+        warning.into_iter().for_each(|warning| self.warn(warning));
         if !self.quiet && self.screen.is_none() {
-            print(&view::line(snapshot));
+            print(&view::line(&snapshot));
         }
     }
 
-    pub(super) fn end(&self, last: &Snapshot, store: &Store) {
+    pub(super) fn end(&mut self, Drained { snapshot: last, warning }: Drained, store: &Store) {
+        warning.into_iter().for_each(|warning| self.warn(warning));
         if self.quiet {
             return;
         }
         if self.live {
-            print(&format!("{}\n", view::table(last, room())));
+            print(&format!("{}\n", view::table(&last, room())));
         } else {
-            print(&view::line(last));
+            print(&view::line(&last));
         }
         print(&format!("detached; the last snapshot is {}", store.newest().display()));
     }

@@ -76,12 +76,14 @@ fn numbers() {
 fn a_syn_behind_every_link_header() {
     for (link, header) in headers(IpVersion::V4) {
         let syn = dissect(link, &[header, v4()].concat()).unwrap_or_else(|why| panic!("{link:?}: {why:?}"));
-        assert_eq!((syn.version, syn.src, syn.dst), (IpVersion::V4, 0x0102_0304, 0x0a0b_0c0d), "{link:?}");
+        assert_eq!((syn.version, syn.src.v4(), syn.dst.v4()), (IpVersion::V4, 0x0102_0304, 0x0a0b_0c0d), "{link:?}");
         assert_eq!((syn.ip_id, syn.ttl, syn.sport, syn.dport), (0xd431, 61, 0x1234, 23), "{link:?}");
     }
     for (link, header) in headers(IpVersion::V6) {
         let syn = dissect(link, &[header, v6()].concat()).unwrap_or_else(|why| panic!("{link:?}: {why:?}"));
-        assert_eq!((syn.version, syn.src, syn.dst), (IpVersion::V6, 0, 0), "{link:?}");
+        let [src, dst] = [syn.src, syn.dst].map(|address| address.v6().to_be_bytes());
+        assert_eq!(syn.version, IpVersion::V6, "{link:?}");
+        assert_eq!((&src[..], &dst[..]), (&v6()[8..24], &v6()[24..40]), "{link:?}");
         assert_eq!((syn.ttl, syn.sport, syn.seq, syn.window), (62, 0x1234, 0x0a0b_0c0d, 0x3908), "{link:?}");
     }
 }

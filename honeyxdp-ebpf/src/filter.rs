@@ -1,0 +1,98 @@
+//! The operator's filters. One that is not set is removed by the verifier.
+
+use aya_ebpf::{
+    Global,
+    bindings::BPF_F_MMAPABLE,
+    macros::map,
+    maps::{Array, HashMap, LpmTrie, lpm_trie::Key},
+};
+use honeyxdp_common::{
+    Address, Family, FilterReason, Syn,
+    filter::{Cover, blocks_bit, port_bit, trie_address, trie_bits},
+};
+
+/// Whether only some ports are counted.
+#[unsafe(no_mangle)]
+static FILTER_PORTS: Global<u32> = Global::new(0);
+/// Families that are counted, a bit for each wire id; all ones when none is left out.
+#[unsafe(no_mangle)]
+static WATCHED_FAMILIES: Global<u32> = Global::new(u32::MAX);
+/// Whether only some destinations are counted.
+#[unsafe(no_mangle)]
+static FILTER_DESTINATIONS: Global<u32> = Global::new(0);
+/// Whether some sources are ignored.
+#[unsafe(no_mangle)]
+static FILTER_SOURCES: Global<u32> = Global::new(0);
+/// Whether some local addresses have a public one.
+#[unsafe(no_mangle)]
+static TRANSLATE: Global<u32> = Global::new(0);
+
+/// A bit for each port that is counted.
+#[map]
+static WATCHED_PORTS: Array<u64> = Array::with_max_entries(1, 0);
+
+/// Destinations that are counted: two bits for each IPv4 block of 256, and the prefixes that those cannot tell.
+#[map]
+static DESTINATION_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+static DESTINATIONS: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(1, 0);
+
+/// Sources that are ignored, in the same way.
+#[map]
+static SOURCE_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
+#[map]
+static SOURCES: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(1, 0);
+
+/// Public address of a local one, both IPv4.
+#[map]
+static PUBLIC_ADDRESSES: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
+
+/// Why this SYN is not counted, as far as its headers tell.
+#[inline(always)]
+pub(crate) fn of_headers(syn: &Syn) -> Option<FilterReason> {
+    if FILTER_DESTINATIONS.load() != 0 && !within(&DESTINATION_BLOCKS, &DESTINATIONS, syn, syn.dst) {
+        return Some(FilterReason::Destination);
+    }
+    if FILTER_SOURCES.load() != 0 && within(&SOURCE_BLOCKS, &SOURCES, syn, syn.src) {
+        return Some(FilterReason::Source);
+    }
+    if FILTER_PORTS.load() != 0 {
+        let (word, bit) = port_bit(syn.dport);
+        if WATCHED_PORTS.get(word).is_none_or(|bits| bits >> bit & 1 == 0) {
+            return Some(FilterReason::Port);
+        }
+    }
+    None
+}
+
+/// Why a SYN of this family is not counted.
+#[inline(always)]
+pub(crate) fn of_family(family: Family) -> Option<FilterReason> {
+    let watched = WATCHED_FAMILIES.load();
+    (watched >> family.wire_id() & 1 == 0).then_some(FilterReason::Family)
+}
+
+/// The SYN as it was sent, before 1:1 NAT put a local destination into it.
+#[inline(always)]
+pub(crate) fn public(mut syn: Syn) -> Syn {
+    if TRANSLATE.load() != 0 && syn.is_v4() {
+        // SAFETY: nobody changes the map once the program runs.
+        if let Some(&address) = unsafe { PUBLIC_ADDRESSES.get(syn.dst.v4()) } {
+            syn.dst = Address::from_v4(address);
+        }
+    }
+    syn
+}
+
+/// Whether an address is in a set of prefixes.
+#[inline(always)]
+fn within(blocks: &Array<u64>, prefixes: &LpmTrie<[u8; 16], u32>, syn: &Syn, address: Address) -> bool {
+    if syn.is_v4() {
+        let (word, bit) = blocks_bit(address.v4());
+        let cover = blocks.get(word).map_or(0, |bits| bits >> bit & 3);
+        if cover != Cover::SOME {
+            return cover == Cover::ALL;
+        }
+    }
+    prefixes.get(Key::new(trie_bits(), trie_address(address, syn.is_v4()))).is_some()
+}

@@ -1,0 +1,115 @@
+//! Reading the counters of the half that stands still.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use aya::Ebpf;
+use honeyxdp_common::{
+    Disposition,
+    counters::{Counter, FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, PORTS},
+};
+
+use super::{MapsError, Sizes, shared::Shared};
+use crate::Counts;
+
+/// Words of a counter, and of all counters of an interface.
+const COUNTER_WORDS: usize = size_of::<Counter>() / 8;
+const INTERFACE_WORDS: usize = INTERFACE_COUNTERS * COUNTER_WORDS;
+
+/// The maps of counters, and what they held when they were last read.
+#[derive(Debug)]
+pub(super) struct Counters {
+    ports: Shared<u64>,
+    interfaces: Shared<u64>,
+    sizes: Sizes,
+    /// Of each generation, the sums that `total` already has.
+    held: [Counts; GENERATIONS],
+    /// Of each part, the SYNs that it had counted.
+    syns: Vec<u64>,
+    total: Counts,
+}
+
+impl Counters {
+    pub(super) fn take(ebpf: &Ebpf, sizes: Sizes) -> Result<Self, MapsError> {
+        let parts = GENERATIONS * sizes.cpus;
+        Ok(Self {
+            ports: Shared::map(ebpf, "PORTS", parts * PORTS * FAMILY_SLOTS)?,
+            interfaces: Shared::map(ebpf, "INTERFACES", parts * sizes.slots * INTERFACE_WORDS)?,
+            sizes,
+            held: Default::default(),
+            syns: vec![0; parts],
+            total: Counts::default(),
+        })
+    }
+
+    /// CPUs that have counted a SYN in this generation since this was last called for it.
+    pub(super) fn changed(&mut self, generation: usize) -> Vec<usize> {
+        let mut changed = Vec::new();
+        for cpu in 0..self.sizes.cpus {
+            let part = generation * self.sizes.cpus + cpu;
+            let syns = self.part(part).map(|slot| slot[Disposition::Syn as usize][0].load(Ordering::Relaxed)).sum();
+            if syns != self.syns[part] {
+                self.syns[part] = syns;
+                changed.push(cpu);
+            }
+        }
+        changed
+    }
+
+    /// Adds what is new in this generation to the total. `syns` says whether there is a new SYN; without, the ports need no look.
+    pub(super) fn read(&mut self, generation: usize, syns: bool) -> &Counts {
+        let parts = generation * self.sizes.cpus..(generation + 1) * self.sizes.cpus;
+        let mut sums = [[0; COUNTER_WORDS]; INTERFACE_COUNTERS];
+        for slot in parts.clone().flat_map(|part| self.part(part)) {
+            sums.iter_mut().zip(slot).for_each(|(sum, counter)| add(sum, counter));
+        }
+        let held = &mut self.held[generation];
+        for ((total, held), [count, of]) in self.total.others.iter_mut().zip(&mut held.others).zip(sums) {
+            total.count += count - held.count;
+            total.of += of - held.of;
+            *held = Counter { count, of };
+        }
+        if syns {
+            let rows: Vec<_> =
+                parts.filter(|&part| self.syns[part] > 0).map(|part| port_rows(&self.ports, part)).collect();
+            for port in 0..PORTS {
+                let mut sums = [0; FAMILY_SLOTS];
+                rows.iter().for_each(|rows| add(&mut sums, &rows[port]));
+                advance(&mut self.total.ports[port], &mut held.ports[port], &sums);
+            }
+        }
+        &self.total
+    }
+
+    /// All counters as they were last read.
+    pub(super) const fn total(&self) -> &Counts {
+        &self.total
+    }
+
+    /// The counters of every interface in a part.
+    fn part(&self, part: usize) -> impl Iterator<Item = &[[AtomicU64; COUNTER_WORDS]; INTERFACE_COUNTERS]> {
+        let words = self.sizes.slots * INTERFACE_WORDS;
+        self.interfaces.words(part * words, words).as_chunks().0.as_chunks().0.iter()
+    }
+}
+
+/// The row of every port in a part.
+fn port_rows(ports: &Shared<u64>, part: usize) -> &[[AtomicU64; FAMILY_SLOTS]] {
+    const WORDS: usize = PORTS * FAMILY_SLOTS;
+    ports.words(part * WORDS, WORDS).as_chunks().0
+}
+
+fn add<const N: usize>(sums: &mut [u64; N], row: &[AtomicU64; N]) {
+    for (sum, counter) in sums.iter_mut().zip(row) {
+        *sum += counter.load(Ordering::Relaxed);
+    }
+}
+
+/// Adds to `total` what `now` has more than `held`. Most rows stay as they were, and their memory is not written.
+fn advance<const N: usize>(total: &mut [u64; N], held: &mut [u64; N], now: &[u64; N]) {
+    if held != now {
+        for ((total, held), now) in total.iter_mut().zip(held.iter_mut()).zip(now) {
+            *total += now - *held;
+            *held = *now;
+        }
+    }
+}

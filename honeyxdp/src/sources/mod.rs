@@ -1,0 +1,360 @@
+//! Who sent the SYNs: sets of source addresses, exact as long as there is room, and estimates beside them.
+//!
+//! A record's way: [`Observer::record`] puts its source into the sets of the present slice; [`Observer::close`] compares the
+//! slice with the counters, so that every SYN that is in no record is known by family and port, and adds it to the windows:
+//! the interval, the hour, the day and the whole run. Sets merge without error.
+
+mod pairs;
+mod set;
+mod sketch;
+mod windows;
+
+use std::collections::BTreeMap;
+
+use honeyxdp_common::{Family, counters::FAMILY_SLOTS, flow::Flow};
+use jiff::{Timestamp, ToSpan as _, Unit, tz::TimeZone};
+
+pub use pairs::Pair;
+pub use set::SourceSet;
+pub use sketch::Sketch;
+
+use self::{pairs::Pairs, windows::Window};
+use crate::{
+    Counts,
+    filter::PortSet,
+    snapshot::{MemoryReport, PortSources, SettledReport, UniqueSources, WindowReport, Windows},
+};
+
+/// What an [`Observer`] keeps.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Ports whose sources are counted.
+    pub ports: PortSet,
+    /// Bytes that sets of sources and pair tests may take. Beyond it the largest sets are given up.
+    pub memory: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { ports: PORTS.parse().expect("the list is one of ports"), memory: MEMORY }
+    }
+}
+
+/// Ports that bots scan for, see docs/marks.md: sources are counted for these when no ports are named.
+pub const PORTS: &str =
+    "22,23,80,81,445,2323,3389,5358,5555,7547,8080,8291,8443,9000,9527,9530,34567,37215,52869,60001";
+/// Bytes for sets of sources when nobody says more.
+pub const MEMORY: u64 = 512 << 20;
+/// Part of the memory that pair tests may take.
+const PAIRS: u64 = 4;
+
+/// Records so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Records.
+    pub records: u64,
+    /// SYNs in them.
+    pub packets: u64,
+}
+
+/// The records do not add up to the counters: a bug, which no number may hide.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{counted} SYNs were counted, but {recorded} are in records and {missing} counted as missing: please report this"
+)]
+pub struct Imbalance {
+    /// SYNs by the counters, since the start.
+    pub counted: u64,
+    /// SYNs in records, since the start.
+    pub recorded: u64,
+    /// SYNs in lost records, or left out by sampling, since the start.
+    pub missing: u64,
+}
+
+/// Gathers records into sets of sources.
+#[derive(Debug)]
+pub struct Observer {
+    /// Index of each watched port.
+    ports: BTreeMap<u16, usize>,
+    index: Vec<Option<u16>>,
+    memory: u64,
+    given_up: u64,
+    pairs: Pairs,
+    tally: Tally,
+    slice: Slice,
+    interval: Window,
+    total: Window,
+    hour: Dated,
+    day: Dated,
+}
+
+/// What came since the last time that windows were brought up to date.
+#[derive(Debug)]
+struct Slice {
+    window: Window,
+    start: Timestamp,
+    /// SYNs in records.
+    families: [u64; FAMILY_SLOTS],
+    ports: Vec<u64>,
+    /// The counters at its start.
+    before: Vec<u64>,
+    families_before: [u64; FAMILY_SLOTS],
+}
+
+/// A window of the calendar, UTC.
+#[derive(Debug)]
+struct Dated {
+    unit: Unit,
+    start: Timestamp,
+    since: Timestamp,
+    window: Window,
+    last: Option<WindowReport>,
+}
+
+impl Observer {
+    /// Starts with nothing at this time.
+    pub fn new(settings: &Settings, now: Timestamp) -> Self {
+        let ports: BTreeMap<u16, usize> = settings.ports.iter().zip(0..).collect();
+        let mut index = vec![None; 1 << 16];
+        for (&port, &at) in &ports {
+            index[usize::from(port)] = u16::try_from(at).ok();
+        }
+        let window = Window::new(ports.len());
+        Self {
+            index,
+            memory: settings.memory,
+            given_up: 0,
+            pairs: Pairs::new(settings.memory / PAIRS),
+            tally: Tally::default(),
+            slice: Slice {
+                window: window.clone(),
+                start: now,
+                families: [0; FAMILY_SLOTS],
+                ports: vec![0; ports.len()],
+                before: vec![0; ports.len()],
+                families_before: [0; FAMILY_SLOTS],
+            },
+            interval: window.clone(),
+            total: window.clone(),
+            hour: Dated::new(Unit::Hour, now, &window),
+            day: Dated::new(Unit::Day, now, &window),
+            ports,
+        }
+    }
+
+    /// Takes a record.
+    pub fn record(&mut self, flow: &Flow) {
+        let packets = u64::from(flow.packets);
+        self.tally.records += 1;
+        self.tally.packets += packets;
+        self.slice.families[flow.family().wire_id()] += packets;
+        let port = self.index[usize::from(flow.dport())].map(usize::from);
+        if let Some(port) = port {
+            self.slice.ports[port] += packets;
+        }
+        let settled = self.pairs.record(flow);
+        if self.slice.window.record(flow, port, settled) {
+            self.slice.window.settle();
+            self.bound();
+        }
+    }
+
+    /// Registers of a family, to merge those of the kernel into.
+    pub fn sketch(&mut self, family: Family) -> &mut Sketch {
+        self.slice.window.sketch(family)
+    }
+
+    /// Brings all windows up to date. `counts` are the counters up to the last record.
+    ///
+    /// # Errors
+    /// When the records do not add up to the counters. The windows are up to date all the same.
+    pub fn close(&mut self, counts: &Counts, now: Timestamp) -> Result<(), Imbalance> {
+        let slice = &mut self.slice;
+        let mut missing = counts.families();
+        let mut families = missing;
+        std::mem::swap(&mut families, &mut slice.families_before);
+        for ((missing, before), recorded) in missing.iter_mut().zip(families).zip(&mut slice.families) {
+            *missing = (*missing - before).saturating_sub(std::mem::take(recorded));
+        }
+        let counted = self.ports.keys().map(|&port| counts.port_syns(port));
+        let missing_ports: Vec<u64> = counted
+            .zip(&mut slice.before)
+            .zip(&mut slice.ports)
+            .map(|((counted, before), recorded)| {
+                let new = counted - std::mem::replace(before, counted);
+                new.saturating_sub(std::mem::take(recorded))
+            })
+            .collect();
+        slice.window.settle();
+        slice.window.miss(&missing, missing_ports.into_iter());
+
+        // Of the slice's own hour: one that ends with the hour is brought here a moment later.
+        self.hour.begin(slice.start, &self.ports);
+        self.day.begin(slice.start, &self.ports);
+        for window in [&mut self.interval, &mut self.total, &mut self.hour.window, &mut self.day.window] {
+            window.merge(&slice.window);
+        }
+        slice.window = Window::new(self.ports.len());
+        slice.start = now;
+        self.pairs.age();
+        self.bound();
+
+        let missing = counts.lost_packets() + counts.unsampled();
+        if counts.syns() == self.tally.packets + missing {
+            Ok(())
+        } else {
+            Err(Imbalance { counted: counts.syns(), recorded: self.tally.packets, missing })
+        }
+    }
+
+    /// The interval was stored: the next one begins.
+    pub fn stored(&mut self) {
+        self.interval = Window::new(self.ports.len());
+    }
+
+    /// Records so far.
+    pub const fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// What the windows hold.
+    pub fn report(&self) -> Report<'_> {
+        Report(self)
+    }
+
+    /// Gives the largest sets up until the rest has room.
+    fn bound(&mut self) {
+        let mut used = self.used();
+        while used > self.memory - self.memory / PAIRS {
+            let windows = [
+                &mut self.slice.window,
+                &mut self.interval,
+                &mut self.hour.window,
+                &mut self.day.window,
+                &mut self.total,
+            ];
+            let Some(largest) = windows.into_iter().flat_map(Window::sets_mut).max_by_key(|set| set.bytes()) else {
+                return;
+            };
+            if largest.bytes() == 0 {
+                return;
+            }
+            used -= largest.bytes();
+            largest.give_up();
+            self.given_up += 1;
+        }
+    }
+
+    /// Bytes of all sets.
+    fn used(&self) -> u64 {
+        [&self.slice.window, &self.interval, &self.hour.window, &self.day.window, &self.total]
+            .into_iter()
+            .flat_map(Window::sets)
+            .map(SourceSet::bytes)
+            .sum()
+    }
+}
+
+/// What an observer has to say.
+#[derive(Clone, Copy, Debug)]
+pub struct Report<'a>(&'a Observer);
+
+impl Report<'_> {
+    /// A family's sources since the start.
+    pub fn total_family(&self, family: Family) -> UniqueSources {
+        self.0.total.family(family)
+    }
+
+    /// A family's sources in the interval.
+    pub fn interval_family(&self, family: Family) -> UniqueSources {
+        self.0.interval.family(family)
+    }
+
+    /// A port's sources since the start, if it is watched.
+    pub fn total_port(&self, port: u16) -> Option<PortSources> {
+        Some(self.0.total.port(*self.0.ports.get(&port)?))
+    }
+
+    /// A port's sources in the interval, if it is watched.
+    pub fn interval_port(&self, port: u16) -> Option<PortSources> {
+        Some(self.0.interval.port(*self.0.ports.get(&port)?))
+    }
+
+    /// What pair tests settled since the start.
+    pub fn total_settled(&self) -> BTreeMap<String, SettledReport> {
+        self.0.total.settled()
+    }
+
+    /// What they settled in the interval.
+    pub fn interval_settled(&self) -> BTreeMap<String, SettledReport> {
+        self.0.interval.settled()
+    }
+
+    /// The windows of the calendar.
+    pub fn windows(&self) -> Windows {
+        let ports = &self.0.ports;
+        Windows {
+            hour: self.0.hour.report(ports),
+            last_hour: self.0.hour.last.clone(),
+            day: self.0.day.report(ports),
+            last_day: self.0.day.last.clone(),
+        }
+    }
+
+    /// How the memory is used.
+    pub fn memory(&self) -> MemoryReport {
+        MemoryReport {
+            limit: self.0.memory,
+            sets: self.0.used(),
+            given_up: self.0.given_up,
+            untested_packets: self.0.pairs.untested(),
+        }
+    }
+}
+
+impl Dated {
+    fn new(unit: Unit, now: Timestamp, window: &Window) -> Self {
+        Self { unit, start: start_of(unit, now), since: now, window: window.clone(), last: None }
+    }
+
+    /// Begins anew if `time` is in another hour or day.
+    fn begin(&mut self, time: Timestamp, ports: &BTreeMap<u16, usize>) {
+        let start = start_of(self.unit, time);
+        if start != self.start {
+            self.last = Some(self.report(ports));
+            (self.start, self.since) = (start, time);
+            self.window = Window::new(ports.len());
+        }
+    }
+
+    fn report(&self, ports: &BTreeMap<u16, usize>) -> WindowReport {
+        WindowReport {
+            start: self.start,
+            since: self.since,
+            families: Family::ALL
+                .iter()
+                .map(|&family| (family.name().to_owned(), self.window.family(family)))
+                .filter(|(_, sources)| sources.estimate > 0)
+                .collect(),
+            ports: ports
+                .iter()
+                .map(|(&port, &at)| (port, self.window.port(at)))
+                .filter(|(_, sources)| sources.value > 0)
+                .collect(),
+        }
+    }
+}
+
+fn start_of(unit: Unit, time: Timestamp) -> Timestamp {
+    let zoned = time.to_zoned(TimeZone::UTC);
+    let start = match unit {
+        Unit::Hour => zoned.with().minute(0).second(0).subsec_nanosecond(0).build(),
+        _ => zoned.start_of_day(),
+    };
+    start.map_or(time, |start| start.timestamp())
+}
+
+/// The next full hour after `time`, UTC: when the windows of the calendar want to be brought up to date.
+pub fn next_hour(time: Timestamp) -> Timestamp {
+    start_of(Unit::Hour, time).checked_add(1.hour()).unwrap_or(time)
+}

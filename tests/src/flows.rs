@@ -1,0 +1,47 @@
+//! Flows, added up: what the records of many cuts and CPUs say together.
+
+use std::collections::HashMap;
+
+use honeyxdp_common::{Address, Family, Syn, Tags, flow::Flow};
+
+/// SYNs and marks by source, destination port, family and version.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flows(HashMap<(Address, u16, Family, bool), (u64, Tags)>);
+
+impl Flows {
+    /// Adds a record.
+    pub fn add(&mut self, flow: &Flow) {
+        let (packets, tags) = self.0.entry((flow.src, flow.dport(), flow.family(), flow.is_v4())).or_default();
+        *packets += u64::from(flow.packets);
+        *tags |= flow.tags();
+    }
+
+    /// Adds one SYN.
+    pub fn add_syn(&mut self, syn: &Syn, family: Family, new: Tags) {
+        let (packets, tags) = self.0.entry((syn.src, syn.dport, family, syn.is_v4())).or_default();
+        *packets += 1;
+        *tags |= new;
+    }
+
+    /// SYNs in all flows.
+    pub fn packets(&self) -> u64 {
+        self.0.values().map(|(packets, _)| packets).sum()
+    }
+
+    /// How many flows.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Different sources of a family.
+    pub fn sources(&self, family: Family) -> usize {
+        let sources: std::collections::HashSet<_> =
+            self.0.keys().filter(|key| key.2 == family).map(|key| (key.0, key.3)).collect();
+        sources.len()
+    }
+}
