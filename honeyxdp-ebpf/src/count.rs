@@ -7,7 +7,7 @@ use honeyxdp_common::{
     marks,
 };
 
-use crate::part::Part;
+use crate::{element::element, part::Part};
 
 /// SYNs by port and family. The loader sets the size: a row per port for every part.
 #[map]
@@ -67,7 +67,7 @@ impl Counters {
     #[inline(always)]
     pub(crate) fn interface(self, which: usize, count: u64, of: u64) {
         let index = interface_counter(self.part.number, SLOTS.load(), self.slot, which as u32);
-        if let Some(counter) = INTERFACES.get_ptr_mut(index) {
+        if let Some(counter) = element(&INTERFACES, index) {
             // SAFETY: as in `add`.
             let counter = unsafe { &mut *counter };
             counter.count += count;
@@ -78,8 +78,8 @@ impl Counters {
 
 /// Adds one to a counter. It is always there: the loader sizes the maps for every CPU and interface that there can be.
 #[inline(always)]
-fn add(map: &Array<u64>, index: u32) {
-    if let Some(counter) = map.get_ptr_mut(index) {
+fn add(map: &'static Array<u64>, index: u32) {
+    if let Some(counter) = element(map, index) {
         // SAFETY: an XDP program is neither interrupted by itself nor moved to another CPU while it runs, so nobody else
         // writes this element.
         unsafe { *counter += 1 };

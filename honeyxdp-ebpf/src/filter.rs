@@ -11,6 +11,8 @@ use honeyxdp_common::{
     filter::{Cover, blocks_bit, port_bit, trie_address, trie_bits},
 };
 
+use crate::element::element;
+
 /// Whether only some ports are counted.
 #[unsafe(no_mangle)]
 static FILTER_PORTS: Global<u32> = Global::new(0);
@@ -58,7 +60,7 @@ pub(crate) fn of_headers(syn: &Syn) -> Option<FilterReason> {
     }
     if FILTER_PORTS.load() != 0 {
         let (word, bit) = port_bit(syn.dport);
-        if WATCHED_PORTS.get(word).is_none_or(|bits| bits >> bit & 1 == 0) {
+        if load(&WATCHED_PORTS, word) >> bit & 1 == 0 {
             return Some(FilterReason::Port);
         }
     }
@@ -84,12 +86,19 @@ pub(crate) fn public(mut syn: Syn) -> Syn {
     syn
 }
 
+/// A word of a map that the loader has filled; 0 beyond its end.
+#[inline(always)]
+fn load(map: &'static Array<u64>, index: u32) -> u64 {
+    // SAFETY: the pointer is to an element, and user space changes it as a whole word.
+    element(map, index).map_or(0, |word| unsafe { word.read_volatile() })
+}
+
 /// Whether an address is in a set of prefixes.
 #[inline(always)]
-fn within(blocks: &Array<u64>, prefixes: &LpmTrie<[u8; 16], u32>, syn: &Syn, address: Address) -> bool {
+fn within(blocks: &'static Array<u64>, prefixes: &LpmTrie<[u8; 16], u32>, syn: &Syn, address: Address) -> bool {
     if syn.is_v4() {
         let (word, bit) = blocks_bit(address.v4());
-        let cover = blocks.get(word).map_or(0, |bits| bits >> bit & 3);
+        let cover = load(blocks, word) >> bit & 3;
         if cover != Cover::SOME {
             return cover == Cover::ALL;
         }

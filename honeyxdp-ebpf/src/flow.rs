@@ -22,7 +22,7 @@ use honeyxdp_common::{
     flow::{Flow, Position, place},
 };
 
-use crate::{count::Counters, part::Part, sketch};
+use crate::{count::Counters, element::element, part::Part, sketch};
 
 /// The cache. The loader sets the size: a power of two of places for every part.
 #[map]
@@ -75,7 +75,7 @@ pub(crate) fn record(counters: Counters, part: Part, syn: &Syn, family: Family, 
         }
     }
     let place = part.number << bits | place(syn, family, seed, 64 - bits);
-    let Some(flow) = FLOWS.get_ptr_mut(place) else {
+    let Some(flow) = element(&FLOWS, place) else {
         return;
     };
     // SAFETY: only this CPU writes its part of the cache, and the program is not interrupted by itself.
@@ -102,7 +102,7 @@ pub(crate) fn record(counters: Counters, part: Part, syn: &Syn, family: Family, 
 #[inline(always)]
 fn emit(cpu: u32, flow: &Flow) -> bool {
     let bits = RING_BITS.load();
-    let (Some(ours), Some(readers)) = (POSITIONS.get_ptr_mut(cpu * 2), POSITIONS.get_ptr(cpu * 2 + 1)) else {
+    let (Some(ours), Some(readers)) = (element(&POSITIONS, cpu * 2), element(&POSITIONS, cpu * 2 + 1)) else {
         return false;
     };
     // SAFETY: only this CPU writes its line.
@@ -115,7 +115,7 @@ fn emit(cpu: u32, flow: &Flow) -> bool {
         }
     }
     let index = cpu << bits | ours.at as u32 & ((1 << bits) - 1);
-    let Some(record) = RECORDS.get_ptr_mut(index) else {
+    let Some(record) = element(&RECORDS, index) else {
         return false;
     };
     // SAFETY: the reader does not look at this record before the position says so.

@@ -7,6 +7,7 @@
 #![feature(asm_experimental_arch)]
 
 mod count;
+mod element;
 mod filter;
 mod flow;
 mod frame;

@@ -3,7 +3,7 @@
 use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
 use honeyxdp_common::{Address, Family, sketch};
 
-use crate::part::Part;
+use crate::{element::element, part::Part};
 
 /// Registers of every family in every part, eight to an element. The loader sets the size.
 #[map]
@@ -14,7 +14,7 @@ static SKETCHES: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 pub(crate) fn add(part: Part, family: Family, src: Address, seed: u64) {
     let seen = sketch::observe(src, seed);
     let (index, shift) = sketch::word(part.number, family.wire_id() as u32, seen.register);
-    if let Some(word) = SKETCHES.get_ptr_mut(index) {
+    if let Some(word) = element(&SKETCHES, index) {
         // SAFETY: only this CPU writes its part, and the program is not interrupted by itself.
         let word = unsafe { &mut *word };
         let held = *word >> shift & 0xff;

@@ -14,6 +14,19 @@ const SECOND: u64 = 1_000_000_000;
 #[map]
 static TRACE_BUDGET: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
 
+/// What a line says.
+struct Line {
+    family: u32,
+    is_v4: bool,
+    src: u32,
+    dst: u32,
+    sport: u16,
+    dport: u16,
+    seq: u32,
+    window: u16,
+    ttl: u8,
+}
+
 #[inline(always)]
 pub(crate) fn mark(ctx: &XdpContext, syn: &Syn, family: Family) {
     let limit = TRACE_PER_SECOND.load();
@@ -32,24 +45,40 @@ pub(crate) fn mark(ctx: &XdpContext, syn: &Syn, family: Family) {
     }
     if *lines < u64::from(limit) {
         *lines += 1;
-        let family = family.wire_id() as u32;
-        let Syn { sport, dport, seq, window, ttl, .. } = *syn;
-        // The reader puts the family's name in place of the number in front.
-        if syn.is_v4() {
-            info!(
-                ctx,
-                "{} src={:i} dst={:i} sport={} dport={} seq={} win={} ttl={}",
-                family,
-                syn.src.v4(),
-                syn.dst.v4(),
-                sport,
-                dport,
-                seq,
-                window,
-                ttl
-            );
-        } else {
-            info!(ctx, "{} IPv6 sport={} dport={} seq={} win={} hlim={}", family, sport, dport, seq, window, ttl);
-        }
+        let line = Line {
+            family: family.wire_id() as u32,
+            is_v4: syn.is_v4(),
+            src: syn.src.v4(),
+            dst: syn.dst.v4(),
+            sport: syn.sport,
+            dport: syn.dport,
+            seq: syn.seq,
+            window: syn.window,
+            ttl: syn.ttl,
+        };
+        write(ctx, &line);
+    }
+}
+
+/// A function of its own: every way through the parser would else have the log's code.
+#[inline(never)]
+fn write(ctx: &XdpContext, line: &Line) {
+    let Line { family, is_v4, src, dst, sport, dport, seq, window, ttl } = *line;
+    // The reader puts the family's name in place of the number in front.
+    if is_v4 {
+        info!(
+            ctx,
+            "{} src={:i} dst={:i} sport={} dport={} seq={} win={} ttl={}",
+            family,
+            src,
+            dst,
+            sport,
+            dport,
+            seq,
+            window,
+            ttl
+        );
+    } else {
+        info!(ctx, "{} IPv6 sport={} dport={} seq={} win={} hlim={}", family, sport, dport, seq, window, ttl);
     }
 }
