@@ -39,7 +39,7 @@ pub fn honeyxdp(ctx: XdpContext) -> u32 {
     let run = Run::begin(&ctx);
     let frame = Direct::new(&ctx);
     let disposition = match ethernet(&frame, run) {
-        // It may only look cut: what is not in the first buffer cannot be read directly.
+        // It may only look cut: what is not in the first buffer, or behind options, cannot be read directly.
         Disposition::Malformed => match dissect(&Copied(frame)) {
             Ok(syn) => run.take(syn),
             Err(disposition) => disposition,
