@@ -10,8 +10,10 @@ use crate::Address;
 pub const PORT_WORDS: usize = 65_536 / 64;
 /// 64-bit elements of a map of blocks: two bits for each of 2^24.
 pub const BLOCK_WORDS: usize = (1 << 24) / 32;
-/// Bits that IPv4's prefixes begin at in a trie, after `::ffff:0:0/96` (RFC 4291, section 2.5.5.2).
-pub const V4_BITS: u32 = 96;
+/// Bits before the address in a key of a trie, see [`trie_key`].
+pub const VERSION_BITS: u32 = 64;
+/// Bytes of a key, without the length of its prefix.
+pub const TRIE_KEY: usize = 24;
 
 /// How much of a block is in a set.
 #[derive(Debug)]
@@ -39,26 +41,9 @@ pub const fn blocks_bit(address: u32) -> (u32, u32) {
     (block / 32, block % 32 * 2)
 }
 
-/// Bits of a whole address in a trie.
+/// An address as the tries have it, words that go there big-endian: the version, so that no IPv6 prefix covers an IPv4 address,
+/// and the address from its first bit on.
 #[inline(always)]
-pub const fn trie_bits() -> u32 {
-    128
-}
-
-/// The bytes of an address in a trie, big-endian as the kernel compares them.
-#[inline(always)]
-pub const fn trie_address(address: Address, is_v4: bool) -> [u8; 16] {
-    let mut low = address.low;
-    if is_v4 {
-        low |= 0xffff << 32;
-    }
-    let (high, low) = (address.high.to_be_bytes(), low.to_be_bytes());
-    let mut bytes = [0; 16];
-    let mut at = 0;
-    while at < 8 {
-        bytes[at] = high[at];
-        bytes[at + 8] = low[at];
-        at += 1;
-    }
-    bytes
+pub const fn trie_key(address: Address, is_v4: bool) -> [u64; 3] {
+    if is_v4 { [4, address.low << 32, 0] } else { [6, address.high, address.low] }
 }

@@ -1,8 +1,12 @@
-//! Looking up elements of arrays.
+//! Looking up elements of maps, with keys that lie on the stack as the verifier wants them.
 
 use core::{ffi::c_void, ptr};
 
-use aya_ebpf::{helpers::bpf_map_lookup_elem, maps::Array};
+use aya_ebpf::{
+    helpers::bpf_map_lookup_elem,
+    maps::{Array, LpmTrie},
+};
+use honeyxdp_common::filter::TRIE_KEY;
 
 /// The element at `index`. The verifier puts the lookup in the place of the call.
 ///
@@ -16,4 +20,29 @@ pub(crate) fn element<T>(map: &'static Array<T>, index: u32) -> Option<*mut T> {
         bpf_map_lookup_elem(ptr::from_ref(map).cast_mut().cast::<c_void>(), (&raw const key).cast::<c_void>())
     };
     if element.is_null() { None } else { Some(element.cast()) }
+}
+
+/// Whether a prefix of the trie covers an address, given as `honeyxdp_common::filter::trie_key`.
+///
+/// aya's key is packed, and the verifier takes no write to the stack that is not aligned.
+#[inline(always)]
+pub(crate) fn covers(map: &'static LpmTrie<[u8; TRIE_KEY], u32>, [version, high, low]: [u64; 3]) -> bool {
+    #[repr(C)]
+    struct Key {
+        _gap: u32,
+        /// The kernel's key begins here.
+        prefix_len: u32,
+        words: [u64; 3],
+    }
+
+    let words = [version.to_be(), high.to_be(), low.to_be()];
+    let key = Key { _gap: 0, prefix_len: TRIE_KEY as u32 * 8, words };
+    // SAFETY: the map is one of the object, and the kernel reads 28 bytes of the key.
+    let value = unsafe {
+        bpf_map_lookup_elem(
+            ptr::from_ref(map).cast_mut().cast::<c_void>(),
+            (&raw const key.prefix_len).cast::<c_void>(),
+        )
+    };
+    !value.is_null()
 }

@@ -4,14 +4,14 @@ use aya_ebpf::{
     Global,
     bindings::BPF_F_MMAPABLE,
     macros::map,
-    maps::{Array, HashMap, LpmTrie, lpm_trie::Key},
+    maps::{Array, HashMap, LpmTrie},
 };
 use honeyxdp_common::{
     Address, Family, FilterReason, Syn,
-    filter::{Cover, blocks_bit, port_bit, trie_address, trie_bits},
+    filter::{Cover, TRIE_KEY, blocks_bit, port_bit, trie_key},
 };
 
-use crate::element::element;
+use crate::element::{covers, element};
 
 /// Whether only some ports are counted.
 #[unsafe(no_mangle)]
@@ -37,13 +37,13 @@ static WATCHED_PORTS: Array<u64> = Array::with_max_entries(1, 0);
 #[map]
 static DESTINATION_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
-static DESTINATIONS: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(1, 0);
+static DESTINATIONS: LpmTrie<[u8; TRIE_KEY], u32> = LpmTrie::with_max_entries(1, 0);
 
 /// Sources that are ignored, in the same way.
 #[map]
 static SOURCE_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
-static SOURCES: LpmTrie<[u8; 16], u32> = LpmTrie::with_max_entries(1, 0);
+static SOURCES: LpmTrie<[u8; TRIE_KEY], u32> = LpmTrie::with_max_entries(1, 0);
 
 /// Public address of a local one, both IPv4.
 #[map]
@@ -95,7 +95,12 @@ fn load(map: &'static Array<u64>, index: u32) -> u64 {
 
 /// Whether an address is in a set of prefixes.
 #[inline(always)]
-fn within(blocks: &'static Array<u64>, prefixes: &LpmTrie<[u8; 16], u32>, syn: &Syn, address: Address) -> bool {
+fn within(
+    blocks: &'static Array<u64>,
+    prefixes: &'static LpmTrie<[u8; TRIE_KEY], u32>,
+    syn: &Syn,
+    address: Address,
+) -> bool {
     if syn.is_v4() {
         let (word, bit) = blocks_bit(address.v4());
         let cover = load(blocks, word) >> bit & 3;
@@ -103,5 +108,5 @@ fn within(blocks: &'static Array<u64>, prefixes: &LpmTrie<[u8; 16], u32>, syn: &
             return cover == Cover::ALL;
         }
     }
-    prefixes.get(Key::new(trie_bits(), trie_address(address, syn.is_v4()))).is_some()
+    covers(prefixes, trie_key(address, syn.is_v4()))
 }

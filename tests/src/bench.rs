@@ -12,6 +12,16 @@ use crate::flows::Flows;
 /// XDP_PASS of linux/bpf.h.
 pub const XDP_PASS: u32 = 2;
 
+/// Runs a program on a frame and returns what it says: an XDP action of linux/bpf.h.
+///
+/// # Errors
+/// When the kernel does not run it.
+pub fn test_run(program: &mut Program, frame: &[u8]) -> anyhow::Result<u32> {
+    let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::default() };
+    let result = program.xdp().test_run(options).with_context(|| format!("a frame of {} bytes", frame.len()))?;
+    Ok(result.return_value)
+}
+
 /// A loaded program that is attached to nothing.
 pub struct Bench {
     program: Program,
@@ -52,10 +62,7 @@ impl Bench {
     /// # Errors
     /// When the kernel does not run it.
     pub fn verdict(&mut self, frame: &[u8]) -> anyhow::Result<u32> {
-        let options = TestRunOptions { data_in: Some(frame), ..TestRunOptions::default() };
-        let result =
-            self.program.xdp().test_run(options).with_context(|| format!("a frame of {} bytes", frame.len()))?;
-        Ok(result.return_value)
+        test_run(&mut self.program, frame)
     }
 
     /// Runs it `times` times on the same frame. Returns the time of one run as the kernel measured it.

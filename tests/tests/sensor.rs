@@ -293,7 +293,9 @@ fn two_capabilities_are_enough_and_a_missing_one_is_named() {
         assert_eq!(output.status.code(), Some(1), "{said}");
         assert!(said.contains(missing), "with {keep:?}: {said}");
     }
-    for extra in ["", " --trace-marks"] {
+    let filters = " --port 1-60000 --dst 198.18.0.0/15,2001:db8::/32 --ignore-src 203.0.113.0/24,192.0.2.1,2001:db8:1::/48 \
+                   --ignore-family zmap --public-addr 198.18.0.9=203.0.113.9";
+    for extra in ["", " --trace-marks", filters, " --sample-records 1 --verdict drop"] {
         let command = with_capabilities(&cable, ",+bpf,+net_admin", &format!("{args}{extra}"));
         let sensor = Sensor::spawn(command, folder.path().to_owned()).unwrap();
         cable.send(&mirai(5)).unwrap();

@@ -6,9 +6,8 @@ use aya::{
 };
 use honeyxdp_common::{
     Address,
-    filter::{BLOCK_WORDS, Cover, PORT_WORDS, V4_BITS, blocks_bit, trie_address},
+    filter::{BLOCK_WORDS, Cover, PORT_WORDS, TRIE_KEY, VERSION_BITS, blocks_bit, trie_key},
 };
-use ipnet::{Ipv4Net, Ipv6Net};
 
 use super::maps::{MapsError, Shared};
 use crate::filter::{Filters, PrefixSet};
@@ -98,12 +97,12 @@ fn fill_prefixes(
     blocks: &'static str,
     trie: &'static str,
 ) -> Result<(), FilterMapsError> {
-    let mut map: LpmTrie<_, [u8; 16], u32> = LpmTrie::try_from(map(ebpf, trie)?)?;
+    let mut map: LpmTrie<_, [u8; TRIE_KEY], u32> = LpmTrie::try_from(map(ebpf, trie)?)?;
     for prefix in set.v4().iter().filter(|prefix| prefix.prefix_len() > BLOCK_PREFIX) {
-        map.insert(&v4_key(prefix), 1, 0)?;
+        map.insert(&key(Address::from_v4(prefix.network().into()), true, prefix.prefix_len()), 1, 0)?;
     }
     for prefix in set.v6() {
-        map.insert(&v6_key(prefix), 1, 0)?;
+        map.insert(&key(Address::from_v6(prefix.network().into()), false, prefix.prefix_len()), 1, 0)?;
     }
     let words = Shared::<u64>::map(ebpf, blocks, BLOCK_WORDS)?;
     for prefix in set.v4() {
@@ -118,12 +117,10 @@ fn fill_prefixes(
     Ok(())
 }
 
-fn v4_key(prefix: &Ipv4Net) -> Key<[u8; 16]> {
-    let address = Address::from_v4(prefix.network().into());
-    Key::new(V4_BITS + u32::from(prefix.prefix_len()), trie_address(address, true))
-}
-
-fn v6_key(prefix: &Ipv6Net) -> Key<[u8; 16]> {
-    let address = Address::from_v6(prefix.network().into());
-    Key::new(prefix.prefix_len().into(), trie_address(address, false))
+fn key(address: Address, is_v4: bool, prefix_len: u8) -> Key<[u8; TRIE_KEY]> {
+    let mut bytes = [0; TRIE_KEY];
+    for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(trie_key(address, is_v4)) {
+        *bytes = word.to_be_bytes();
+    }
+    Key::new(VERSION_BITS + u32::from(prefix_len), bytes)
 }
