@@ -53,6 +53,7 @@ impl LinkType {
 /// # Errors
 /// The disposition of a packet that holds no initial TCP SYN. A link header that is cut short is
 /// [`Disposition::Malformed`].
+#[inline]
 pub fn dissect(link: LinkType, data: &[u8]) -> Result<Syn, Disposition> {
     let (offset, ethertype) = match link {
         LinkType::Ethernet => return honeyxdp_common::dissect(data),
