@@ -56,7 +56,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
     let mut census = Census::new(filters.clone(), &settings, Timestamp::now());
-    let mut times: Option<(Timestamp, Timestamp)> = None;
+    let mut times: Option<(replay::Time, replay::Time)> = None;
     let mut damaged = 0;
     for path in &args.files {
         if let Err(error) = read(path, &mut census, &mut times, args.quiet) {
@@ -69,7 +69,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     }
 
     let now = Timestamp::now();
-    let (start, end) = times.unwrap_or((now, now));
+    let (start, end) = times.map_or((now, now), |(first, last)| (first.into(), last.into()));
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
     census.close(now)?;
     let run = Run {
@@ -99,7 +99,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
 fn read(
     path: &Path,
     census: &mut Census,
-    times: &mut Option<(Timestamp, Timestamp)>,
+    times: &mut Option<(replay::Time, replay::Time)>,
     quiet: bool,
 ) -> anyhow::Result<()> {
     let (input, bytes): (Box<dyn Read>, u64) = if path == Path::new("-") {

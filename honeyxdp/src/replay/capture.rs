@@ -16,15 +16,16 @@ mod pcapng;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod time;
 
 use std::fmt;
 use std::io::{self, Read};
 
 use flate2::read::MultiGzDecoder;
-use jiff::Timestamp;
 
 use super::link::LinkType;
 use stream::Stream;
+pub use time::Time;
 
 /// The longest record that is believed, its headers included, bytes. A longer one is taken for damage.
 const MAX_RECORD: usize = 16 << 20;
@@ -37,7 +38,7 @@ pub struct Packet<'a> {
     /// How `data` begins.
     pub link: LinkType,
     /// When it was captured; `None` when the file does not say, or says something that is no time.
-    pub timestamp: Option<Timestamp>,
+    pub timestamp: Option<Time>,
     /// Its length on the wire, bytes, as the file claims it.
     pub original_len: u32,
     /// What was captured of it, from the link header on.
@@ -188,15 +189,4 @@ fn not_a_capture(head: &[u8]) -> Reason {
         None if head.iter().all(is_text) => "it looks like text",
         None => "it begins like neither pcap nor pcapng",
     })
-}
-
-/// The time of a packet: `seconds` since the Unix epoch, and `fraction` seconds divided by `units`. A fraction of a
-/// whole second or more is no time.
-fn timestamp(seconds: i64, fraction: u64, units: u64) -> Option<Timestamp> {
-    const BILLION: u64 = 1_000_000_000;
-    let nanoseconds = match fraction.checked_mul(BILLION) {
-        Some(product) => product / units,
-        None => u64::try_from(u128::from(fraction) * u128::from(BILLION) / u128::from(units)).ok()?,
-    };
-    Timestamp::new(seconds, i32::try_from(nanoseconds).ok()?).ok()
 }

@@ -3,5 +3,5 @@
 mod capture;
 mod link;
 
-pub use capture::{CaptureError, Format, Packet, Reason, Summary, read};
+pub use capture::{CaptureError, Format, Packet, Reason, Summary, Time, read};
 pub use link::{LinkType, dissect};

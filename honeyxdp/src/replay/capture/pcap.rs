@@ -6,7 +6,8 @@ use pcap_parser::{
 };
 
 use super::stream::Stream;
-use super::{MAX_RECORD, Packet, Reason, not_a_capture, timestamp};
+use super::time::{MICROSECONDS, NANOSECONDS, Time};
+use super::{MAX_RECORD, Packet, Reason, not_a_capture};
 use crate::replay::link::LinkType;
 
 /// Length of the file header, bytes.
@@ -32,7 +33,7 @@ pub(super) fn read(stream: &mut Stream<'_>, mut each: impl FnMut(Packet<'_>)) ->
     }
     let number = header.network.0.cast_unsigned() & LINK_TYPE;
     let link = LinkType::from_number(number).ok_or(Reason::LinkType(number))?;
-    let units = if header.is_nanosecond_precision() { 1_000_000_000 } else { 1_000_000 };
+    let units = if header.is_nanosecond_precision() { NANOSECONDS } else { MICROSECONDS };
     // The modified format, of patched libpcaps, adds the interface, the protocol and the packet type.
     let (packet_header, parse): (_, Parse) = match (header.is_modified_format(), header.is_bigendian()) {
         (true, _) => (24, parse_pcap_frame_modified),
@@ -46,7 +47,7 @@ pub(super) fn read(stream: &mut Stream<'_>, mut each: impl FnMut(Packet<'_>)) ->
             Ok((_, frame)) => {
                 each(Packet {
                     link,
-                    timestamp: timestamp(frame.ts_sec.into(), frame.ts_usec.into(), units),
+                    timestamp: Time::new(frame.ts_sec.into(), frame.ts_usec.into(), units),
                     original_len: frame.origlen,
                     data: frame.data,
                 });

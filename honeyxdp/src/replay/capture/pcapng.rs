@@ -7,7 +7,8 @@ use pcap_parser::{
 };
 
 use super::stream::Stream;
-use super::{MAX_RECORD, Packet, Reason, timestamp};
+use super::time::{MICROSECONDS, Time};
+use super::{MAX_RECORD, Packet, Reason};
 use crate::replay::link::LinkType;
 
 /// Length of the shortest block: type, length, and the length again. The byte order of a section is known by then.
@@ -159,7 +160,7 @@ impl Section {
         Ok(Packet {
             // Only here: an interface without packets may be of any type.
             link: interface.link.map_err(Reason::LinkType)?,
-            timestamp: time.and_then(|time| interface.timestamp(time)),
+            timestamp: time.and_then(|time| interface.time(time)),
             original_len,
             data: data.get(..captured as usize).ok_or(PACKET_LENGTH)?,
         })
@@ -192,7 +193,7 @@ impl Interface {
             units: match option(OptionCode::IfTsresol) {
                 Some(&[power]) if power & 0x80 != 0 => 2_u64.checked_pow((power & 0x7f).into()),
                 Some(&[power]) => 10_u64.checked_pow(power.into()),
-                _ => Some(1_000_000),
+                _ => Some(MICROSECONDS),
             },
             offset: match (option(OptionCode::IfTsoffset).map(<[u8; 8]>::try_from), order) {
                 (Some(Ok(bytes)), Order::Little) => i64::from_le_bytes(bytes),
@@ -203,9 +204,7 @@ impl Interface {
     }
 
     /// A time in the units of the interface.
-    fn timestamp(&self, time: u64) -> Option<jiff::Timestamp> {
-        let units = self.units?;
-        let seconds = i64::try_from(time / units).ok()?.checked_add(self.offset)?;
-        timestamp(seconds, time % units, units)
+    fn time(&self, ticks: u64) -> Option<Time> {
+        Time::since(self.offset, ticks, self.units?)
     }
 }

@@ -22,7 +22,12 @@ struct Given {
 impl From<Packet<'_>> for Given {
     fn from(packet: Packet<'_>) -> Self {
         let Packet { link, timestamp, original_len, data } = packet;
-        Self { link, time: timestamp.map(Timestamp::as_nanosecond), original_len, data: data.to_vec() }
+        Self {
+            link,
+            time: timestamp.map(|time| Timestamp::from(time).as_nanosecond()),
+            original_len,
+            data: data.to_vec(),
+        }
     }
 }
 
