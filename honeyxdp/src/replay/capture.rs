@@ -4,13 +4,16 @@
 //! the window, and the caller sees each packet where it lies there. The window grows only up to [`MAX_RECORD`], so
 //! memory does not depend on the size of the file.
 //!
-//! The layout of headers and blocks comes from the pcap-parser crate. Its streaming readers are not used: they drop the
-//! cause of a reading error, take the first `read` for the whole header, and answer a packet longer than its block with
-//! a wish for more input. Where a record ends, and what is damage, is therefore decided here.
+//! The layout of what describes packets, the file header and the blocks of sections and interfaces, comes from the
+//! pcap-parser crate. The packets themselves are read here: they are a few integers at fixed places, and the crate's
+//! parsers cost more than those. Its streaming readers are not used either: they drop the cause of a reading error, take
+//! the first `read` for the whole header, and answer a packet longer than its block with a wish for more input. Where a
+//! record ends, and what is damage, is therefore decided here.
 //!
 //! A damaged file is not skipped over: what follows the damage cannot be told from garbage. Everything before it has
 //! been given to the caller, and the error says where reading stopped.
 
+mod order;
 mod pcap;
 mod pcapng;
 mod stream;
@@ -137,7 +140,7 @@ pub enum Reason {
 /// When the file is not a capture, is damaged, or has packets of an unknown link type. The packets before that have been
 /// given to `each`; of a gzip stream with corrupt data, up to 4 KiB before the place of the damage
 /// are lost.
-pub fn read(mut input: impl Read, each: impl FnMut(Packet<'_>)) -> Result<Summary, CaptureError> {
+pub fn read(mut input: impl Read, mut each: impl FnMut(Packet<'_>)) -> Result<Summary, CaptureError> {
     let mut magic = Vec::with_capacity(GZIP_MAGIC.len());
     if let Err(error) = input.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic) {
         return Err(CaptureError { offset: 0, packets: 0, gzip: false, reason: Reason::Io(error) });
@@ -147,14 +150,19 @@ pub fn read(mut input: impl Read, each: impl FnMut(Packet<'_>)) -> Result<Summar
     let mut stream =
         if gzip { Stream::gzip(Box::new(MultiGzDecoder::new(input))) } else { Stream::plain(Box::new(input)) };
 
-    match records(&mut stream, each) {
-        Ok(format) => Ok(Summary { format, gzip, packets: stream.packets, bytes: stream.offset() }),
+    let mut packets = 0;
+    let result = records(&mut stream, |packet| {
+        packets += 1;
+        each(packet);
+    });
+    match result {
+        Ok(format) => Ok(Summary { format, gzip, packets, bytes: stream.offset() }),
         Err(reason) => {
             let offset = match reason {
-                Reason::Gzip(_) | Reason::Io(_) => stream.offset() + stream.window().len() as u64,
+                Reason::Gzip(_) | Reason::Io(_) => stream.read(),
                 _ => stream.offset(),
             };
-            Err(CaptureError { offset, packets: stream.packets, gzip, reason })
+            Err(CaptureError { offset, packets, gzip, reason })
         }
     }
 }

@@ -1,10 +1,9 @@
 //! The classic format: one header, then packets.
 
-use pcap_parser::nom::{Err as Nom, IResult, Needed};
-use pcap_parser::{
-    LegacyPcapBlock, PcapError, parse_pcap_frame, parse_pcap_frame_be, parse_pcap_frame_modified, parse_pcap_header,
-};
+use pcap_parser::nom::Err as Nom;
+use pcap_parser::parse_pcap_header;
 
+use super::order::Order;
 use super::stream::Stream;
 use super::time::{MICROSECONDS, NANOSECONDS, Time};
 use super::{MAX_RECORD, Packet, Reason, not_a_capture};
@@ -16,12 +15,13 @@ const HEADER: usize = 24;
 const VERSION: (u16, u16) = (2, 4);
 /// Where the link type is in the last field of the header; above it is the length of a check sequence.
 const LINK_TYPE: u32 = 0xffff;
-
-/// Reads one packet from the beginning of a slice.
-type Parse = for<'a> fn(&'a [u8]) -> IResult<&'a [u8], LegacyPcapBlock<'a>, PcapError<&'a [u8]>>;
+/// Length of a packet header, bytes: seconds, their fraction, captured and original length.
+const PACKET_HEADER: usize = 16;
+/// The same in the modified format, of patched libpcaps, which adds the interface, the protocol and the packet type.
+const MODIFIED_PACKET_HEADER: usize = 24;
 
 /// Reads a whole file.
-pub(super) fn read(stream: &mut Stream<'_>, mut each: impl FnMut(Packet<'_>)) -> Result<(), Reason> {
+pub(super) fn read(stream: &mut Stream<'_>, each: impl FnMut(Packet<'_>)) -> Result<(), Reason> {
     stream.fill(HEADER)?;
     let header = match parse_pcap_header(stream.window()) {
         Ok((_, header)) => header,
@@ -33,42 +33,57 @@ pub(super) fn read(stream: &mut Stream<'_>, mut each: impl FnMut(Packet<'_>)) ->
     }
     let number = header.network.0.cast_unsigned() & LINK_TYPE;
     let link = LinkType::from_number(number).ok_or(Reason::LinkType(number))?;
-    let units = if header.is_nanosecond_precision() { NANOSECONDS } else { MICROSECONDS };
-    // The modified format, of patched libpcaps, adds the interface, the protocol and the packet type.
-    let (packet_header, parse): (_, Parse) = match (header.is_modified_format(), header.is_bigendian()) {
-        (true, _) => (24, parse_pcap_frame_modified),
-        (false, true) => (16, parse_pcap_frame_be),
-        (false, false) => (16, parse_pcap_frame),
+    let mut packets = Packets {
+        order: if header.is_bigendian() { Order::Big } else { Order::Little },
+        header: if header.is_modified_format() { MODIFIED_PACKET_HEADER } else { PACKET_HEADER },
+        units: if header.is_nanosecond_precision() { NANOSECONDS } else { MICROSECONDS },
+        link,
+        each,
     };
     stream.consume(HEADER);
+    stream.each_window(|bytes| packets.take(bytes))?;
+    match stream.window().len() {
+        0 => Ok(()),
+        left if left < packets.header => Err(Reason::Cut("the header of a packet")),
+        _ => Err(Reason::Cut("a packet")),
+    }
+}
 
-    loop {
-        let missing = match parse(stream.window()) {
-            Ok((_, frame)) => {
-                each(Packet {
-                    link,
-                    timestamp: Time::new(frame.ts_sec.into(), frame.ts_usec.into(), units),
-                    original_len: frame.origlen,
-                    data: frame.data,
-                });
-                let length = packet_header + frame.data.len();
-                stream.packets += 1;
-                stream.consume(length);
-                continue;
-            }
-            Err(Nom::Incomplete(Needed::Size(missing))) => missing.get(),
-            Err(_) => return Err(Reason::Damaged("a packet cannot be read")),
-        };
-        let length = stream.window().len() + missing;
-        if length > MAX_RECORD {
-            return Err(Reason::TooLong("a packet", length as u64));
-        }
-        if !stream.fill(length)? {
-            return match stream.window().len() {
-                0 => Ok(()),
-                left if left < packet_header => Err(Reason::Cut("the header of a packet")),
-                _ => Err(Reason::Cut("a packet")),
+/// What the file header means for the packets, and who gets them.
+struct Packets<F> {
+    order: Order,
+    /// Length of a packet header, bytes.
+    header: usize,
+    /// Units of a timestamp's fraction in a second.
+    units: u64,
+    link: LinkType,
+    each: F,
+}
+
+impl<F: FnMut(Packet<'_>)> Packets<F> {
+    /// Takes the whole packets off the front of `bytes`; how many bytes the next one has.
+    fn take(&mut self, bytes: &mut &[u8]) -> Result<usize, Reason> {
+        loop {
+            let header: &[u8; PACKET_HEADER] = match bytes.first_chunk() {
+                Some(header) if bytes.len() >= self.header => header,
+                _ => return Ok(self.header),
             };
+            let word = |at| self.order.u32(header, at);
+            let (seconds, fraction, captured, original_len) = (word(0), word(4), word(8), word(12));
+            let length = self.header + captured as usize;
+            if length > MAX_RECORD {
+                return Err(Reason::TooLong("a packet", length as u64));
+            }
+            let Some((packet, rest)) = bytes.split_at_checked(length) else {
+                return Ok(length);
+            };
+            (self.each)(Packet {
+                link: self.link,
+                timestamp: Time::new(seconds.into(), fraction.into(), self.units),
+                original_len,
+                data: &packet[self.header..],
+            });
+            *bytes = rest;
         }
     }
 }

@@ -6,6 +6,7 @@ use pcap_parser::{
     parse_block_be, parse_block_le,
 };
 
+use super::order::Order;
 use super::stream::Stream;
 use super::time::{MICROSECONDS, Time};
 use super::{MAX_RECORD, Packet, Reason};
@@ -25,73 +26,41 @@ const PACKET_LENGTH: Reason = Reason::Damaged("a packet is longer than its block
 /// Reads a whole file, whose first four bytes are known to begin a section.
 pub(super) fn read(stream: &mut Stream<'_>, mut each: impl FnMut(Packet<'_>)) -> Result<(), Reason> {
     let mut section = Section { order: Order::Little, interfaces: Vec::new() };
-    loop {
-        if !stream.fill(BLOCK)? {
-            return if stream.window().is_empty() { Ok(()) } else { Err(Reason::Cut("the header of a block")) };
-        }
-        // The type of a section header is the same in both byte orders.
-        if section.order.u32(stream.window(), 0) == SHB_MAGIC {
-            section = Section { order: Order::of_section(stream.window())?, interfaces: Vec::new() };
-        }
-        let order = section.order;
-        let kind = order.u32(stream.window(), 0);
-        let claimed = order.u32(stream.window(), 4);
-        let length = claimed as usize;
-        if length < BLOCK || !length.is_multiple_of(4) {
-            return Err(Reason::Damaged("the length of a block is impossible"));
-        }
-        if length > MAX_RECORD {
-            return Err(Reason::TooLong("a block", claimed.into()));
-        }
-        if !stream.fill(length)? {
-            let packet = matches!(kind, EPB_MAGIC | SPB_MAGIC | OLD_PACKET);
-            return Err(Reason::Cut(if packet { "a packet" } else { "a block" }));
-        }
-        let block = &stream.window()[..length];
-        if order.u32(block, length - 4) != claimed {
-            return Err(Reason::Damaged("the two lengths of a block differ"));
-        }
-        if let Some(packet) = section.block(kind, block)? {
-            each(packet);
-            stream.packets += 1;
-        }
-        stream.consume(length);
+    stream.each_window(|bytes| section.take(bytes, &mut each))?;
+    let left = stream.window();
+    if left.is_empty() {
+        return Ok(());
     }
+    Err(Reason::Cut(if left.len() < BLOCK {
+        "the header of a block"
+    } else if matches!(section.order.u32(left, 0), EPB_MAGIC | SPB_MAGIC | OLD_PACKET) {
+        "a packet"
+    } else {
+        "a block"
+    }))
 }
 
-/// A byte order.
-#[derive(Clone, Copy)]
-enum Order {
-    Little,
-    Big,
+/// The byte order that a section header says it is in.
+fn order_of_section(block: &[u8]) -> Result<Order, Reason> {
+    [Order::Little, Order::Big]
+        .into_iter()
+        .find(|order| order.u32(block, 8) == BOM_MAGIC)
+        .ok_or(Reason::Damaged("a section header has no byte-order magic"))
 }
 
-impl Order {
-    /// The byte order that a section header says it is in.
-    fn of_section(block: &[u8]) -> Result<Self, Reason> {
-        [Self::Little, Self::Big]
-            .into_iter()
-            .find(|order| order.u32(block, 8) == BOM_MAGIC)
-            .ok_or(Reason::Damaged("a section header has no byte-order magic"))
-    }
+/// The fields of a block. pcap-parser asks for more input when they do not fit in it.
+fn parse(order: Order, block: &[u8]) -> Result<Block<'_>, Reason> {
+    let result: IResult<_, _, PcapError<_>> = match order {
+        Order::Little => parse_block_le(block),
+        Order::Big => parse_block_be(block),
+    };
+    result.map(|(_, block)| block).map_err(|_| TOO_SHORT)
+}
 
-    /// The integer at `at`, which must be in `bytes`.
-    fn u32(self, bytes: &[u8], at: usize) -> u32 {
-        let bytes = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-        match self {
-            Self::Little => u32::from_le_bytes(bytes),
-            Self::Big => u32::from_be_bytes(bytes),
-        }
-    }
-
-    /// The fields of a block. pcap-parser asks for more input when they do not fit in it.
-    fn parse(self, block: &[u8]) -> Result<Block<'_>, Reason> {
-        let result: IResult<_, _, PcapError<_>> = match self {
-            Self::Little => parse_block_le(block),
-            Self::Big => parse_block_be(block),
-        };
-        result.map(|(_, block)| block).map_err(|_| TOO_SHORT)
-    }
+/// The first `FIXED` bytes of a block, and what is between them and the length at its end.
+#[inline]
+fn split<const FIXED: usize>(block: &[u8]) -> Result<(&[u8; FIXED], &[u8]), Reason> {
+    block[..block.len() - 4].split_first_chunk().ok_or(TOO_SHORT)
 }
 
 /// What the blocks of a section so far mean for its packets.
@@ -101,44 +70,94 @@ struct Section {
 }
 
 impl Section {
+    /// Takes the whole blocks off the front of `bytes`, and gives `each` the packets in them; how many bytes the next one
+    /// has.
+    fn take(&mut self, bytes: &mut &[u8], each: &mut impl FnMut(Packet<'_>)) -> Result<usize, Reason> {
+        loop {
+            let Some(header) = bytes.first_chunk::<BLOCK>() else {
+                return Ok(BLOCK);
+            };
+            // The type of a section header is the same in both byte orders.
+            if self.order.u32(header, 0) == SHB_MAGIC {
+                *self = Self { order: order_of_section(header)?, interfaces: Vec::new() };
+            }
+            let kind = self.order.u32(header, 0);
+            let claimed = self.order.u32(header, 4);
+            let length = claimed as usize;
+            if length < BLOCK || !length.is_multiple_of(4) {
+                return Err(Reason::Damaged("the length of a block is impossible"));
+            }
+            if length > MAX_RECORD {
+                return Err(Reason::TooLong("a block", claimed.into()));
+            }
+            let Some((block, rest)) = bytes.split_at_checked(length) else {
+                return Ok(length);
+            };
+            if self.order.u32(block, length - 4) != claimed {
+                return Err(Reason::Damaged("the two lengths of a block differ"));
+            }
+            if let Some(packet) = self.block(kind, block)? {
+                each(packet);
+            }
+            *bytes = rest;
+        }
+    }
+
     /// Takes note of a whole block, and gives the packet in it, if any.
+    #[inline]
     fn block<'a>(&mut self, kind: u32, block: &'a [u8]) -> Result<Option<Packet<'a>>, Reason> {
-        // Other blocks do not matter, so damage in them does not either.
-        if !matches!(kind, SHB_MAGIC | IDB_MAGIC | EPB_MAGIC | SPB_MAGIC | OLD_PACKET) {
-            return Ok(None);
+        match kind {
+            EPB_MAGIC => self.enhanced_packet(block).map(Some),
+            SPB_MAGIC => self.simple_packet(block).map(Some),
+            OLD_PACKET => self.old_packet(block).map(Some),
+            SHB_MAGIC | IDB_MAGIC => self.describe(block).map(|()| None),
+            // Other blocks do not matter, so damage in them does not either.
+            _ => Ok(None),
         }
-        if kind == OLD_PACKET {
-            return self.old_packet(block).map(Some);
-        }
-        Ok(match self.order.parse(block)? {
+    }
+
+    /// Takes note of a block that has no packet.
+    fn describe(&mut self, block: &[u8]) -> Result<(), Reason> {
+        match parse(self.order, block)? {
             Block::SectionHeader(header) if header.major_version != VERSION => {
                 return Err(Reason::Version(header.major_version, header.minor_version));
             }
             Block::InterfaceDescription(description) => {
                 self.interfaces.push(Interface::new(self.order, &description));
-                None
             }
-            Block::EnhancedPacket(packet) => {
-                let time = u64::from(packet.ts_high) << 32 | u64::from(packet.ts_low);
-                Some(self.packet(packet.if_id, Some(time), packet.caplen, packet.origlen, packet.data)?)
-            }
-            Block::SimplePacket(packet) => {
-                // It has no captured length: that is the snap length, 0 for none, if the packet was longer.
-                let captured = match self.interfaces.first().ok_or(NO_INTERFACE)?.snap_length {
-                    0 => packet.origlen,
-                    snap_length => packet.origlen.min(snap_length),
-                };
-                Some(self.packet(0, None, captured, packet.origlen, packet.data)?)
-            }
-            _ => None,
-        })
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Interface, time in two words, captured and original length; then the data, and options, which do not matter.
+    #[inline]
+    fn enhanced_packet<'a>(&self, block: &'a [u8]) -> Result<Packet<'a>, Reason> {
+        let (fields, data) = split::<28>(block)?;
+        let word = |at| self.order.u32(fields, at);
+        let time = u64::from(word(12)) << 32 | u64::from(word(16));
+        if word(20) as usize > data.len() {
+            return Err(TOO_SHORT);
+        }
+        self.packet(word(8), Some(time), word(20), word(24), data)
+    }
+
+    /// Original length, then the data.
+    fn simple_packet<'a>(&self, block: &'a [u8]) -> Result<Packet<'a>, Reason> {
+        let (fields, data) = split::<12>(block)?;
+        let original_len = self.order.u32(fields, 8);
+        // It has no captured length: that is the snap length, 0 for none, if the packet was longer.
+        let captured = match self.interfaces.first().ok_or(NO_INTERFACE)?.snap_length {
+            0 => original_len,
+            snap_length => original_len.min(snap_length),
+        };
+        self.packet(0, None, captured, original_len, data)
     }
 
     /// Like an enhanced packet, but for 16 bits of interface and 16 bits of drop count.
     fn old_packet<'a>(&self, block: &'a [u8]) -> Result<Packet<'a>, Reason> {
-        const FIXED: usize = 28;
-        let data = block.get(FIXED..block.len() - 4).ok_or(TOO_SHORT)?;
-        let word = |at| self.order.u32(block, at);
+        let (fields, data) = split::<28>(block)?;
+        let word = |at| self.order.u32(fields, at);
         let interface = match self.order {
             Order::Little => word(8) & 0xffff,
             Order::Big => word(8) >> 16,
@@ -148,6 +167,7 @@ impl Section {
     }
 
     /// A packet of an interface; `data` is at least the `captured` bytes of it.
+    #[inline]
     fn packet<'a>(
         &self,
         interface: u32,
@@ -204,6 +224,7 @@ impl Interface {
     }
 
     /// A time in the units of the interface.
+    #[inline]
     fn time(&self, ticks: u64) -> Option<Time> {
         Time::since(self.offset, ticks, self.units?)
     }
