@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::{
     Counts,
     filter::Filters,
-    sources::{Imbalance, Observer, Settings},
+    sources::{Imbalance, Observer, Settings, next_hour},
 };
 
 /// Places in the flow cache, as a power of two.
@@ -23,17 +23,43 @@ pub struct Census {
     counts: Counts,
     sources: Observer,
     cache: Vec<Flow>,
+    /// Second at which the present hour ends; nothing before the first frame.
+    hour_ends: Option<i64>,
+    imbalance: Option<Imbalance>,
 }
 
 impl Census {
-    /// Starts with nothing at this time.
-    pub fn new(filters: Filters, settings: &Settings, now: Timestamp) -> Self {
+    /// Starts with nothing.
+    pub fn new(filters: Filters, settings: &Settings) -> Self {
         Self {
             filters,
             counts: Counts::default(),
-            sources: Observer::new(settings, now),
+            sources: Observer::new(settings, Timestamp::UNIX_EPOCH),
             cache: vec![Flow::default(); 1 << FLOW_BITS],
+            hour_ends: None,
+            imbalance: None,
         }
+    }
+
+    /// What time it is, in seconds since the Unix epoch: sources are counted by hour and day. A time before the last one
+    /// changes nothing.
+    #[inline]
+    pub fn clock(&mut self, seconds: i64) {
+        if self.hour_ends.is_none_or(|end| seconds >= end) {
+            self.turn_hour(seconds);
+        }
+    }
+
+    #[cold]
+    fn turn_hour(&mut self, seconds: i64) {
+        let Ok(time) = Timestamp::from_second(seconds) else {
+            return;
+        };
+        match self.hour_ends {
+            None => self.sources.begin(time),
+            Some(_) => self.imbalance = self.imbalance.or(self.close(time).err()),
+        }
+        self.hour_ends = Some(next_hour(time).as_second());
     }
 
     /// Takes a frame of `bytes` bytes on the wire that came at this tick of some clock.
@@ -55,7 +81,8 @@ impl Census {
             self.sources.record(flow);
             flow.packets = 0;
         }
-        self.sources.close(&self.counts, now)
+        let result = self.sources.close(&self.counts, now);
+        self.imbalance.take().map_or(result, Err)
     }
 
     /// The counters.

@@ -3,7 +3,6 @@
 use anyhow::bail;
 use honeyxdp::{Census, Counts, kernel::Options, sources::Settings};
 use honeyxdp_common::{dissect, marks};
-use jiff::Timestamp;
 
 use crate::{bench::Bench, flows::Flows, random::Frames};
 
@@ -20,7 +19,7 @@ pub struct Host {
 impl Host {
     /// With the filters of these options.
     pub fn new(options: &Options) -> Self {
-        let census = Census::new(options.filters.clone(), &Settings::default(), Timestamp::now());
+        let census = Census::new(options.filters.clone(), &Settings::default());
         Self { census, options: options.clone(), flows: Flows::default() }
     }
 

@@ -15,7 +15,6 @@ use honeyxdp::{
     sources::Settings,
 };
 use honeyxdp_common::{Disposition, Family, dissect};
-use jiff::Timestamp;
 use lab::{
     craft, named,
     network::{Cable, Namespace, SENSOR},
@@ -45,7 +44,7 @@ fn named_frames_over_a_cable(mode: &str) {
     let cable = Cable::silent(9_200).unwrap();
     let sensor = start(&cable, &format!("--mode {mode}"));
     let frames: Vec<Vec<u8>> = named::frames().into_iter().map(|named| named.bytes).collect();
-    let mut expected = Census::new(Filters::default(), &Settings::default(), Timestamp::now());
+    let mut expected = Census::new(Filters::default(), &Settings::default());
     for _ in 0..50 {
         cable.send(&frames).unwrap();
         frames.iter().for_each(|frame| expected.frame(dissect(frame.as_slice()), frame.len() as u64, 0));

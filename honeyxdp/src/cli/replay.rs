@@ -55,7 +55,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let store = Store::open(&args.out, 0)?;
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
-    let mut census = Census::new(filters.clone(), &settings, Timestamp::now());
+    let mut census = Census::new(filters.clone(), &settings);
     let mut times: Option<(replay::Time, replay::Time)> = None;
     let mut damaged = 0;
     for path in &args.files {
@@ -71,7 +71,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let now = Timestamp::now();
     let (start, end) = times.map_or((now, now), |(first, last)| (first.into(), last.into()));
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
-    census.close(now)?;
+    census.close(end)?;
     let run = Run {
         sensor: Sensor::of_this_machine(args.sensor_id.clone()),
         interfaces: Vec::new(),
@@ -114,18 +114,14 @@ fn read(
     };
     let bar = if quiet { ProgressBar::hidden() } else { progress(path, bytes) };
     let result = replay::read(bar.wrap_read(input), |packet| {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a tick is the low half of a clock"
-        )]
-        let tick = packet.timestamp.map_or(0, |time| time.as_millisecond() as u32);
-        census.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len), tick);
+        let tick = packet.timestamp.map_or(0, replay::Time::tick);
         if let Some(time) = packet.timestamp {
+            census.clock(time.seconds());
             let (first, last) = times.get_or_insert((time, time));
             *first = time.min(*first);
             *last = time.max(*last);
         }
+        census.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len), tick);
     });
     bar.finish_and_clear();
     result?;

@@ -189,7 +189,7 @@ mod tests {
     }
 
     fn census() -> Census {
-        Census::new(Filters::default(), &Settings::default(), at(1_000))
+        Census::new(Filters::default(), &Settings::default())
     }
 
     fn at(second: i64) -> Timestamp {

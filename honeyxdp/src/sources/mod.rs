@@ -142,6 +142,14 @@ impl Observer {
         }
     }
 
+    /// Says when the first record comes, if that is known only now.
+    pub fn begin(&mut self, time: Timestamp) {
+        self.slice.start = time;
+        for dated in [&mut self.hour, &mut self.day] {
+            (dated.start, dated.since) = (start_of(dated.unit, time), time);
+        }
+    }
+
     /// Takes a record.
     pub fn record(&mut self, flow: &Flow) {
         let packets = u64::from(flow.packets);

@@ -162,7 +162,7 @@ fn replay_file(packets: u32, rounds: usize) -> anyhow::Result<()> {
     println!("{packets} packets, {} MiB, {rounds} rounds, medians\n", path.metadata()?.len() >> 20);
 
     let ours = time(rounds, || {
-        let mut census = Census::new(Filters::default(), &Settings::default(), Timestamp::now());
+        let mut census = Census::new(Filters::default(), &Settings::default());
         replay::read(File::open(&path)?, |packet| {
             census.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len), 0);
         })?;

@@ -47,6 +47,19 @@ impl Time {
     }
 }
 
+impl Time {
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub const fn seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// The low half of the milliseconds since the Unix epoch.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is the low half")]
+    pub const fn tick(self) -> u32 {
+        (self.seconds as u32).wrapping_mul(1_000).wrapping_add(self.nanoseconds / 1_000_000)
+    }
+}
+
 impl From<Time> for Timestamp {
     fn from(time: Time) -> Self {
         let Time { seconds, nanoseconds } = time;
