@@ -83,6 +83,14 @@ impl Seen {
         self.sensor.frames.dispositions["syn"]
     }
 
+    /// Two of its SYNs together gave the one source away, and with it all its SYNs.
+    fn is_settled_as(&self, family: &str) {
+        for snapshot in [&self.sensor, &self.replay] {
+            let settled = &snapshot.settled[family];
+            assert_eq!((settled.packets, settled.unique_sources.value), (self.syn(), 1), "{:?}", snapshot.settled);
+        }
+    }
+
     fn family(&self, family: &str) -> u64 {
         self.sensor.families[family].packets
     }
@@ -161,6 +169,7 @@ fn nmap_syn_scan() {
     // Retransmissions count too; what matters is that nothing is in another family.
     assert!(seen.syn() >= 1_600, "{}", seen.syn());
     assert_eq!(seen.family("nmap"), seen.syn());
+    seen.is_settled_as("nmap");
 }
 
 #[test]
@@ -170,6 +179,7 @@ fn nmap_syn_scan_generic_over_ipv6() {
     seen.check();
     assert!(seen.syn() >= 200, "{}", seen.syn());
     assert_eq!(seen.sensor.families["nmap"].packets_v6, seen.syn());
+    seen.is_settled_as("nmap");
 }
 
 #[test]
@@ -179,6 +189,7 @@ fn nmap_connect_scan_has_no_mark() {
     seen.check();
     assert!(seen.syn() >= 200, "{}", seen.syn());
     assert_eq!(seen.family("other"), seen.syn());
+    assert!(seen.sensor.settled.values().all(|settled| settled.packets == 0), "{:?}", seen.sensor.settled);
 }
 
 #[test]

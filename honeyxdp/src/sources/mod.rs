@@ -366,3 +366,89 @@ fn start_of(unit: Unit, time: Timestamp) -> Timestamp {
 pub fn next_hour(time: Timestamp) -> Timestamp {
     start_of(Unit::Hour, time).checked_add(1.hour()).unwrap_or(time)
 }
+
+#[cfg(test)]
+mod tests {
+    use honeyxdp_common::{Address, Syn};
+
+    use super::*;
+    use crate::{Census, filter::Filters};
+
+    /// Noon, UTC.
+    const NOON: i64 = 1_546_344_000;
+
+    fn census() -> Census {
+        Census::new(Filters::default(), &Settings::default())
+    }
+
+    /// Mirai's SYN to port 23.
+    fn mirai(census: &mut Census, time: i64, hosts: std::ops::Range<u32>) {
+        census.clock(time);
+        for host in hosts {
+            let (src, dst) = (Address::from_v4(host), Address::from_v4(7));
+            census.frame(Ok(Syn { src, dst, seq: 7, dport: 23, ..Syn::BLANK }), 60, 0);
+        }
+    }
+
+    #[test]
+    fn hours_and_days_end_and_sources_in_both_count_in_both() {
+        let mut census = census();
+        mirai(&mut census, NOON, 0..100);
+        mirai(&mut census, NOON + 3_599, 50..150);
+        mirai(&mut census, NOON + 3_600, 140..200);
+        mirai(&mut census, NOON + 13 * 3_600, 0..10);
+        census.close(Timestamp::from_second(NOON + 13 * 3_600).unwrap()).unwrap();
+        let report = census.sources().report();
+        let windows = report.windows();
+        let value =
+            |window: &WindowReport| (window.start.as_second(), window.families["mirai"].value, window.ports[&23].value);
+        assert_eq!(value(&windows.hour), (NOON + 13 * 3_600, 10, 10));
+        assert_eq!(value(windows.last_hour.as_ref().unwrap()), (NOON + 3_600, 60, 60));
+        assert_eq!(value(&windows.day), (NOON + 12 * 3_600, 10, 10));
+        let last_day = windows.last_day.unwrap();
+        assert_eq!(value(&last_day), (NOON - 12 * 3_600, 200, 200));
+        assert_eq!(last_day.since.as_second(), NOON, "it does not say that it saw the morning");
+        let total = report.total_family(Family::MIRAI);
+        assert_eq!((total.value, total.exact), (200, true));
+    }
+
+    #[test]
+    fn a_stored_interval_is_over_and_the_rest_goes_on() {
+        let mut observer = Observer::new(&Settings::default(), Timestamp::UNIX_EPOCH);
+        let mut counts = Counts::default();
+        let mut send = |observer: &mut Observer, host: u32| {
+            let syn = Syn { src: Address::from_v4(host), dport: 80, ..Syn::BLANK };
+            counts.syn(&syn, Family::OTHER, 0);
+            counts.frame(honeyxdp_common::Disposition::Syn, 60);
+            observer.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
+            observer.close(&counts, Timestamp::UNIX_EPOCH).unwrap();
+        };
+        send(&mut observer, 1);
+        send(&mut observer, 2);
+        assert_eq!(observer.report().interval_family(Family::OTHER).value, 2);
+        observer.stored();
+        send(&mut observer, 2);
+        assert_eq!(observer.report().interval_family(Family::OTHER).value, 1);
+        assert_eq!(observer.report().total_port(80).unwrap().value, 2);
+        assert_eq!(observer.report().total_port(9), None, "it is not watched");
+    }
+
+    #[test]
+    fn a_syn_without_a_record_makes_its_family_and_port_inexact_and_no_other() {
+        let mut observer = Observer::new(&Settings::default(), Timestamp::UNIX_EPOCH);
+        let mut counts = Counts::default();
+        for (family, dport, recorded) in [(Family::MIRAI, 23, true), (Family::OTHER, 80, false)] {
+            let syn = Syn { src: Address::from_v4(9), dport, ..Syn::BLANK };
+            counts.syn(&syn, family, 0);
+            counts.frame(honeyxdp_common::Disposition::Syn, 60);
+            if recorded {
+                observer.record(&Flow::begin(&syn, family, 0, 0, 0));
+            }
+        }
+        let error = observer.close(&counts, Timestamp::UNIX_EPOCH).unwrap_err();
+        assert_eq!(error, Imbalance { counted: 2, recorded: 1, missing: 0 });
+        let report = observer.report();
+        assert!(report.total_family(Family::MIRAI).exact && report.total_port(23).unwrap().exact);
+        assert!(!report.total_family(Family::OTHER).exact && !report.total_port(80).unwrap().exact);
+    }
+}

@@ -291,3 +291,146 @@ impl Pairs {
 fn is_candidate(family: Family) -> bool {
     [Family::OTHER, Family::NMAP, Family::UNICORNSCAN, Family::NAABU, Family::HAJIME].contains(&family)
 }
+
+#[cfg(test)]
+mod tests {
+    use honeyxdp_common::{Address, IpVersion, Syn, marks};
+
+    use super::*;
+
+    const SOURCE: u32 = 0xc612_0064;
+
+    fn pairs() -> Pairs {
+        Pairs::new(1 << 20)
+    }
+
+    /// A record of one SYN.
+    fn record(pairs: &mut Pairs, syn: Syn) -> Option<(Pair, u64)> {
+        let tags = marks::tags(&syn);
+        pairs.record(&Flow::begin(&syn, marks::primary(tags), tags, 0, 0))
+    }
+
+    fn syn(seq: u32, dst: u32, dport: u16) -> Syn {
+        let (src, dst) = (Address::from_v4(SOURCE), Address::from_v4(dst));
+        Syn { src, dst, dport, seq, sport: 40_000, window: 64_240, ttl: 64, ip_id: 7, ..Syn::BLANK }
+    }
+
+    /// With nmap's window and option.
+    fn scan(seq: u32, dst: u32, dport: u16) -> Syn {
+        Syn { window: 1_024, options: Options::MSS_1460, ..syn(seq, dst, dport) }
+    }
+
+    #[test]
+    fn nmaps_mask_settles_its_source_and_counts_what_came_before() {
+        let mut pairs = pairs();
+        // A probe, and a second try of another one: nmap writes the try into both halves, under one mask.
+        assert_eq!(record(&mut pairs, scan(0x1234_abcd, 1, 80)), None);
+        let settled = record(&mut pairs, scan(0x1234_abcd ^ 0x0001_0001, 1, 443));
+        assert_eq!(settled, Some((Pair::Nmap, 2)));
+        assert_eq!(record(&mut pairs, scan(0x1234_abcd, 2, 80)), Some((Pair::Nmap, 1)));
+    }
+
+    #[test]
+    fn one_sequence_number_for_all_targets_is_nmap_only_with_its_mark() {
+        let mut pairs = pairs();
+        record(&mut pairs, scan(0x1234_abcd, 1, 80));
+        assert_eq!(record(&mut pairs, scan(0x1234_abcd, 1, 81)), Some((Pair::Nmap, 2)));
+
+        let mut pairs = self::pairs();
+        record(&mut pairs, syn(0x1234_abcd, 1, 80));
+        assert_eq!(record(&mut pairs, syn(0x1234_abcd, 1, 81)), None);
+    }
+
+    #[test]
+    fn a_wide_hit_alone_settles_nothing_and_two_do() {
+        let mut pairs = pairs();
+        record(&mut pairs, syn(0, 1, 80));
+        assert_eq!(record(&mut pairs, syn(0xabcd_abcd, 1, 81)), None);
+        assert_eq!(record(&mut pairs, syn(0x1234_1234, 1, 82)), Some((Pair::Nmap, 3)));
+    }
+
+    #[test]
+    fn unicornscans_key_is_found_from_both_kinds_of_senders() {
+        let key = 0x5bd1_e995;
+        for swapped in [true, false] {
+            let probe = |dst: u32, dport: u16| {
+                let part = if swapped { dst.swap_bytes() } else { dst };
+                syn(key ^ part ^ (u32::from(dport) << 16 | 40_000), dst, dport)
+            };
+            let mut pairs = pairs();
+            assert_eq!(record(&mut pairs, probe(0xc612_0001, 22)), None);
+            assert_eq!(record(&mut pairs, probe(0xc612_0002, 23)), Some((Pair::Unicornscan, 2)), "{swapped}");
+        }
+    }
+
+    #[test]
+    fn naabu_counts_up() {
+        let mut pairs = pairs();
+        record(&mut pairs, scan(0x0100_0005, 1, 80));
+        assert_eq!(record(&mut pairs, scan(0x0100_0009, 1, 81)), Some((Pair::Naabu, 2)));
+        // Downwards is nobody's.
+        let mut pairs = self::pairs();
+        record(&mut pairs, scan(0x0100_0009, 1, 80));
+        assert_eq!(record(&mut pairs, scan(0x0100_0005, 1, 81)), None);
+    }
+
+    #[test]
+    fn hajime_needs_two_sequence_numbers_and_half_of_its_window() {
+        let hajime = |seq: u32, dport: u16| Syn { window: 14_600, ..syn(seq, 1, dport) };
+        let mut pairs = pairs();
+        assert_eq!(record(&mut pairs, hajime(0x1234_0000, 23)), None);
+        assert_eq!(record(&mut pairs, hajime(0x1234_0000, 5358)), None, "the same number again");
+        assert_eq!(record(&mut pairs, hajime(0x4321_0000, 5358)), Some((Pair::Hajime, 3)));
+
+        // An ordinary Linux of that time, with a chance hit.
+        let mut pairs = self::pairs();
+        for port in 0..10 {
+            assert_eq!(record(&mut pairs, hajime(0x1234_5678 + u32::from(port) * 0x0765_4321, port)), None);
+        }
+        record(&mut pairs, hajime(0x1111_0000, 80));
+        assert_eq!(record(&mut pairs, hajime(0x2222_0000, 80)), None);
+    }
+
+    #[test]
+    fn ordinary_stacks_and_decisive_marks_are_left_alone() {
+        let mut pairs = pairs();
+        let mut random = 0x9e37_79b9_u32;
+        for source in 0..20_000_u32 {
+            for port in [80, 443] {
+                random ^= random << 13;
+                random ^= random >> 17;
+                random ^= random << 5;
+                let syn = Syn { src: Address::from_v4(source % 1_000), ..syn(random, 1, port) };
+                assert_eq!(record(&mut pairs, syn), None, "source {source}");
+            }
+        }
+        // Mirai's sequence number is its destination: two of its SYNs have one key of unicornscan's.
+        let mirai = |dst: u32| Syn { seq: dst, ..syn(0, dst, 23) };
+        assert_eq!((record(&mut pairs, mirai(0xc612_0001)), record(&mut pairs, mirai(0xc612_0002))), (None, None));
+    }
+
+    #[test]
+    fn a_flow_is_compared_with_itself() {
+        let mut pairs = pairs();
+        let (first, last) = (scan(0x1234_abcd, 1, 80), scan(0x1234_abcd ^ 0x0002_0002, 2, 80));
+        let tags = marks::tags(&first);
+        let mut flow = Flow::begin(&first, marks::primary(tags), tags, 0, 0);
+        flow.add(&last, tags, 1);
+        assert_eq!(pairs.record(&flow), Some((Pair::Nmap, 2)));
+    }
+
+    #[test]
+    fn over_ipv6_the_mask_holds_and_a_full_table_is_said() {
+        let mut pairs = Pairs::new(super::SOURCE * 2);
+        let v6 = |host: u128, seq: u32, dport: u16| Syn {
+            version: IpVersion::V6,
+            src: Address::from_v6(host),
+            ttl: 255,
+            ..scan(seq, 0, dport)
+        };
+        record(&mut pairs, v6(1, 0x1234_abcd, 80));
+        assert_eq!(record(&mut pairs, v6(2, 0x1234_abcd, 80)), None, "no room for a second source");
+        assert_eq!(pairs.untested(), 1);
+        assert_eq!(record(&mut pairs, v6(1, 0x1234_abcd, 81)), Some((Pair::Nmap, 2)));
+    }
+}

@@ -26,6 +26,10 @@ pub fn line(snapshot: &Snapshot) -> String {
             text.push_str(&format!(", {name} {}", count(disposition(name))));
         }
     }
+    let lost = interval.records.as_ref().map_or(0, |records| records.lost_packets);
+    if lost > 0 {
+        text.push_str(&format!(", records of {} lost", count(lost)));
+    }
     if !families.is_empty() {
         text.push_str(": ");
         text.push_str(&families.join(", "));

@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use honeyxdp_common::Family;
 
 use super::format::{count, rate};
-use crate::snapshot::{FamilyReport, Snapshot};
+use crate::snapshot::{FamilyReport, PortSources, Snapshot, UniqueSources};
 
 /// Ports in the lower table, and in the last column of the upper one.
 const TOP_PORTS: usize = 10;
@@ -72,7 +72,8 @@ fn ranked_families(snapshot: &Snapshot) -> Vec<(Family, &FamilyReport)> {
 }
 
 fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width: u16) -> Table {
-    let mut table = new_table(width, &["family", "SYNs", "per second", "IPv6", "rule", "certainty", "top ports"]);
+    let mut table =
+        new_table(width, &["family", "SYNs", "per second", "sources", "IPv6", "rule", "certainty", "top ports"]);
     for &(family, report) in families {
         let interval = snapshot.interval.families.get(family.name()).map_or(0, |report| report.packets);
         let mut ports: Vec<(&u16, &u64)> = report.ports.iter().collect();
@@ -87,6 +88,7 @@ fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width
             Cell::new(family.name()),
             number(count(report.packets)),
             number(rate(interval, snapshot.interval.seconds)),
+            number(report.unique_sources.as_ref().map_or_else(|| "-".to_owned(), sources)),
             number(count(report.packets_v6)),
             Cell::new(&report.rule),
             Cell::new(family.rules()[0].certainty.name()),
@@ -99,7 +101,7 @@ fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width
 }
 
 fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
-    let mut table = new_table(width, &["port", "SYNs", "per second", "families"]);
+    let mut table = new_table(width, &["port", "SYNs", "per second", "sources", "families"]);
     let mut rows: Vec<_> = snapshot.ports.iter().collect();
     rows.sort_by_key(|&(port, report)| (Reverse(report.packets), port));
     for (port, report) in rows.into_iter().take(most) {
@@ -112,6 +114,7 @@ fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
             number(port.to_string()),
             number(count(report.packets)),
             number(rate(interval, snapshot.interval.seconds)),
+            number(report.unique_sources.as_ref().map_or_else(|| "-".to_owned(), port_sources)),
             Cell::new(families.join(", ")),
         ]);
         row.max_height(1);
@@ -120,7 +123,17 @@ fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
     table
 }
 
-/// Frames, bytes, and the dispositions that were seen, on one line.
+/// Different sources: exactly, or the estimate after a `~`.
+fn sources(sources: &UniqueSources) -> String {
+    if sources.exact { count(sources.value) } else { format!("~{}", count(sources.estimate.max(sources.value))) }
+}
+
+/// Different sources: exactly, or how many there were at least after a `>`.
+fn port_sources(sources: &PortSources) -> String {
+    if sources.exact { count(sources.value) } else { format!(">{}", count(sources.value)) }
+}
+
+/// Frames, bytes, and the dispositions that were seen, on one line; and the records that were lost.
 pub fn totals(snapshot: &Snapshot) -> String {
     let frames = &snapshot.frames;
     let parts: Vec<String> = frames
@@ -130,7 +143,13 @@ pub fn totals(snapshot: &Snapshot) -> String {
         .map(|(name, frames)| format!("{name} {}", count(*frames)))
         .collect();
     let colon = if parts.is_empty() { "" } else { ": " };
-    format!("{} frames, {} bytes{colon}{}", count(frames.seen), count(frames.bytes), parts.join(", "))
+    let lost = match &snapshot.records {
+        Some(records) if records.lost > 0 => {
+            format!("; records of {} SYNs were lost", count(records.lost_packets))
+        }
+        _ => String::new(),
+    };
+    format!("{} frames, {} bytes{colon}{}{lost}", count(frames.seen), count(frames.bytes), parts.join(", "))
 }
 
 fn new_table(width: u16, header: &[&str]) -> Table {
