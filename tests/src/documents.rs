@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use honeyxdp::snapshot::json_schema;
+use honeyxdp::{snapshot::json_schema, sources::Pair};
 use honeyxdp_common::{Disposition, Family, family::Certainty};
 
 /// Path from the repository's root, and content.
@@ -40,6 +40,19 @@ fn marks() -> String {
             );
         }
     }
+    text.push_str(
+        "\n## Pairs\n\n\
+         Two SYNs of one source show what one alone does not. These rules are looked at in flow records, for sources whose\n\
+         SYNs have no decisive mark (`other`, `nmap`, `unicornscan`, `naabu`, `hajime`). They settle a source, and with it all its\n\
+         SYNs: `settled` in the snapshot says how many. The counters of families and ports stay by the single packet's mark.\n\
+         A source is remembered for an hour after its last SYN at least; --memory bounds how many there can be.\n\n\
+         | family | rule | what must hold | certainty |\n|---|---|---|---|\n",
+    );
+    for pair in Pair::ALL {
+        let rule = pair.rule();
+        let (test, certainty) = (rule.test.replace('|', "\\|"), rule.certainty.name());
+        let _ = writeln!(text, "| `{}` | `{}` | {test} | {certainty} |", pair.family().name(), rule.id);
+    }
     text.push_str("\n## Certainty\n\n");
     let used = |certainty: &Certainty| {
         Family::ALL.iter().any(|family| family.rules().iter().any(|rule| rule.certainty == *certainty))
@@ -53,13 +66,14 @@ fn marks() -> String {
             let _ = write!(text, "\n### {}\n\nSource: {}.\n\nLimits: {}.\n", rule.id, rule.source, rule.caveat);
         }
     }
+    for rule in Pair::ALL.map(Pair::rule) {
+        let _ = write!(text, "\n### {}\n\nSource: {}.\n\nLimits: {}.\n", rule.id, rule.source, rule.caveat);
+    }
     text.push_str(
         "\n## What no rule here can tell\n\n\
          * Bots that use the kernel's own sockets (qBot/Gafgyt, Satori, fbot, Mozi, ZGrab, pnscan, RustScan) send ordinary SYNs.\n\
-         * Rules that compare two SYNs of one source (nmap's pairs, unicornscan's key, naabu's counter) need a memory of\n\
-         \x20 sources, which this version does not have.\n\
          * Behind 1:1 NAT the destination in the packet is not the one that the scanner wrote into it: mirai and masscan do\n\
-         \x20 not show there.\n\n\
+         \x20 not show there, unless `--public-addr LOCAL=PUBLIC` says what it was.\n\n\
          ## Dispositions\n\nEvery frame has exactly one:",
     );
     let names: Vec<String> = Disposition::ALL.iter().map(|disposition| format!(" `{}`", disposition.name())).collect();
