@@ -12,18 +12,21 @@ use crate::{
 
 /// Measure what honeyxdp costs on this machine, beside other ways to do the same
 ///
-/// Without PART it measures everything, in about ten minutes, and prints tables. What honeyxdp is compared with is measured in
-/// the same run, in turn with it: machines differ, ratios hold. It installs what it needs (clang, tcpdump, tshark ...) on
-/// Debian and Ubuntu, or names it; it runs as root, by sudo if you are not. All traffic stays in network namespaces of its own.
+/// Without PART it measures everything, in about ten minutes, and prints tables. What honeyxdp is
+/// compared with is measured in the same run, in turn with it: machines differ, ratios hold.
+/// It installs what it needs (clang, tcpdump, tshark ...) on Debian and Ubuntu, or names it. It runs
+/// as root, by sudo if you are not. All traffic stays in network namespaces of its own.
 ///
 /// PART is one of:
 ///
-///   packet      a SYN in the kernel, each one different: over an empty program, against a hash of sources, against C
+///   packet      a SYN in the kernel, each one different: over an empty program, against a hash
+///               of sources, against the same program in C
 ///   filters     what each filter adds to that
 ///   frames      one frame again and again, by kind of frame
 ///   cores       a SYN while 1, 2, ... all CPUs count
 ///   throughput  live frames over a cable, native and generic, beside tcpdump
-///   flood       a spoofed flood on a real sensor: is everything counted, how good is the estimate of sources
+///   flood       a spoofed flood on a real sensor: is everything counted, how good is the
+///               estimate of sources
 ///   million     a million sources at a million SYNs a second: are they counted exactly
 ///   drain       reading everything, and the CPU that a sensor takes, idle and busy
 ///   replay      reading a capture file, beside tcpdump and tshark
@@ -35,7 +38,12 @@ use crate::{
 ///   --json FILE    all numbers for a script as well
 ///   --quick        see whether everything works: short, and the numbers mean little
 ///
-/// Examples: `cargo xtask bench`, `cargo xtask bench packet --rounds 21`, `cargo xtask bench --json today.json`.
+/// Examples:
+///
+///   cargo xtask bench
+///   cargo xtask bench packet --rounds 21
+///   cargo xtask bench --json today.json
+///
 /// docs/benchmarks.md says what the numbers mean.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
