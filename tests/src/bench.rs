@@ -43,7 +43,16 @@ impl Bench {
     /// # Errors
     /// As [`Bench::new`].
     pub fn with(options: &Options) -> anyhow::Result<Self> {
-        let (program, maps) = Program::load(options).context("kernel tests need root: run `cargo xtask test`")?;
+        Self::of(honeyxdp::kernel::OBJECT, options)
+    }
+
+    /// Loads another object with the same program.
+    ///
+    /// # Errors
+    /// As [`Bench::new`].
+    pub fn of(object: &[u8], options: &Options) -> anyhow::Result<Self> {
+        let loaded = Program::load_object(object, options);
+        let (program, maps) = loaded.context("kernel tests need root: run `cargo xtask test`")?;
         Ok(Self { program, maps, flows: Flows::default() })
     }
 

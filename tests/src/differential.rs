@@ -1,10 +1,14 @@
 //! Kernel against host: the same frames through both, and counts and flows must be equal.
 
 use anyhow::bail;
-use honeyxdp::{Census, Counts, kernel::Options, sources::Settings};
+use honeyxdp::{
+    Census, Counts,
+    kernel::{OBJECT, Options},
+    sources::Settings,
+};
 use honeyxdp_common::{dissect, marks};
 
-use crate::{bench::Bench, flows::Flows, random::Frames};
+use crate::{bench::Bench, flows::Flows, named, random::Frames};
 
 /// Frames between two comparisons: comparing costs more than running them.
 const BATCH: usize = 20_000;
@@ -61,7 +65,15 @@ impl Host {
 /// # Errors
 /// At the first frame that they count differently, with the seed and its bytes.
 pub fn compare(options: &Options, seed: u64, frames: usize) -> anyhow::Result<Counts> {
-    let mut bench = Bench::with(options)?;
+    compare_object(OBJECT, options, seed, frames)
+}
+
+/// The same with another object of the same program.
+///
+/// # Errors
+/// As [`compare`].
+pub fn compare_object(object: &[u8], options: &Options, seed: u64, frames: usize) -> anyhow::Result<Counts> {
+    let mut bench = Bench::of(object, options)?;
     let mut host = Host::new(options);
     let mut source = Frames::new(seed);
     let mut left = frames;
@@ -73,7 +85,7 @@ pub fn compare(options: &Options, seed: u64, frames: usize) -> anyhow::Result<Co
             host.frame(frame);
         }
         if !host.agrees(&mut bench) {
-            let frame = culprit(options, &batch)?;
+            let frame = culprit(object, options, &batch)?;
             bail!("seed {seed}: kernel and host differ on {frame:02x?}");
         }
     }
@@ -81,8 +93,8 @@ pub fn compare(options: &Options, seed: u64, frames: usize) -> anyhow::Result<Co
 }
 
 /// The first frame of a batch that kernel and host count differently.
-fn culprit<'a>(options: &Options, batch: &'a [Vec<u8>]) -> anyhow::Result<&'a Vec<u8>> {
-    let mut bench = Bench::with(options)?;
+fn culprit<'a>(object: &[u8], options: &Options, batch: &'a [Vec<u8>]) -> anyhow::Result<&'a Vec<u8>> {
+    let mut bench = Bench::of(object, options)?;
     let mut host = Host::new(options);
     for frame in batch {
         bench.verdict(frame)?;
@@ -92,4 +104,20 @@ fn culprit<'a>(options: &Options, batch: &'a [Vec<u8>]) -> anyhow::Result<&'a Ve
         }
     }
     bail!("no single frame differs: the counters depend on what came before")
+}
+
+/// Runs all named frames through another object of the same program, jumbo frames of several buffers among them, and
+/// compares after each with the host.
+///
+/// # Errors
+/// At the first frame that they count differently, with its name.
+pub fn compare_named(object: &[u8], options: &Options) -> anyhow::Result<()> {
+    let mut bench = Bench::of(object, options)?;
+    let mut host = Host::new(options);
+    for named in named::frames() {
+        bench.verdict(&named.bytes)?;
+        host.frame(&named.bytes);
+        anyhow::ensure!(host.agrees(&mut bench), "kernel and host differ on: {}", named.name);
+    }
+    Ok(())
 }

@@ -1,15 +1,18 @@
 //! The lab that the tests, the demo and the measurements share: crafted frames, the kernel program on a bench, network
-//! namespaces with a cable between them, and a running sensor.
+//! namespaces with a cable between them, a generator of floods, and a running sensor.
 //!
 //! Everything here cleans up after itself when it is dropped, also when a test fails.
 
 pub mod batch;
 pub mod bench;
+pub mod clang;
+pub mod cpu;
 pub mod craft;
 pub mod differential;
 pub mod documents;
 pub mod floor;
 pub mod flows;
+pub mod generator;
 pub mod named;
 pub mod network;
 pub mod pcap;

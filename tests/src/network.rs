@@ -208,6 +208,18 @@ impl Cable {
     }
 }
 
+/// Index of an interface of the calling thread's namespace.
+///
+/// # Errors
+/// When there is no such interface.
+pub fn index(interface: &str) -> anyhow::Result<u32> {
+    let name = CString::new(interface)?;
+    // SAFETY: the name is a C string.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    ensure!(index != 0, "no interface {interface}: {}", io::Error::last_os_error());
+    Ok(index)
+}
+
 /// A packet(7) socket that sends whole frames on one interface.
 pub struct Wire(OwnedFd);
 
@@ -217,10 +229,7 @@ impl Wire {
     /// # Errors
     /// Without CAP_NET_RAW, or when there is no such interface.
     pub fn open(interface: &str) -> anyhow::Result<Self> {
-        let name = CString::new(interface)?;
-        // SAFETY: the name is a C string.
-        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-        ensure!(index != 0, "no interface {interface}: {}", io::Error::last_os_error());
+        let index = index(interface)?;
         // SAFETY: plain system call without pointers. Protocol 0: it receives nothing.
         let fd = unsafe { libc::socket(libc::AF_PACKET, libc::SOCK_RAW | libc::SOCK_CLOEXEC, 0) };
         ensure!(fd >= 0, "packet socket: {}", io::Error::last_os_error());

@@ -9,6 +9,7 @@ mod command;
 mod demo;
 mod docs;
 mod leftovers;
+mod programs;
 mod run;
 mod test;
 

@@ -6,7 +6,6 @@
 //! and keeps their results. So cargo's folders, variables and order are the same for root and for everybody else.
 
 use std::{
-    collections::BTreeSet,
     env,
     ffi::OsString,
     fs,
@@ -21,8 +20,9 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build_ebpf,
-    command::{TERMINAL, as_root, cargo, find, is_root, output, run, say},
+    command::{TERMINAL, as_root, cargo, output, run, say},
     leftovers,
+    programs::{self, LIBBPF_HEADERS, Program},
 };
 
 /// Run every test, kernel tests included
@@ -46,7 +46,7 @@ const KERNEL_TESTS: &str = "honeyxdp-tests";
 const RESULTS: &str = "HONEYXDP_XTASK_RESULTS";
 
 /// Programs that the kernel tests run, and Debian's package of each.
-const PROGRAMS: &[(&str, &str)] = &[
+const PROGRAMS: &[Program] = &[
     ("masscan", "masscan"),
     ("nmap", "nmap"),
     ("zmap", "zmap"),
@@ -55,6 +55,9 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("ip", "iproute2"),
     ("tmux", "tmux"),
     ("sysctl", "procps"),
+    ("ethtool", "ethtool"),
+    ("clang", "clang"),
+    LIBBPF_HEADERS,
 ];
 
 pub(crate) fn main(args: &Args) -> Result<()> {
@@ -65,7 +68,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 }
 
 fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
-    stages.run("programs", programs)?;
+    stages.run("programs", programs_of_the_tests)?;
     stages.run("leftovers", leftovers::remove)?;
     if args.rebuild {
         stages.run("eBPF object", || build_ebpf::rebuild().map(|()| "rebuilt".into()))?;
@@ -84,7 +87,7 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
 
 /// Puts an object through the kernel tests.
 pub(crate) fn kernel_tests_with(object: &Path) -> Result<()> {
-    programs()?;
+    programs_of_the_tests()?;
     leftovers::remove()?;
     cargo_test(&["--package", KERNEL_TESTS], &[], Some(object)).map(drop)
 }
@@ -113,33 +116,8 @@ impl Stages {
     }
 }
 
-/// Installs the missing programs, or names them.
-fn programs() -> Result<String> {
-    let missing = || PROGRAMS.iter().filter(|(program, _)| find(program).is_none());
-    if missing().next().is_none() {
-        return Ok("all there".into());
-    }
-    let names = missing().map(|(program, _)| *program).collect::<Vec<_>>().join(", ");
-    let packages: BTreeSet<_> = missing().map(|(_, package)| *package).collect();
-    let command = format!(
-        "apt-get update && apt-get install --no-install-recommends {}",
-        packages.iter().copied().collect::<Vec<_>>().join(" ")
-    );
-    ensure!(find("apt-get").is_some(), "The tests need {names}: install them with your system's package manager.");
-    ensure!(is_root() || find("sudo").is_some(), "The tests need {names}: run `{command}` as root.");
-    say(format!("missing: {names}"));
-    let apt = || as_root("apt-get", &[]);
-    // A source that cannot be reached, but is not needed, is no reason to stop.
-    if let Err(error) = run(apt()?.args(["--quiet", "update"])) {
-        say(format!("{error:#} What it did get may be enough."));
-    }
-    run(as_root("env", &[])?
-        .arg("DEBIAN_FRONTEND=noninteractive")
-        .args(["apt-get", "--quiet", "--yes", "install", "--no-install-recommends"])
-        .args(&packages))
-    .with_context(|| format!("The tests need {names}: run `{command}` as root."))?;
-    ensure!(missing().next().is_none(), "The tests need {names}, and apt-get did not bring all of them.");
-    Ok(format!("installed {names}"))
+fn programs_of_the_tests() -> Result<String> {
+    programs::install("The tests", PROGRAMS)
 }
 
 fn formatting() -> Result<String> {
