@@ -13,21 +13,34 @@ pub const REGISTERS: usize = 1 << PRECISION;
 /// Elements of 64 bits that hold them.
 pub const WORDS: usize = REGISTERS / 8;
 
-/// A register and what is to be written to it, if that is more than what it holds.
+/// A source, as the registers see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
     /// Which register.
     pub register: u32,
-    /// Position of the first 1 in the rest of the hash, from 1 to 49.
-    pub rank: u8,
+    /// The rest of the hash, with a 1 behind its last bit.
+    rest: u64,
 }
 
-/// What a source adds to the registers.
-#[inline(always)]
-pub const fn observe(src: Address, seed: u64) -> Observation {
-    let hash = hash(src, seed);
-    let rest = hash >> PRECISION | 1 << (64 - PRECISION);
-    Observation { register: hash as u32 & (REGISTERS as u32 - 1), rank: trailing_zeros(rest) + 1 }
+impl Observation {
+    /// What a source adds to the registers.
+    #[inline(always)]
+    pub const fn of(src: Address, seed: u64) -> Self {
+        let hash = hash(src, seed);
+        Self { register: hash as u32 & (REGISTERS as u32 - 1), rest: hash >> PRECISION | 1 << (64 - PRECISION) }
+    }
+
+    /// Whether its rank is above `held`: its last `held` bits are 0. Cheaper than the rank, and mostly false.
+    #[inline(always)]
+    pub const fn raises(self, held: u8) -> bool {
+        self.rest & ((1 << (held & 63)) - 1) == 0
+    }
+
+    /// Position of the first 1 in the rest of the hash, from 1 to 49.
+    #[inline(always)]
+    pub const fn rank(self) -> u8 {
+        trailing_zeros(self.rest) + 1
+    }
 }
 
 /// The finalizer of splitmix64 (Steele, Lea, Flood 2014), after a multiplication that keeps the two halves apart.

@@ -1,7 +1,10 @@
 //! HyperLogLog registers, see `honeyxdp_common::sketch`.
 
 use aya_ebpf::{bindings::BPF_F_MMAPABLE, macros::map, maps::Array};
-use honeyxdp_common::{Address, Family, sketch};
+use honeyxdp_common::{
+    Address, Family,
+    sketch::{self, Observation},
+};
 
 use crate::{element::element, part::Part};
 
@@ -12,15 +15,14 @@ static SKETCHES: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 /// Adds a source to its family's registers.
 #[inline(always)]
 pub(crate) fn add(part: Part, family: Family, src: Address, seed: u64) {
-    let seen = sketch::observe(src, seed);
+    let seen = Observation::of(src, seed);
     let (index, shift) = sketch::word(part.number, family.wire_id() as u32, seen.register);
     if let Some(word) = element(&SKETCHES, index) {
         // SAFETY: only this CPU writes its part, and the program is not interrupted by itself.
         let word = unsafe { &mut *word };
         let held = *word >> shift & 0xff;
-        let rank = u64::from(seen.rank);
-        if rank > held {
-            *word += (rank - held) << shift;
+        if seen.raises(held as u8) {
+            *word += (u64::from(seen.rank()) - held) << shift;
         }
     }
 }

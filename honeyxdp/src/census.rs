@@ -13,8 +13,8 @@ use crate::{
     sources::{Imbalance, Observer, Settings, next_hour},
 };
 
-/// Places in the flow cache, as a power of two.
-const FLOW_BITS: u32 = 15;
+/// Places in the flow cache, as a power of two: 16 MiB. A capture is read once, so there is no second generation to pay for.
+const FLOW_BITS: u32 = 18;
 
 /// Counts frames, filters them and gathers their sources.
 #[derive(Debug)]

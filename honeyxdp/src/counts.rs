@@ -3,6 +3,7 @@
 use honeyxdp_common::{
     Disposition, Family, FilterReason, Syn, Tags,
     counters::{Counter, FAMILY_SLOTS, FILTERED, INTERFACE_COUNTERS, LOST, PORTS, SECONDARY, UNSAMPLED, V6},
+    filter::{PORT_WORDS, port_bit},
     marks,
 };
 
@@ -10,14 +11,20 @@ use honeyxdp_common::{
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Counts {
     /// Row per destination port, a counter per family's wire id: SYNs by primary family.
-    pub(crate) ports: Vec<[u64; FAMILY_SLOTS]>,
+    ports: Vec<[u64; FAMILY_SLOTS]>,
+    /// A bit for each port whose row is not all 0: few ports are seen, and 8 MiB are not looked through for them.
+    seen: [u64; PORT_WORDS],
     /// The rest, as the program has it for each interface, see `honeyxdp_common::counters`.
     pub(crate) others: [Counter; INTERFACE_COUNTERS],
 }
 
 impl Default for Counts {
     fn default() -> Self {
-        Self { ports: vec![[0; FAMILY_SLOTS]; PORTS], others: [Counter::default(); INTERFACE_COUNTERS] }
+        Self {
+            ports: vec![[0; FAMILY_SLOTS]; PORTS],
+            seen: [0; PORT_WORDS],
+            others: [Counter::default(); INTERFACE_COUNTERS],
+        }
     }
 }
 
@@ -40,7 +47,7 @@ impl Counts {
     #[inline]
     pub(crate) fn syn(&mut self, syn: &Syn, family: Family, tags: Tags) {
         let id = family.wire_id();
-        self.ports[usize::from(syn.dport)][id] += 1;
+        self.row_mut(syn.dport)[id] += 1;
         if !syn.is_v4() {
             self.others[V6 + id].count += 1;
         }
@@ -54,13 +61,13 @@ impl Counts {
 
     /// SYNs whose primary family is `family`.
     pub fn family(&self, family: Family) -> u64 {
-        self.ports.iter().map(|row| row[family.wire_id()]).sum()
+        self.ports().map(|(_, row)| row[family.wire_id()]).sum()
     }
 
     /// SYNs by primary family.
     pub fn families(&self) -> [u64; FAMILY_SLOTS] {
         let mut families = [0; FAMILY_SLOTS];
-        for row in &self.ports {
+        for (_, row) in self.ports() {
             families.iter_mut().zip(row).for_each(|(sum, count)| *sum += count);
         }
         families
@@ -123,14 +130,43 @@ impl Counts {
 
     /// Destination ports with at least one SYN, and their rows.
     pub fn ports(&self) -> impl Iterator<Item = (u16, &[u64; FAMILY_SLOTS])> {
-        (0..=u16::MAX).zip(&self.ports).filter(|(_, row)| row.iter().any(|&count| count > 0))
+        (0..PORT_WORDS).flat_map(|word| bits(self.seen[word]).map(move |bit| word * 64 + bit)).map(|port| {
+            #[expect(clippy::cast_possible_truncation, reason = "there are 65,536 bits")]
+            let number = port as u16;
+            (number, &self.ports[port])
+        })
+    }
+
+    /// The row of a port that gets a SYN.
+    #[inline]
+    pub(crate) fn row_mut(&mut self, port: u16) -> &mut [u64; FAMILY_SLOTS] {
+        let (word, bit) = port_bit(port);
+        self.seen[word as usize] |= 1 << bit;
+        &mut self.ports[usize::from(port)]
+    }
+
+    /// The row of a port.
+    pub(crate) fn row(&self, port: u16) -> &[u64; FAMILY_SLOTS] {
+        &self.ports[usize::from(port)]
+    }
+
+    /// Becomes `newer`, which must be a newer state of the same counters.
+    pub(crate) fn catch_up(&mut self, newer: &Self) {
+        for (port, row) in newer.ports() {
+            *self.row_mut(port) = *row;
+        }
+        self.others = newer.others;
     }
 
     /// What was counted after `earlier`, which must be an older state of the same counters.
     pub fn since(&self, earlier: &Self) -> Self {
-        let mut delta = self.clone();
-        for (row, before) in delta.ports.iter_mut().zip(&earlier.ports) {
-            subtract(row, before);
+        let mut delta = Self { others: self.others, ..Self::default() };
+        for (port, row) in self.ports() {
+            let before = earlier.row(port);
+            if row != before {
+                let new = delta.row_mut(port);
+                new.iter_mut().zip(row).zip(before).for_each(|((new, now), before)| *new = now - before);
+            }
         }
         for (counter, before) in delta.others.iter_mut().zip(&earlier.others) {
             counter.count -= before.count;
@@ -140,8 +176,13 @@ impl Counts {
     }
 }
 
-fn subtract<const N: usize>(counters: &mut [u64; N], earlier: &[u64; N]) {
-    for (counter, before) in counters.iter_mut().zip(earlier) {
-        *counter -= before;
-    }
+/// The bits that are set, from the lowest on.
+fn bits(mut word: u64) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        let bit = word.trailing_zeros();
+        (bit < 64).then(|| {
+            word &= word - 1;
+            bit as usize
+        })
+    })
 }

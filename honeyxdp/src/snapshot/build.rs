@@ -90,7 +90,7 @@ impl Recorder {
 
     /// The last snapshot was stored, and this was counted until then.
     pub fn published(&mut self, counts: &Counts, tally: Tally) {
-        self.published.0.clone_from(counts);
+        self.published.0.catch_up(counts);
         self.published.1 = tally;
         self.sequence += 1;
     }

@@ -55,7 +55,8 @@ impl SourceSet {
             if self.v4.is_empty() {
                 self.v4 = new;
             } else {
-                self.v4 |= new;
+                // A new bitmap, because `|=` inserts new containers one by one, and moves all behind them each time.
+                self.v4 = &self.v4 | &new;
             }
         }
         self.measure();
@@ -72,7 +73,7 @@ impl SourceSet {
             return;
         }
         if other.bytes > 0 {
-            self.v4 |= &other.v4;
+            self.v4 = if self.v4.is_empty() { other.v4.clone() } else { &self.v4 | &other.v4 };
             self.v6.extend(&other.v6);
             self.measure();
         }

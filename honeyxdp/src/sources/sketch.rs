@@ -1,7 +1,7 @@
 //! The estimate of how many different sources there were.
 
 use honeyxdp_common::Address;
-use honeyxdp_common::sketch::{REGISTERS, observe};
+use honeyxdp_common::sketch::{Observation, REGISTERS};
 
 /// HyperLogLog registers, as `honeyxdp_common::sketch` describes them. Merging two gives exactly the registers of both
 /// sets of sources together.
@@ -27,9 +27,11 @@ impl Sketch {
 
     /// Adds a source, as the kernel program does.
     pub fn add(&mut self, src: Address, seed: u64) {
-        let seen = observe(src, seed);
+        let seen = Observation::of(src, seed);
         let register = &mut self.registers()[seen.register as usize];
-        *register = seen.rank.max(*register);
+        if seen.raises(*register) {
+            *register = seen.rank();
+        }
     }
 
     /// Adds all sources of another sketch with the same seed.

@@ -71,10 +71,17 @@ impl Counters {
         if syns {
             let rows: Vec<_> =
                 parts.filter(|&part| self.syns[part] > 0).map(|part| port_rows(&self.ports, part)).collect();
-            for port in 0..PORTS {
+            for port in 0..=u16::MAX {
                 let mut sums = [0; FAMILY_SLOTS];
-                rows.iter().for_each(|rows| add(&mut sums, &rows[port]));
-                advance(&mut self.total.ports[port], &mut held.ports[port], &sums);
+                rows.iter().for_each(|rows| add(&mut sums, &rows[usize::from(port)]));
+                // Most rows stay as they were, and their memory is not written.
+                if sums != *held.row(port) {
+                    let held = held.row_mut(port);
+                    for ((total, held), now) in self.total.row_mut(port).iter_mut().zip(held).zip(sums) {
+                        *total += now - *held;
+                        *held = now;
+                    }
+                }
             }
         }
         &self.total
@@ -101,15 +108,5 @@ fn port_rows(ports: &Shared<u64>, part: usize) -> &[[AtomicU64; FAMILY_SLOTS]] {
 fn add<const N: usize>(sums: &mut [u64; N], row: &[AtomicU64; N]) {
     for (sum, counter) in sums.iter_mut().zip(row) {
         *sum += counter.load(Ordering::Relaxed);
-    }
-}
-
-/// Adds to `total` what `now` has more than `held`. Most rows stay as they were, and their memory is not written.
-fn advance<const N: usize>(total: &mut [u64; N], held: &mut [u64; N], now: &[u64; N]) {
-    if held != now {
-        for ((total, held), now) in total.iter_mut().zip(held.iter_mut()).zip(now) {
-            *total += now - *held;
-            *held = *now;
-        }
     }
 }
