@@ -16,6 +16,25 @@ use crate::{
 /// Places in the flow cache, as a power of two: 16 MiB. A capture is read once, so there is no second generation to pay for.
 const FLOW_BITS: u32 = 18;
 
+/// SYNs that wait: so many places are fetched from memory at the same time.
+const DEPTH: usize = 16;
+/// In place of a place.
+const NOWHERE: u32 = u32::MAX;
+
+/// A SYN that is counted, but not in its flow yet.
+#[derive(Clone, Copy, Debug)]
+struct Waiting {
+    syn: Syn,
+    family: Family,
+    tags: Tags,
+    tick: u32,
+    place: u32,
+}
+
+impl Waiting {
+    const NONE: Self = Self { syn: Syn::BLANK, family: Family::OTHER, tags: 0, tick: 0, place: NOWHERE };
+}
+
 /// Counts frames, filters them and gathers their sources.
 #[derive(Debug)]
 pub struct Census {
@@ -23,6 +42,9 @@ pub struct Census {
     counts: Counts,
     sources: Observer,
     cache: Vec<Flow>,
+    /// SYNs whose place in the cache is on its way from memory. What is at `next` is the oldest.
+    waiting: [Waiting; DEPTH],
+    next: usize,
     /// Second at which the present hour ends; nothing before the first frame.
     hour_ends: Option<i64>,
     imbalance: Option<Imbalance>,
@@ -36,6 +58,8 @@ impl Census {
             counts: Counts::default(),
             sources: Observer::new(settings, Timestamp::UNIX_EPOCH),
             cache: vec![Flow::default(); 1 << FLOW_BITS],
+            waiting: [Waiting::NONE; DEPTH],
+            next: 0,
             hour_ends: None,
             imbalance: None,
         }
@@ -77,6 +101,9 @@ impl Census {
     /// # Errors
     /// When the records do not add up to the counters.
     pub fn close(&mut self, now: Timestamp) -> Result<(), Imbalance> {
+        for _ in 0..DEPTH {
+            self.exchange(Waiting::NONE);
+        }
         for flow in self.cache.iter_mut().filter(|flow| flow.packets != 0) {
             self.sources.record(flow);
             flow.packets = 0;
@@ -111,7 +138,19 @@ impl Census {
     }
 
     fn flow(&mut self, syn: &Syn, family: Family, tags: Tags, tick: u32) {
-        let flow = &mut self.cache[place(syn, family, 0, 64 - FLOW_BITS) as usize];
+        let place = place(syn, family, 0, 64 - FLOW_BITS);
+        prefetch(&self.cache[place as usize]);
+        self.exchange(Waiting { syn: *syn, family, tags, tick, place });
+    }
+
+    /// Puts a SYN into the queue, and the oldest one of it into its flow.
+    fn exchange(&mut self, new: Waiting) {
+        let Waiting { syn, family, tags, tick, place } = std::mem::replace(&mut self.waiting[self.next], new);
+        self.next = (self.next + 1) % DEPTH;
+        if place == NOWHERE {
+            return;
+        }
+        let (syn, flow) = (&syn, &mut self.cache[place as usize]);
         if flow.packets != 0 {
             if flow.holds(syn, family) {
                 flow.add(syn, tags, tick);
@@ -122,4 +161,18 @@ impl Census {
         *flow = Flow::begin(syn, family, tags, tick, 0);
         self.sources.sketch(family).add(syn.src, 0);
     }
+}
+
+/// Tells the processor that this is looked at soon. Many flows do not fit its caches, and waiting for memory would take most of
+/// the time.
+#[inline]
+fn prefetch(flow: &Flow) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: it is a hint that changes nothing, and the reference is valid.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(flow).cast()) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = flow;
 }
