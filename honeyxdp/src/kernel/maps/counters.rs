@@ -45,7 +45,7 @@ impl Counters {
     pub(super) fn changed(&mut self, generation: usize) -> Vec<usize> {
         let mut changed = Vec::new();
         for cpu in 0..self.sizes.cpus {
-            let part = generation * self.sizes.cpus + cpu;
+            let part = self.sizes.part(generation, cpu);
             let syns = self.part(part).map(|slot| slot[Disposition::Syn as usize][0].load(Ordering::Relaxed)).sum();
             if syns != self.syns[part] {
                 self.syns[part] = syns;
@@ -57,7 +57,7 @@ impl Counters {
 
     /// Adds what is new in this generation to the total. `syns` says whether there is a new SYN; without, the ports need no look.
     pub(super) fn read(&mut self, generation: usize, syns: bool) -> &Counts {
-        let parts = generation * self.sizes.cpus..(generation + 1) * self.sizes.cpus;
+        let parts = self.sizes.part(generation, 0)..self.sizes.part(generation + 1, 0);
         let mut sums = [[0; COUNTER_WORDS]; INTERFACE_COUNTERS];
         for slot in parts.clone().flat_map(|part| self.part(part)) {
             sums.iter_mut().zip(slot).for_each(|(sum, counter)| add(sum, counter));

@@ -73,7 +73,7 @@ impl Flows {
     /// Takes the flows in these CPUs' caches and empties them. Nobody writes that generation.
     pub(super) fn flush(&mut self, generation: usize, cpus: &[usize], mut take: impl FnMut(&Flow)) {
         for cpu in cpus {
-            let start = (generation * self.sizes.cpus + cpu) << self.sizes.flow_bits;
+            let start = self.sizes.part(generation, *cpu) << self.sizes.flow_bits;
             for place in start..start + (1 << self.sizes.flow_bits) {
                 let flow = self.cache.element(place);
                 // SAFETY: the element is in the mapping, and the kernel writes the other generation until the next cut.

@@ -53,6 +53,13 @@ pub struct Sizes {
     pub ring_bits: u32,
 }
 
+impl Sizes {
+    /// Number of a CPU's part in one generation, as `honeyxdp_common::counters::part` has it in the kernel.
+    const fn part(self, generation: usize, cpu: usize) -> usize {
+        generation * self.cpus + cpu
+    }
+}
+
 /// The maps of a loaded program.
 #[derive(Debug)]
 pub struct Maps {

@@ -16,19 +16,19 @@ use crate::sources::Sketch;
 #[derive(Debug)]
 pub(super) struct Sketches {
     registers: Shared<u64>,
-    cpus: usize,
+    sizes: Sizes,
 }
 
 impl Sketches {
     pub(super) fn take(ebpf: &Ebpf, sizes: Sizes) -> Result<Self, MapsError> {
         let words = GENERATIONS * sizes.cpus * FAMILY_SLOTS * WORDS;
-        Ok(Self { registers: Shared::map(ebpf, "SKETCHES", words)?, cpus: sizes.cpus })
+        Ok(Self { registers: Shared::map(ebpf, "SKETCHES", words)?, sizes })
     }
 
     /// Merges a family's registers into `sketch` and clears them. Nobody writes that generation.
     pub(super) fn take_family(&mut self, generation: usize, cpus: &[usize], family: Family, sketch: &mut Sketch) {
         for cpu in cpus {
-            let part = generation * self.cpus + cpu;
+            let part = self.sizes.part(generation, *cpu);
             let words = self.registers.words((part * FAMILY_SLOTS + family.wire_id()) * WORDS, WORDS);
             for (at, word) in words.iter().enumerate() {
                 let registers = word.load(Ordering::Relaxed);
