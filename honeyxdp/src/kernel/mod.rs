@@ -9,6 +9,7 @@ mod program;
 mod rights;
 mod syscall;
 pub mod trace;
+mod translation;
 
 pub use attach::{AttachError, Attachment, attach};
 pub use filters::FilterMapsError;
