@@ -20,11 +20,12 @@
 #define PORT_ROWS 65536
 #define FAMILY_SLOTS 16
 #define INTERFACE_COUNTERS 64
+#define LOST 10
+#define UNSAMPLED 11
+#define FILTERED_COUNTERS 12
 #define V6_COUNTERS 16
 #define SECONDARY_COUNTERS 32
-#define LOST 48
-#define UNSAMPLED 49
-#define FILTERED_COUNTERS 50
+#define FAMILY_COUNTERS 48
 #define BLOOM_BITS 15
 #define BLOOM ((1 << 16) / 32)
 #define BLOCKS (BLOOM + (1 << BLOOM_BITS))
@@ -447,6 +448,8 @@ static __always_inline enum disposition take(const struct run *run, struct syn *
 	counter = bpf_map_lookup_elem(&PORTS, &index);
 	if (counter)
 		++*counter;
+	if (SLOTS > 1)
+		count(run, FAMILY_COUNTERS + family, 1, 0);
 	if (!syn->v4)
 		count(run, V6_COUNTERS + family, 1, 0);
 	secondary = tags & ~(1u << family);
@@ -688,13 +691,13 @@ int honeyxdp(struct xdp_md *ctx)
 	run.cpu = bpf_get_smp_processor_id();
 	run.generation = GENERATION;
 	run.part = run.generation * CPUS + run.cpu;
-	if (INTERFACE_SLOTS[1]) {
+	if (SLOTS > 1) {
 #pragma unroll
 		for (int i = MAX_INTERFACES - 1; i >= 0; i--)
 			if (INTERFACE_SLOTS[i] == ctx->ingress_ifindex)
 				slot = i;
 	}
-	run.interface = (run.part * SLOTS + slot) * INTERFACE_COUNTERS;
+	run.interface = (run.part * MAX_INTERFACES + slot) * INTERFACE_COUNTERS;
 
 	if (unlikely(!ethernet(ctx, true, &type, &offset))) {
 		disposition = MALFORMED;

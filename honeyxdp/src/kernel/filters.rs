@@ -111,7 +111,7 @@ fn fill_prefixes(
     for prefix in set.v6() {
         map.insert(&key(Address::from_v6(prefix.network().into()), false, prefix.prefix_len()), 1, 0)?;
     }
-    let words = Shared::<u64>::map(ebpf, blocks, PREFIX_WORDS)?;
+    let words = memory(ebpf, blocks)?;
     // Prefixes do not overlap, so nothing is both in the set as a whole and in part.
     let set_cover = |(word, bit): (u32, u32), cover: u64| words.set_bits(word as usize, cover << bit);
     for prefix in set.v4() {
@@ -131,6 +131,14 @@ fn fill_prefixes(
         }
     }
     Ok(())
+}
+
+/// The table of IPv4 prefixes in a loaded object.
+fn memory(ebpf: &Ebpf, name: &'static str) -> Result<Shared<u64>, MapsError> {
+    match ebpf.map(name) {
+        Some(Map::Array(map)) => Shared::map(map.fd(), name, PREFIX_WORDS),
+        _ => Err(MapsError::Missing(name)),
+    }
 }
 
 fn key(address: Address, is_v4: bool, prefix_len: u8) -> Key<[u8; TRIE_KEY]> {

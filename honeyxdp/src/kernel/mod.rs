@@ -3,6 +3,7 @@
 mod attach;
 mod filters;
 mod interfaces;
+mod ledger;
 mod maps;
 mod mode;
 mod program;
@@ -14,7 +15,8 @@ mod translation;
 pub use attach::{AttachError, Attachment, attach};
 pub use filters::FilterMapsError;
 pub use interfaces::{Interface, InterfaceError, Interfaces};
-pub use maps::{Cut, Maps, MapsError, Sizes};
+pub use ledger::{Ledger, LedgerError};
+pub use maps::{Cut, InterfaceCounts, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
 pub use rights::Rights;

@@ -12,11 +12,13 @@ mod sketches;
 
 use std::io;
 
-use aya::Ebpf;
 use honeyxdp_common::{Family, flow::Flow};
+use serde::{Deserialize, Serialize};
 
 pub(super) use self::shared::Shared;
+pub use self::counters::InterfaceCounts;
 use self::{counters::Counters, flows::Flows, generation::Generation, sketches::Sketches};
+use super::ledger::Ledger;
 use crate::{Counts, sources::Sketch};
 
 /// Why the maps cannot be read.
@@ -41,12 +43,10 @@ pub enum MapsError {
 }
 
 /// How large the maps are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// Possible CPUs.
     pub cpus: usize,
-    /// Interfaces, at least one.
-    pub slots: usize,
     /// Places in the flow cache of each part, as a power of two.
     pub flow_bits: u32,
     /// Records in the ring of each CPU, as a power of two.
@@ -79,14 +79,17 @@ pub struct Cut {
 }
 
 impl Maps {
-    /// Takes the maps out of a loaded object.
-    pub(super) fn take(ebpf: &Ebpf, sizes: Sizes) -> Result<Self, MapsError> {
+    /// Takes the maps of a ledger, as they are.
+    ///
+    /// # Errors
+    /// When they cannot be mapped.
+    pub fn take(ledger: &Ledger) -> Result<Self, MapsError> {
         Ok(Self {
-            sizes,
-            generation: Generation::take(ebpf)?,
-            counters: Counters::take(ebpf, sizes)?,
-            flows: Flows::take(ebpf, sizes)?,
-            sketches: Sketches::take(ebpf, sizes)?,
+            sizes: ledger.sizes(),
+            generation: Generation::take(ledger)?,
+            counters: Counters::take(ledger)?,
+            flows: Flows::take(ledger)?,
+            sketches: Sketches::take(ledger)?,
         })
     }
 
@@ -130,5 +133,15 @@ impl Maps {
     /// Moves a family's registers up to a cut into `sketch`.
     pub fn sketch(&mut self, cut: &Cut, family: Family, sketch: &mut Sketch) {
         self.sketches.take_family(cut.generation, &cut.cpus, family, sketch);
+    }
+
+    /// Merges a family's registers since the ledger was begun into `sketch`.
+    pub fn total_sketch(&self, family: Family, sketch: &mut Sketch) {
+        self.sketches.total(family, sketch);
+    }
+
+    /// The counters of one interface, as they were last read.
+    pub fn interface(&self, slot: usize) -> &InterfaceCounts {
+        self.counters.interface(slot)
     }
 }
