@@ -2,10 +2,12 @@
 
 mod attach;
 mod filters;
+mod installation;
 mod interfaces;
 mod ledger;
 mod maps;
 mod mode;
+pub mod pins;
 mod program;
 mod rights;
 mod syscall;
@@ -14,6 +16,7 @@ mod translation;
 
 pub use attach::{AttachError, Attachment, attach};
 pub use filters::FilterMapsError;
+pub use installation::{Change, InstallError, Installation, Plan};
 pub use interfaces::{Interface, InterfaceError, Interfaces};
 pub use ledger::{Ledger, LedgerError};
 pub use maps::{Cut, InterfaceCounts, Maps, MapsError, Sizes};

@@ -6,7 +6,7 @@ use std::{
     io,
 };
 
-use aya::{Ebpf, EbpfError, EbpfLoader, programs::Xdp};
+use aya::{Ebpf, EbpfError, EbpfLoader, programs::{ProgramError, ProgramFd, Xdp}};
 use honeyxdp_common::{
     counters::INTERFACES,
     flow::FLOW_BYTES,
@@ -68,7 +68,7 @@ impl Default for Options {
 }
 
 impl Options {
-    fn sizes(&self, cpus: u32) -> Sizes {
+    pub(super) fn sizes(&self, cpus: u32) -> Sizes {
         // Each CPU has its own ring. Below a thousand records a ring would be full before anybody can look.
         let records = self.record_memory / FLOW_BYTES / cpus as usize;
         Sizes {
@@ -149,17 +149,15 @@ impl Program {
     /// # Errors
     /// See [`LoadError`].
     pub fn load_object(object: &[u8], options: &Options) -> Result<(Self, Maps), LoadError> {
-        check_kernel()?;
-        if options.interfaces.len() > INTERFACES {
-            return Err(LoadError::TooManyInterfaces(options.interfaces.len()));
-        }
-        let cpus = possible_cpus().map_err(LoadError::Cpus)?;
-        let ledger = Ledger::create(options.sizes(cpus), RandomState::new().hash_one("honeyxdp"))?;
+        let ledger = Ledger::create(options.sizes(prepare()?), seed())?;
         Ok((Self::load_with(object, options, &ledger)?, Maps::take(&ledger)?))
     }
 
     /// Loads a program that writes to an existing ledger. Sizes are the ledger's; those of `options` do not matter.
     pub(super) fn load_with(object: &[u8], options: &Options, ledger: &Ledger) -> Result<Self, LoadError> {
+        if options.interfaces.len() > INTERFACES {
+            return Err(LoadError::TooManyInterfaces(options.interfaces.len()));
+        }
         let sizes = ledger.sizes();
         let mut indices = [0; INTERFACES];
         indices[..options.interfaces.len()].copy_from_slice(&options.interfaces);
@@ -206,6 +204,12 @@ impl Program {
             .program_mut(PROGRAM)
             .and_then(|program| program.try_into().ok())
             .expect("it was loaded under this name and type")
+    }
+
+    /// Its descriptor.
+    pub(super) fn fd(&self) -> Result<&ProgramFd, ProgramError> {
+        let program: &Xdp = self.ebpf.program(PROGRAM).expect("the object holds it").try_into()?;
+        program.fd()
     }
 
     /// The loaded object, for aya-log.
@@ -256,6 +260,17 @@ fn chain(error: &EbpfError) -> String {
         }
         _ => text,
     }
+}
+
+/// Looks whether a program can be loaded at all. Returns how many CPUs have to have counters.
+pub(super) fn prepare() -> Result<u32, LoadError> {
+    check_kernel()?;
+    possible_cpus().map_err(LoadError::Cpus)
+}
+
+/// What hashes begin with: nobody outside may know it, or he could choose sources that meet in one place.
+pub(super) fn seed() -> u64 {
+    RandomState::new().hash_one("honeyxdp")
 }
 
 fn check_kernel() -> Result<(), LoadError> {
