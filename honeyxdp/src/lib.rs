@@ -8,10 +8,13 @@
 mod census;
 pub mod cli;
 pub mod collector;
+pub mod config;
 mod counts;
 pub mod filter;
 pub mod kernel;
+pub mod logging;
 pub mod replay;
+pub mod sandbox;
 pub mod snapshot;
 pub mod sources;
 pub mod view;

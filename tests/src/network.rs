@@ -59,6 +59,8 @@ impl Namespace {
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program).stdin(Stdio::null());
+        // As people see it, though no terminal is there.
+        command.env("HONEYXDP_LOG_FORMAT", "text");
         command
     }
 

@@ -1,9 +1,12 @@
 //! `honeyxdp run`: attach, drain every interval, write, and leave no trace.
 
+mod confine;
 mod drain;
+mod hangup;
 mod output;
+mod reload;
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
@@ -14,15 +17,20 @@ use tokio::{
 };
 
 use self::{
+    confine::ConfineArgs,
     drain::{Clock, Drain},
+    hangup::Hangup,
     output::Output,
+    reload::{Reloaded, Reloads},
 };
 use super::{
     DEFAULT_FOLDER, duration,
     filters::{self, FilterArgs},
+    logs::LogArgs,
     sources::SourceArgs,
 };
 use crate::{
+    config::{self, Settings},
     filter::Filters,
     kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
     snapshot::{InterfaceReport, ModeReport, Run, Sensor, store::Store},
@@ -34,10 +42,10 @@ const REFRESH: Duration = Duration::from_secs(1);
 
 /// Watch interfaces and count
 ///
-/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C, SIGTERM or SIGHUP; then it
-/// detaches, reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN. On a
-/// terminal it shows a live table, else a line per interval.
-#[derive(Debug, clap::Args)]
+/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C or SIGTERM; then it detaches,
+/// reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN. On a terminal it
+/// shows a live table, else a line per interval. SIGHUP reads the file of settings again; without one it ends the sensor.
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// Interface to watch; repeat it, or separate with commas, for several. Default: that of the default route
     #[arg(short, long = "interface", value_name = "IFACE", env = "HONEYXDP_INTERFACE", value_delimiter = ',')]
@@ -61,6 +69,17 @@ pub(super) struct Args {
     /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out, none if 0
     #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MARKS", num_args = 0..=1, default_missing_value = "10")]
     trace_marks: Option<u32>,
+    /// Print nothing but warnings and errors
+    #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(flatten)]
+    confine: ConfineArgs,
+    /// File of settings, TOML; flags and the environment go first. Default: /etc/honeyxdp/honeyxdp.toml if it is there
+    #[arg(long, value_name = "FILE", env = config::VARIABLE)]
+    config: Option<PathBuf>,
+    // A flag that is listed below these stands under their headings, in --help and in the file of settings.
     #[command(flatten)]
     filters: FilterArgs,
     /// What happens to a counted SYN: it goes on, or is dropped before the network stack sees it. All other frames go on
@@ -88,23 +107,23 @@ pub(super) struct Args {
         help_heading = "Sources"
     )]
     record_buffer: ByteSize,
-    /// Print nothing but warnings and errors
-    #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
-    quiet: bool,
 }
 
-pub(super) fn run(args: Args) -> anyhow::Result<()> {
+pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
+    args.logs.start(args.quiet);
+    args.confine.become_user()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
-    runtime.block_on(sensor(args))
+    runtime.block_on(sensor(args, settings))
 }
 
-async fn sensor(args: Args) -> anyhow::Result<()> {
+async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // First of all: from here on a signal ends the loop below, and never leaves a snapshot unwritten.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = hangup()?;
+    let mut hangup = Hangup::watch()?;
 
     let filters = args.filters.filters()?;
+    let mut reloads = settings.map(Reloads::new);
     let settings = args.sources.settings()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
     let interfaces = Interfaces::open()?;
@@ -142,6 +161,8 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let run = Run { sensor, interfaces: reports, started_at: started.wall, filters: args.filters_in_force(&filters) };
+    // Threads that are started before this keep their rights, so it comes before the first one.
+    args.confine.give_away(&args, &output)?;
     let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store))?;
     output.start()?;
 
@@ -151,7 +172,13 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
         tokio::select! {
             _ = interrupt.recv() => break None,
             _ = terminate.recv() => break None,
-            () = &mut hangup => break None,
+            () = hangup.came() => match &mut reloads {
+                Some(reloads) if hangup::means_reload(reloads.settings()) => match reloads.reload() {
+                    Ok(reloaded) => bring_into_force(reloaded, reloads, &filters, &output),
+                    Err(error) => output.refused(&error),
+                },
+                _ => break None,
+            },
             () = &mut trace => {}
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
             _ = intervals.tick() => {
@@ -159,7 +186,7 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
                 match drain.publish().await {
                     Ok(drained) => output.interval(drained),
                     // The counters go on: the next snapshot says what this one could not.
-                    Err(error) => output.warn(format!("{error:#}; trying again at the next interval")),
+                    Err(error) => output.warn(format!("{}; trying again at the next interval", args.confine.explain(&args, &error))),
                 }
                 if attachments.is_empty() {
                     break Some(anyhow::anyhow!("no interface is left to watch"));
@@ -194,6 +221,12 @@ enum Verdict {
 }
 
 impl Args {
+    /// Whether settings that are right by themselves go together, and the files that they name can be read.
+    pub(super) fn judge(&self) -> anyhow::Result<()> {
+        self.filters.filters()?;
+        self.sources.settings().map(drop)
+    }
+
     /// What the snapshot says about filters.
     fn filters_in_force(&self, filters: &Filters) -> BTreeMap<String, serde_json::Value> {
         let mut report = filters::report(filters);
@@ -221,20 +254,22 @@ fn record_buffer(text: &str) -> Result<ByteSize, String> {
     }
 }
 
-/// Comes with SIGHUP, the end of a login. Under nohup, which ignores it, it never comes.
-fn hangup() -> std::io::Result<Pin<Box<dyn Future<Output = ()>>>> {
-    // SAFETY: all zero is a valid value of this plain structure, and a null pointer leaves the action as it is.
-    let ignored = unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
-    };
-    if ignored {
-        return Ok(Box::pin(std::future::pending()));
+/// Settings were read again. This is the place where the running program gets `reloaded.filters`; with them in force,
+/// `reloads.applied(reloaded)` keeps them to compare with the next time.
+fn bring_into_force(reloaded: Reloaded, reloads: &mut Reloads, in_force: &Filters, output: &Output) {
+    let mut waiting = reloaded.restart.clone();
+    if reloaded.filters == *in_force {
+        reloads.applied(reloaded);
+    } else if reloaded.changed.is_empty() {
+        waiting.push("lists of prefixes".to_owned());
+    } else {
+        waiting.extend(reloaded.changed);
     }
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(Box::pin(async move {
-        hangup.recv().await;
-    }))
+    if waiting.is_empty() {
+        output.note("the settings were read again; none that counts has changed");
+    } else {
+        output.warn(format!("the settings were read again; a restart brings into force: {}", waiting.join(", ")));
+    }
 }
 
 /// The interfaces that were named, or that of the default route.
