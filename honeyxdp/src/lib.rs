@@ -9,6 +9,7 @@ mod census;
 pub mod cli;
 pub mod collector;
 mod counts;
+pub mod doctor;
 pub mod filter;
 pub mod kernel;
 pub mod replay;

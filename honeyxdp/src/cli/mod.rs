@@ -1,5 +1,6 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
+mod doctor;
 mod duration;
 mod filters;
 mod replay;
@@ -39,6 +40,7 @@ enum Command {
     Run(run::Args),
     Replay(replay::Args),
     Snapshot(snapshot::Args),
+    Doctor(doctor::Args),
 }
 
 /// Does what the command line says. Errors go to standard error, in one sentence.
@@ -61,6 +63,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
+        Command::Doctor(args) => doctor::doctor(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

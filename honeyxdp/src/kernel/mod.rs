@@ -10,10 +10,13 @@ mod rights;
 mod syscall;
 pub mod trace;
 
+pub(crate) use attach::program_name;
 pub use attach::{AttachError, Attachment, attach};
 pub use filters::FilterMapsError;
 pub use interfaces::{Interface, InterfaceError, Interfaces};
 pub use maps::{Cut, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
+pub(crate) use program::{OLDEST_KERNEL, version};
 pub use rights::Rights;
+pub(crate) use rights::current as rights;
