@@ -1,6 +1,7 @@
 //! `honeyxdp run`: attach, drain every interval, write, and leave no trace.
 
 mod drain;
+mod notify;
 mod output;
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
@@ -15,6 +16,7 @@ use tokio::{
 
 use self::{
     drain::{Clock, Drain},
+    notify::Manager,
     output::Output,
 };
 use super::{
@@ -143,7 +145,9 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let run = Run { sensor, interfaces: reports, started_at: started.wall, filters: args.filters_in_force(&filters) };
     let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store))?;
+    let mut manager = Manager::new(drain.pulse());
     output.start()?;
+    output.warn_if(manager.ready("attached, counting"));
 
     let mut intervals = ticks(args.interval);
     let mut refreshes = ticks(REFRESH);
@@ -153,13 +157,21 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
             _ = terminate.recv() => break None,
             () = &mut hangup => break None,
             () = &mut trace => {}
+            () = manager.look() => output.warn_if(manager.looked()),
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
             _ = intervals.tick() => {
                 drop_lost(&interfaces, &mut attachments, &mut output).await;
                 match drain.publish().await {
-                    Ok(drained) => output.interval(drained),
+                    Ok(drained) => {
+                        output.warn_if(manager.interval(&drained.snapshot));
+                        output.interval(drained);
+                    }
                     // The counters go on: the next snapshot says what this one could not.
-                    Err(error) => output.warn(format!("{error:#}; trying again at the next interval")),
+                    Err(error) => {
+                        let text = format!("{error:#}; trying again at the next interval");
+                        output.warn_if(manager.trouble(&text));
+                        output.warn(text);
+                    }
                 }
                 if attachments.is_empty() {
                     break Some(anyhow::anyhow!("no interface is left to watch"));
@@ -168,6 +180,7 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
         }
     };
 
+    output.warn_if(manager.stopping());
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
     drop(attachments);
     output.stop();

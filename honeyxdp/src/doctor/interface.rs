@@ -108,13 +108,20 @@ fn program(interface: &Interface) -> Finding {
     if attached.ours {
         return Finding::ok("xdp_program", format!("a sensor is at work: program {}{mode}", attached.id));
     }
+    // The mode has to be named: without it the kernel looks at native mode first.
+    let word = match attached.mode {
+        Some(Mode::Native) => "xdpdrv",
+        Some(Mode::Generic) => "xdpgeneric",
+        None => "xdp",
+    };
     Finding::bad(
         "xdp_program",
         format!(
-            "XDP program {}{name}{mode} is there, and an interface takes one: stop what owns it, or take it off",
+            "XDP program {}{name}{mode} is there, and an interface takes one: stop what owns it, or take it off (one that \
+             belongs to a link, see `bpftool link`, goes only with its owner)",
             attached.id
         ),
-        format!("ip link set dev {} xdp off", quoted(&interface.name)),
+        format!("ip link set dev {} {word} off", quoted(&interface.name)),
     )
 }
 
@@ -222,7 +229,7 @@ pub(super) mod tests {
         };
         let foreign = finding(&with(false), "xdp_program");
         assert_eq!(foreign.level, Level::Bad);
-        assert_eq!(foreign.mend.as_deref(), Some("ip link set dev eth0 xdp off"));
+        assert_eq!(foreign.mend.as_deref(), Some("ip link set dev eth0 xdpdrv off"));
         assert!(foreign.text.contains(r#"("x\u{1b}[2J")"#), "{}", foreign.text);
         assert_eq!(finding(&with(true), "xdp_program").level, Level::Ok);
     }

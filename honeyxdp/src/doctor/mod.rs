@@ -35,7 +35,7 @@ struct Facts {
     bpffs: bpffs::Bpffs,
     folder: folder::Folder,
     clock: clock::Clock,
-    interfaces: Result<Vec<interface::Interface>, String>,
+    interfaces: Vec<Result<interface::Interface, String>>,
 }
 
 /// Reads what there is to read, and judges it. Must be called in a Tokio runtime.
@@ -48,14 +48,14 @@ fn judge(facts: &Facts) -> Vec<Finding> {
     findings.extend(rights::check(&facts.rights));
     findings.extend(memory::check(&facts.memory));
     findings.extend(bpffs::check(&facts.bpffs));
-    match &facts.interfaces {
-        Ok(interfaces) => {
-            for interface in interfaces {
+    for interface in &facts.interfaces {
+        match interface {
+            Ok(interface) => {
                 let about = interface::check(interface).into_iter().chain(offloads::check(interface));
                 findings.extend(about.map(|finding| finding.about(&interface.name)));
             }
+            Err(error) => findings.push(Finding::bad("interface", error, "ip -brief link")),
         }
-        Err(error) => findings.push(Finding::bad("interface", error, "ip -brief link")),
     }
     findings.extend(folder::check(&facts.folder));
     findings.extend(clock::check(&facts.clock));

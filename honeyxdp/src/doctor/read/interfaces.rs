@@ -14,32 +14,32 @@ use crate::{
 };
 
 /// The named ones, or that of the default route.
-pub(super) async fn read(subject: &Subject) -> Result<Vec<Interface>, String> {
-    let open = Interfaces::open().map_err(|error| error.to_string())?;
-    let default = open.of_default_route().await;
-    let mut chosen = Vec::new();
-    for name in &subject.interfaces {
-        chosen.push(open.named(name).await.map_err(|error| error.to_string())?);
-    }
-    let default = match default {
-        Ok(default) if chosen.is_empty() => {
-            let index = default.index;
-            chosen.push(default);
-            Some(index)
-        }
-        Ok(default) => Some(default.index),
-        Err(error) if chosen.is_empty() => return Err(error.to_string()),
-        Err(_) => None,
+pub(super) async fn read(subject: &Subject) -> Vec<Result<Interface, String>> {
+    let open = match Interfaces::open() {
+        Ok(open) => open,
+        Err(error) => return vec![Err(error.to_string())],
     };
+    let default = open.of_default_route().await;
+    let index = default.as_ref().ok().map(|interface| interface.index);
+    let mut chosen = Vec::new();
+    if subject.interfaces.is_empty() {
+        chosen.push(default);
+    }
+    for name in &subject.interfaces {
+        chosen.push(open.named(name).await);
+    }
     // What a sensor of this folder says about itself.
     let sensor: Vec<u32> = store::read(&subject.folder)
         .map(|snapshot| snapshot.interfaces.iter().map(|interface| interface.program_id).collect())
         .unwrap_or_default();
     let mut interfaces = Vec::new();
     for interface in chosen {
-        interfaces.push(about(interface, default, &sensor).await?);
+        interfaces.push(match interface {
+            Ok(interface) => about(interface, index, &sensor).await,
+            Err(error) => Err(error.to_string()),
+        });
     }
-    Ok(interfaces)
+    interfaces
 }
 
 async fn about(interface: kernel::Interface, default: Option<u32>, sensor: &[u32]) -> Result<Interface, String> {
