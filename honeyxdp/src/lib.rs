@@ -10,6 +10,7 @@ pub mod cli;
 pub mod collector;
 pub mod config;
 mod counts;
+pub mod doctor;
 pub mod filter;
 pub mod kernel;
 pub mod logging;

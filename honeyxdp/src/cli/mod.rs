@@ -1,6 +1,7 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
 mod config;
+mod doctor;
 mod duration;
 mod filters;
 mod logs;
@@ -50,6 +51,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Snapshot(snapshot::Args),
     Config(config::Args),
+    Doctor(doctor::Args),
 }
 
 /// Does what the command line says. Errors go to standard error, in one sentence.
@@ -81,6 +83,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Config(args) => config::config(args, settings),
+        Command::Doctor(args) => doctor::doctor(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -3,6 +3,7 @@
 mod confine;
 mod drain;
 mod hangup;
+mod notify;
 mod output;
 mod reload;
 
@@ -20,6 +21,7 @@ use self::{
     confine::ConfineArgs,
     drain::{Clock, Drain},
     hangup::Hangup,
+    notify::Manager,
     output::Output,
     reload::{Reloaded, Reloads},
 };
@@ -164,7 +166,9 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
     let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store))?;
+    let mut manager = Manager::new(drain.pulse());
     output.start()?;
+    output.warn_if(manager.ready("attached, counting"));
 
     let mut intervals = ticks(args.interval);
     let mut refreshes = ticks(REFRESH);
@@ -180,13 +184,21 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
                 _ => break None,
             },
             () = &mut trace => {}
+            () = manager.look() => output.warn_if(manager.looked()),
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
             _ = intervals.tick() => {
                 drop_lost(&interfaces, &mut attachments, &mut output).await;
                 match drain.publish().await {
-                    Ok(drained) => output.interval(drained),
+                    Ok(drained) => {
+                        output.warn_if(manager.interval(&drained.snapshot));
+                        output.interval(drained);
+                    }
                     // The counters go on: the next snapshot says what this one could not.
-                    Err(error) => output.warn(format!("{}; trying again at the next interval", args.confine.explain(&args, &error))),
+                    Err(error) => {
+                        let text = format!("{}; trying again at the next interval", args.confine.explain(&args, &error));
+                        output.warn_if(manager.trouble(&text));
+                        output.warn(text);
+                    }
                 }
                 if attachments.is_empty() {
                     break Some(anyhow::anyhow!("no interface is left to watch"));
@@ -195,6 +207,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
         }
     };
 
+    output.warn_if(manager.stopping());
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
     drop(attachments);
     output.stop();

@@ -191,12 +191,7 @@ async fn attach_as(
 fn explain(error: io::Error, interface: Interface, mode: Mode) -> AttachError {
     let errno = error.raw_os_error().unwrap_or(0);
     if let (libc::EBUSY | libc::EEXIST, Some(xdp)) = (errno, interface.xdp) {
-        // Listing programs takes CAP_SYS_ADMIN; without it the id has to do.
-        let name = loaded_programs()
-            .filter_map(Result::ok)
-            .find(|info| info.id() == xdp.program_id)
-            .and_then(|info| info.name_as_str().map(|name| format!(" ({})", name.escape_debug())))
-            .unwrap_or_default();
+        let name = program_name(xdp.program_id).map_or_else(String::new, |name| format!(" ({})", name.escape_debug()));
         let remedy = format!(
             "stop what owns it, or take it off with `ip link set dev {name} xdp off` (`bpftool net` lists all)",
             name = interface.name
@@ -222,4 +217,10 @@ fn explain(error: io::Error, interface: Interface, mode: Mode) -> AttachError {
         (Mode::Generic, _) => "generic XDP works on every interface that is up; `dmesg` may say more".to_owned(),
     };
     AttachError::Refused { interface: interface.name, mode, source: error, hint }
+}
+
+/// Name of a loaded program. Listing programs takes CAP_SYS_ADMIN: without it the id has to do.
+pub(crate) fn program_name(id: u32) -> Option<String> {
+    let program = loaded_programs().filter_map(Result::ok).find(|info| info.id() == id)?;
+    program.name_as_str().map(str::to_owned)
 }

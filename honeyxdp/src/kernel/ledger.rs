@@ -166,6 +166,11 @@ impl Ledger {
         })
     }
 
+    /// Bytes that the maps of such a ledger take.
+    pub(super) fn bytes(sizes: Sizes) -> usize {
+        Kept::ALL.into_iter().map(|kept| kept.size(sizes)).map(|(bytes, elements)| bytes * elements).sum()
+    }
+
     fn of(
         sizes: Sizes,
         seed: u64,

@@ -14,6 +14,7 @@ mod syscall;
 pub mod trace;
 mod translation;
 
+pub(crate) use attach::program_name;
 pub use attach::{AttachError, Attachment, attach};
 pub use filters::FilterMapsError;
 pub use installation::{Change, InstallError, Installation, Plan};
@@ -22,4 +23,6 @@ pub use ledger::{Ledger, LedgerError};
 pub use maps::{Cut, InterfaceCounts, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
+pub(crate) use program::{OLDEST_KERNEL, version};
 pub use rights::Rights;
+pub(crate) use rights::current as rights;

@@ -27,7 +27,7 @@ compile_error!("the eBPF object in the repository is little-endian; honeyxdp doe
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HONEYXDP_EBPF_OBJECT_PATH"));
 
 /// First kernel with XDP programs on frames of several buffers, and with `bpf_xdp_load_bytes`.
-const OLDEST_KERNEL: (u32, u32) = (5, 18);
+pub(crate) const OLDEST_KERNEL: (u32, u32) = (5, 18);
 /// Bytes that the rings of all CPUs take together when nobody says more: a tenth of a second of a flood that no flow repeats in.
 const RECORD_MEMORY: usize = 64 << 20;
 
@@ -68,6 +68,14 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Bytes that the maps take on this machine.
+    ///
+    /// # Errors
+    /// When the number of CPUs cannot be read.
+    pub(crate) fn kernel_memory(&self) -> io::Result<u64> {
+        Ok(Ledger::bytes(self.sizes(possible_cpus()?)) as u64)
+    }
+
     pub(super) fn sizes(&self, cpus: u32) -> Sizes {
         // Each CPU has its own ring. Below a thousand records a ring would be full before anybody can look.
         let records = self.record_memory / FLOW_BYTES / cpus as usize;
@@ -282,7 +290,7 @@ fn check_kernel() -> Result<(), LoadError> {
 }
 
 /// Major and minor number of a kernel release.
-fn version(release: &str) -> Option<(u32, u32)> {
+pub(crate) fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

@@ -3,7 +3,11 @@
 //! A thread of its own, because the kernel overwrites nothing and waits for nobody: who comes late finds a full ring.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -51,9 +55,38 @@ pub(super) struct Drained {
     pub(super) warning: Option<String>,
 }
 
+/// Signs of life of the thread, for others to look at.
+#[derive(Clone, Default)]
+pub(super) struct Pulse(Arc<Beats>);
+
+#[derive(Default)]
+struct Beats {
+    looks: AtomicU64,
+    overdue: AtomicBool,
+}
+
+impl Pulse {
+    /// How often the thread has come round: read the rings, and answered who asked. It stands still when the thread hangs,
+    /// wherever that is.
+    pub(super) fn beats(&self) -> u64 {
+        self.0.looks.load(Ordering::Relaxed)
+    }
+
+    /// Whether cuts succeed: false when the last one is older than twice the longest time between two.
+    pub(super) fn is_cutting(&self) -> bool {
+        !self.0.overdue.load(Ordering::Relaxed)
+    }
+
+    fn beat(&self, overdue: bool) {
+        self.0.overdue.store(overdue, Ordering::Relaxed);
+        self.0.looks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
 /// The other threads' end.
 pub(super) struct Drain {
     requests: mpsc::Sender<Request>,
+    pulse: Pulse,
 }
 
 /// What the thread is asked for, and where the answer goes.
@@ -80,12 +113,19 @@ impl Drain {
             store: Arc::clone(&store),
             cut: started,
             warning: None,
+            pulse: Pulse::default(),
         };
+        let pulse = drainer.pulse.clone();
         thread::Builder::new()
             .name("drain".to_owned())
             .spawn(move || drainer.work(&received))
             .context("cannot start a thread for the drain")?;
-        Ok(Self { requests })
+        Ok(Self { requests, pulse })
+    }
+
+    /// Its signs of life.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Reads everything and stores what it says.
@@ -115,6 +155,7 @@ struct Drainer {
     /// When the maps were last cut.
     cut: Clock,
     warning: Option<String>,
+    pulse: Pulse,
 }
 
 impl Drainer {
@@ -136,6 +177,7 @@ impl Drainer {
             if hour_is_over || now.steady.duration_since(self.cut.steady) >= CUT {
                 self.cut(now);
             }
+            self.pulse.beat(now.steady.duration_since(self.cut.steady) >= 2 * CUT);
         }
     }
 

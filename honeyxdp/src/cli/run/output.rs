@@ -75,6 +75,11 @@ impl Output {
         self.warn("the settings were read again and are wrong, so those in force stay");
     }
 
+    /// The same, if something is wrong.
+    pub(super) fn warn_if(&mut self, text: Option<String>) {
+        text.into_iter().for_each(|text| self.warn(text));
+    }
+
     /// Draws the live table. A terminal that is gone is no reason to stop counting.
     pub(super) async fn draw(&mut self, drain: &Drain) {
         let drained = match drain.look().await {
