@@ -1,12 +1,12 @@
 //! The kernel's records and counters, gathered into sets of sources.
 
-use honeyxdp_common::Family;
+use honeyxdp_common::{Family, counters::GENERATIONS};
 use jiff::Timestamp;
 
 use crate::{
     Counts,
     kernel::{Maps, MapsError},
-    sources::{Imbalance, Observer, Settings},
+    sources::{Imbalance, Observer, Settings, Tally},
 };
 
 /// Why a cut failed.
@@ -50,6 +50,28 @@ impl Collector {
             self.maps.sketch(&cut, family, self.sources.sketch(family));
         }
         self.sources.close(self.maps.counts(&cut), now)?;
+        Ok(())
+    }
+
+    /// Goes on where another process ended: takes all that it left. `before` is what it had said of records.
+    ///
+    /// # Errors
+    /// When the maps cannot be cut.
+    pub fn resume(&mut self, before: impl FnOnce(&Counts) -> Tally, now: Timestamp) -> Result<(), MapsError> {
+        // It may have been killed between a cut and the end of reading, so either half may hold flows that nobody has read.
+        for _ in 0..GENERATIONS {
+            let cut = self.maps.cut()?;
+            self.maps.records(Some(&cut), |flow| self.sources.record(flow));
+            for &family in Family::ALL {
+                self.maps.sketch(&cut, family, self.sources.sketch(family));
+            }
+            self.maps.counts(&cut);
+        }
+        let counts = self.maps.counted();
+        self.sources.resume(counts, before(counts), now);
+        for &family in Family::ALL {
+            self.maps.total_sketch(family, self.sources.total_sketch(family));
+        }
         Ok(())
     }
 

@@ -158,6 +158,14 @@ impl Counts {
         self.others = newer.others;
     }
 
+    /// Whether none of `earlier` is more than it is here.
+    pub(crate) fn contain(&self, earlier: &Self) -> bool {
+        let rows =
+            earlier.ports().all(|(port, row)| row.iter().zip(self.row(port)).all(|(earlier, now)| earlier <= now));
+        let others = earlier.others.iter().zip(&self.others);
+        rows && others.into_iter().all(|(earlier, now)| earlier.count <= now.count && earlier.of <= now.of)
+    }
+
     /// What was counted after `earlier`, which must be an older state of the same counters.
     pub fn since(&self, earlier: &Self) -> Self {
         let mut delta = Self { others: self.others, ..Self::default() };

@@ -8,7 +8,7 @@ use honeyxdp_common::Family;
 use crate::filter::{Filters, PortSet, PrefixSet};
 
 /// Which SYNs are counted. The others have the disposition `filtered`, with the reason.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(next_help_heading = "Filters")]
 pub(super) struct FilterArgs {
     /// Count only SYNs to these ports, as 23,2323,8000-8100

@@ -6,8 +6,9 @@ mod hangup;
 mod notify;
 mod output;
 mod reload;
+mod watch;
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
@@ -24,23 +25,20 @@ use self::{
     notify::Manager,
     output::Output,
     reload::{Reloaded, Reloads},
+    watch::{Rules, Verdict, Watch},
 };
-use super::{
-    DEFAULT_FOLDER, duration,
-    filters::{self, FilterArgs},
-    logs::LogArgs,
-    sources::SourceArgs,
-};
+use super::{DEFAULT_FOLDER, duration, filters::FilterArgs, logs::LogArgs, sources::SourceArgs};
 use crate::{
     config::{self, Settings},
-    filter::Filters,
-    kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
-    snapshot::{InterfaceReport, ModeReport, Run, Sensor, store::Store},
+    kernel::{ModeChoice, pins},
+    snapshot::{Run, Sensor, store::Store},
     view,
 };
 
 /// How often the live table is drawn.
 const REFRESH: Duration = Duration::from_secs(1);
+/// How often it is looked whether the interfaces are still there.
+const SURVEY: Duration = Duration::from_secs(1);
 
 /// Watch interfaces and count
 ///
@@ -68,6 +66,13 @@ pub(super) struct Args {
     /// Name of this sensor in its snapshots. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
+    /// Keep program, counters and links in the kernel when the sensor ends, however it ends: the program goes on counting, and the
+    /// next `honeyxdp run --pin` goes on from there. `honeyxdp detach` takes it off
+    #[arg(long, env = "HONEYXDP_PIN", value_parser = FalseyValueParser::new())]
+    pin: bool,
+    /// Folder of the pins, in a BPF file system. Each sensor needs its own
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::FOLDER)]
+    pin_path: PathBuf,
     /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out, none if 0
     #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MARKS", num_args = 0..=1, default_missing_value = "10")]
     trace_marks: Option<u32>,
@@ -124,70 +129,47 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut hangup = Hangup::watch()?;
 
-    let filters = args.filters.filters()?;
+    let rules = Rules::of(&args)?;
     let mut reloads = settings.map(Reloads::new);
     let settings = args.sources.settings()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
-    let interfaces = Interfaces::open()?;
-    let chosen = choose(&interfaces, &args.interfaces).await?;
-    let (mut program, maps) = Program::load(&kernel::Options {
-        interfaces: chosen.iter().map(|interface| interface.index).collect(),
-        trace_per_second: args.traces(),
-        filters: filters.clone(),
-        drop_counted: args.verdict == Verdict::Drop,
-        sample: args.sample_records.get(),
-        record_memory: usize::try_from(args.record_buffer.as_u64()).unwrap_or(usize::MAX),
-        ..kernel::Options::default()
-    })?;
-    let trace = match args.traces() {
-        0 => None,
-        _ => Some(kernel::trace::lines(&mut program)?),
-    };
-    let mut trace = std::pin::pin!(async {
-        match trace {
-            Some(lines) => lines.await,
-            None => std::future::pending().await,
-        }
-    });
-
-    let started = Clock::now();
     let mut output = Output::new(&args);
-    let mut attachments = Vec::new();
-    for interface in chosen {
-        let attachment = kernel::attach(&mut program, &interfaces, interface, args.mode).await?;
-        output.attached(&attachment, program.id());
-        attachments.push(attachment);
-    }
+    let mut watch = Watch::start(&args, rules).await?;
+    let started = Clock::now();
+    let installation = watch.installation();
+    output.installed(installation);
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
 
-    let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let run = Run { sensor, interfaces: reports, started_at: started.wall, filters: args.filters_in_force(&filters) };
+    let maps = installation.maps()?;
+    let (started_at, resumed) = (installation.started_at(), installation.resumed());
+    let run = Run { sensor, interfaces: watch.reports(), started_at, filters: watch.rules().report() };
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
-    let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store))?;
+    let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store), resumed)?;
     let mut manager = Manager::new(drain.pulse());
     output.start()?;
     output.warn_if(manager.ready("attached, counting"));
 
     let mut intervals = ticks(args.interval);
     let mut refreshes = ticks(REFRESH);
-    let failed = loop {
+    let mut surveys = ticks(SURVEY);
+    loop {
         tokio::select! {
-            _ = interrupt.recv() => break None,
-            _ = terminate.recv() => break None,
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
             () = hangup.came() => match &mut reloads {
                 Some(reloads) if hangup::means_reload(reloads.settings()) => match reloads.reload() {
-                    Ok(reloaded) => bring_into_force(reloaded, reloads, &filters, &output),
+                    Ok(reloaded) => bring_into_force(reloaded, reloads, &mut watch, &drain, &output).await,
                     Err(error) => output.refused(&error),
                 },
-                _ => break None,
+                _ => break,
             },
-            () = &mut trace => {}
+            () = watch.trace() => {}
             () = manager.look() => output.warn_if(manager.looked()),
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
+            _ = surveys.tick() => watch.survey(&drain, &output).await,
             _ = intervals.tick() => {
-                drop_lost(&interfaces, &mut attachments, &mut output).await;
                 match drain.publish().await {
                     Ok(drained) => {
                         output.warn_if(manager.interval(&drained.snapshot));
@@ -200,16 +182,14 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
                         output.warn(text);
                     }
                 }
-                if attachments.is_empty() {
-                    break Some(anyhow::anyhow!("no interface is left to watch"));
-                }
             }
         }
-    };
+    }
 
     output.warn_if(manager.stopping());
+    let pinned = watch.installation().pinned();
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
-    drop(attachments);
+    drop(watch);
     output.stop();
     let last = match drain.publish().await {
         Ok(last) => last,
@@ -220,17 +200,8 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
             return Err(error);
         }
     };
-    output.end(last, &store);
-    failed.map_or(Ok(()), Err)
-}
-
-/// What happens to a counted SYN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Verdict {
-    /// It goes on.
-    Pass,
-    /// It ends here, before the network stack sees it.
-    Drop,
+    output.end(last, &store, pinned);
+    Ok(())
 }
 
 impl Args {
@@ -238,18 +209,6 @@ impl Args {
     pub(super) fn judge(&self) -> anyhow::Result<()> {
         self.filters.filters()?;
         self.sources.settings().map(drop)
-    }
-
-    /// What the snapshot says about filters.
-    fn filters_in_force(&self, filters: &Filters) -> BTreeMap<String, serde_json::Value> {
-        let mut report = filters::report(filters);
-        if self.verdict == Verdict::Drop {
-            report.insert("verdict".to_owned(), "drop".into());
-        }
-        if self.sample_records.get() > 1 {
-            report.insert("sample_records".to_owned(), self.sample_records.get().into());
-        }
-        report
     }
 
     /// Lines a second on each CPU; 0 is off.
@@ -267,37 +226,29 @@ fn record_buffer(text: &str) -> Result<ByteSize, String> {
     }
 }
 
-/// Settings were read again. This is the place where the running program gets `reloaded.filters`; with them in force,
-/// `reloads.applied(reloaded)` keeps them to compare with the next time.
-fn bring_into_force(reloaded: Reloaded, reloads: &mut Reloads, in_force: &Filters, output: &Output) {
-    let mut waiting = reloaded.restart.clone();
-    if reloaded.filters == *in_force {
-        reloads.applied(reloaded);
-    } else if reloaded.changed.is_empty() {
-        waiting.push("lists of prefixes".to_owned());
-    } else {
-        waiting.extend(reloaded.changed);
-    }
-    if waiting.is_empty() {
-        output.note("the settings were read again; none that counts has changed");
-    } else {
-        output.warn(format!("the settings were read again; a restart brings into force: {}", waiting.join(", ")));
-    }
-}
-
-/// The interfaces that were named, or that of the default route.
-async fn choose(interfaces: &Interfaces, names: &[String]) -> anyhow::Result<Vec<Interface>> {
-    let mut chosen: Vec<Interface> = Vec::new();
-    for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
-        let interface = interfaces.named(name).await?;
-        if chosen.iter().all(|other| other.index != interface.index) {
-            chosen.push(interface);
+/// Settings were read again: what can be changed while the sensor runs is changed.
+async fn bring_into_force(
+    reloaded: Reloaded,
+    reloads: &mut Reloads,
+    watch: &mut Watch,
+    drain: &Drain,
+    output: &Output,
+) {
+    let waiting = reloaded.restart.join(", ");
+    if reloaded.rules != *watch.rules() {
+        if let Err(error) = watch.apply(reloaded.rules.clone(), drain).await {
+            return output.warn(format!("the settings were read again, but those in force stay: {error:#}"));
         }
+        let what =
+            if reloaded.changed.is_empty() { "lists of prefixes".to_owned() } else { reloaded.changed.join(", ") };
+        output.note(format!("the settings were read again; in force now: {what}"));
+    } else if waiting.is_empty() {
+        output.note("the settings were read again; none that counts has changed");
     }
-    if chosen.is_empty() {
-        chosen.push(interfaces.of_default_route().await?);
+    reloads.applied(reloaded);
+    if !waiting.is_empty() {
+        output.warn(format!("the settings were read again; a restart brings into force: {waiting}"));
     }
-    Ok(chosen)
 }
 
 /// The first tick is one period away, and late ticks are not made up for.
@@ -305,31 +256,4 @@ fn ticks(period: Duration) -> time::Interval {
     let mut interval = time::interval_at(time::Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-/// Says which interfaces are gone. What they counted stays counted.
-async fn drop_lost(interfaces: &Interfaces, attachments: &mut Vec<Attachment>, output: &mut Output) {
-    let Ok(there) = interfaces.all().await else {
-        return;
-    };
-    attachments.retain(|attachment| {
-        let found = there.iter().any(|interface| interface.index == attachment.interface.index);
-        if !found {
-            output.warn(format!("{} is gone: its frames are no longer counted", attachment.interface.name));
-        }
-        found
-    });
-}
-
-fn report(attachment: &Attachment, program: &Program) -> InterfaceReport {
-    InterfaceReport {
-        name: attachment.interface.name.clone(),
-        index: attachment.interface.index,
-        mode: match attachment.mode {
-            Mode::Native => ModeReport::Native,
-            Mode::Generic => ModeReport::Generic,
-        },
-        program_id: program.id(),
-        program_tag: format!("{:016x}", program.tag()),
-    }
 }

@@ -78,7 +78,9 @@ pub enum AttachError {
         hint: String,
     },
     /// What is pinned runs in another mode than was asked for.
-    #[error("{interface} is attached in {found} mode, and {asked} was asked for: `honeyxdp detach -i {interface}` first, or --mode auto")]
+    #[error(
+        "{interface} is attached in {found} mode, and {asked} was asked for: `honeyxdp detach -i {interface}` first, or --mode auto"
+    )]
     Kept {
         /// Where.
         interface: String,

@@ -7,7 +7,7 @@ use aya::{
 use honeyxdp_common::{
     Address,
     filter::{
-        BUCKET, Cover, PORT_WORDS, PREFIX_WORDS, TRIE_KEY, VERSION_BITS, bloom_bits, blocks_bit, networks_bit, trie_key,
+        BUCKET, Cover, PORT_WORDS, PREFIX_WORDS, TRIE_KEY, VERSION_BITS, blocks_bit, bloom_bits, networks_bit, trie_key,
     },
 };
 

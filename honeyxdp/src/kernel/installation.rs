@@ -139,7 +139,8 @@ impl Installation {
             pins.write_about(&about)?;
         }
         let ledger = Arc::new(ledger);
-        let program = load(options.clone(), &ledger).await?;
+        // Here and not on another thread, which would keep rights that this one gives away afterwards.
+        let program = Program::load_with(OBJECT, &options, &ledger)?;
         let slots = about.interfaces.iter().map(|name| Slot {
             name: name.clone(),
             wanted: find(name).is_some(),
@@ -195,10 +196,9 @@ impl Installation {
 
     fn point_links_at(&self, program: &Program) -> Result<(), InstallError> {
         for attachment in self.attachments() {
-            attachment.replace(program).map_err(|source| InstallError::Replace {
-                interface: attachment.interface.name.clone(),
-                source,
-            })?;
+            attachment
+                .replace(program)
+                .map_err(|source| InstallError::Replace { interface: attachment.interface.name.clone(), source })?;
         }
         Ok(())
     }
@@ -218,9 +218,8 @@ impl Installation {
             let found = there.iter().find(|interface| interface.name == name);
             if let Some(attachment) = &self.slots[slot].attachment {
                 let present = there.iter().find(|interface| interface.index == attachment.interface.index);
-                let ours = present.is_some_and(|interface| {
-                    interface.xdp.is_some_and(|xdp| xdp.program_id == self.program.id())
-                });
+                let ours = present
+                    .is_some_and(|interface| interface.xdp.is_some_and(|xdp| xdp.program_id == self.program.id()));
                 if ours {
                     continue;
                 }

@@ -171,11 +171,7 @@ impl Ledger {
         Kept::ALL.into_iter().map(|kept| kept.size(sizes)).map(|(bytes, elements)| bytes * elements).sum()
     }
 
-    fn of(
-        sizes: Sizes,
-        seed: u64,
-        map: impl FnMut(Kept) -> Result<OwnedFd, LedgerError>,
-    ) -> Result<Self, LedgerError> {
+    fn of(sizes: Sizes, seed: u64, map: impl FnMut(Kept) -> Result<OwnedFd, LedgerError>) -> Result<Self, LedgerError> {
         let maps: Vec<OwnedFd> = Kept::ALL.into_iter().map(map).collect::<Result<_, _>>()?;
         Ok(Self { maps: maps.try_into().expect("there is one for each"), sizes, seed })
     }

@@ -380,7 +380,9 @@ fn read_about(folder: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
     match read() {
         Ok(about) => Ok(Some((fd, about))),
         // Another version may say other things of itself.
-        Err(error) => Err(PinError::Mismatch { folder: folder.to_owned(), reason: format!("{}: {error}", path.display()) }),
+        Err(error) => {
+            Err(PinError::Mismatch { folder: folder.to_owned(), reason: format!("{}: {error}", path.display()) })
+        }
     }
 }
 

@@ -6,11 +6,11 @@ use std::{
     io,
 };
 
-use aya::{Ebpf, EbpfError, EbpfLoader, programs::{ProgramError, ProgramFd, Xdp}};
-use honeyxdp_common::{
-    counters::INTERFACES,
-    flow::FLOW_BYTES,
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    programs::{ProgramError, ProgramFd, Xdp},
 };
+use honeyxdp_common::{counters::INTERFACES, flow::FLOW_BYTES};
 
 use super::{
     filters::{FilterMaps, FilterMapsError},
@@ -79,11 +79,7 @@ impl Options {
     pub(super) fn sizes(&self, cpus: u32) -> Sizes {
         // Each CPU has its own ring. Below a thousand records a ring would be full before anybody can look.
         let records = self.record_memory / FLOW_BYTES / cpus as usize;
-        Sizes {
-            cpus: cpus as usize,
-            flow_bits: self.flow_bits,
-            ring_bits: records.max(1_024).ilog2(),
-        }
+        Sizes { cpus: cpus as usize, flow_bits: self.flow_bits, ring_bits: records.max(1_024).ilog2() }
     }
 }
 

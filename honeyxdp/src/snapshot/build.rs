@@ -53,12 +53,26 @@ impl Recorder {
         Self { run, published: Default::default(), sequence }
     }
 
+    /// Goes on from what another process had published.
+    pub fn resume(&mut self, published: (Counts, Tally)) {
+        self.published = published;
+    }
+
+    /// From now on this is said of interfaces and filters.
+    pub fn describe(&mut self, interfaces: Vec<InterfaceReport>, filters: BTreeMap<String, serde_json::Value>) {
+        (self.run.interfaces, self.run.filters) = (interfaces, filters);
+    }
+
     /// The next snapshot. It becomes the last one only when [`Recorder::published`] says that it was stored: so after a
     /// full disk the next interval holds what the one before could not say.
     pub fn snapshot(&self, counts: &Counts, sources: &Observer, interval: Span) -> Snapshot {
         let delta = counts.since(&self.published.0);
         let (tally, before) = (sources.tally(), self.published.1);
-        let new = Tally { records: tally.records - before.records, packets: tally.packets - before.packets };
+        let new = Tally {
+            records: tally.records - before.records,
+            packets: tally.packets - before.packets,
+            gone: tally.gone - before.gone,
+        };
         let report = sources.report();
         Snapshot {
             schema: SCHEMA.to_owned(),
@@ -101,7 +115,7 @@ const fn records(counts: &Counts, tally: Tally) -> Records {
         emitted: tally.records,
         packets: tally.packets,
         lost: counts.lost_records(),
-        lost_packets: counts.lost_packets(),
+        lost_packets: counts.lost_packets() + tally.gone,
         unsampled_packets: counts.unsampled(),
     }
 }

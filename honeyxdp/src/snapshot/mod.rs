@@ -4,6 +4,7 @@
 //! docs/snapshot.schema.json is generated from these types.
 
 mod build;
+mod published;
 mod sensor;
 pub mod store;
 
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Recorder, Run, Span};
+pub use published::published;
 pub use sensor::Sensor;
 
 /// Name and version of the schema.
@@ -207,7 +209,7 @@ pub struct Records {
     pub packets: u64,
     /// Records that found no room.
     pub lost: u64,
-    /// SYNs in those.
+    /// SYNs in those, and in records that a killed process had read and not yet reported.
     pub lost_packets: u64,
     /// SYNs that --sample-records left out.
     pub unsampled_packets: u64,

@@ -73,6 +73,17 @@ impl Store {
         self.folder.join(NEWEST)
     }
 
+    /// The last snapshot that was written before the folder was opened. It may be in the history alone: that is written first.
+    ///
+    /// # Errors
+    /// When there is none, or it is not one.
+    pub fn last(&self) -> anyhow::Result<Snapshot> {
+        match fs::read(self.folder.join(HISTORY).join(history_name(self.last_sequence))) {
+            Ok(json) => Ok(serde_json::from_slice(&json)?),
+            Err(_) => read(&self.folder),
+        }
+    }
+
     /// Stores a snapshot as the newest, and in the history.
     ///
     /// # Errors

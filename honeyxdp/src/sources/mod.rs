@@ -55,6 +55,8 @@ pub struct Tally {
     pub records: u64,
     /// SYNs in them.
     pub packets: u64,
+    /// SYNs in records that a process before this one had read, and had not yet reported when it was killed.
+    pub gone: u64,
 }
 
 /// The records do not add up to the counters: a bug, which no number may hide.
@@ -177,6 +179,41 @@ impl Observer {
     /// # Errors
     /// When the records do not add up to the counters. The windows are up to date all the same.
     pub fn close(&mut self, counts: &Counts, now: Timestamp) -> Result<(), Imbalance> {
+        self.settle(counts);
+        // Of the slice's own hour: one that ends with the hour is brought here a moment later.
+        self.hour.begin(self.slice.start, &self.ports);
+        self.day.begin(self.slice.start, &self.ports);
+        for window in [&mut self.interval, &mut self.total, &mut self.hour.window, &mut self.day.window] {
+            window.merge(&self.slice.window);
+        }
+        self.next_slice(now);
+
+        let missing = counts.lost_packets() + counts.unsampled() + self.tally.gone;
+        if counts.syns() == self.tally.packets + missing {
+            Ok(())
+        } else {
+            Err(Imbalance { counted: counts.syns(), recorded: self.tally.packets, missing })
+        }
+    }
+
+    /// Goes on where another process ended. `counts` are the counters up to the last record, `before` what that process had
+    /// said of records. Its sets are gone: what it counted is missing in those of the run and of the interval, and the hour
+    /// and the day begin anew.
+    pub fn resume(&mut self, counts: &Counts, before: Tally, now: Timestamp) {
+        self.settle(counts);
+        for window in [&mut self.interval, &mut self.total] {
+            window.merge(&self.slice.window);
+        }
+        self.next_slice(now);
+        self.begin(now);
+        self.tally.records += before.records;
+        self.tally.packets += before.packets;
+        let known = self.tally.packets + counts.lost_packets() + counts.unsampled();
+        self.tally.gone = counts.syns().saturating_sub(known);
+    }
+
+    /// Compares the slice with the counters.
+    fn settle(&mut self, counts: &Counts) {
         let slice = &mut self.slice;
         let mut missing = counts.families();
         let mut families = missing;
@@ -195,24 +232,18 @@ impl Observer {
             .collect();
         slice.window.settle();
         slice.window.miss(&missing, missing_ports.into_iter());
+    }
 
-        // Of the slice's own hour: one that ends with the hour is brought here a moment later.
-        self.hour.begin(slice.start, &self.ports);
-        self.day.begin(slice.start, &self.ports);
-        for window in [&mut self.interval, &mut self.total, &mut self.hour.window, &mut self.day.window] {
-            window.merge(&slice.window);
-        }
-        slice.window = Window::new(self.ports.len());
-        slice.start = now;
+    fn next_slice(&mut self, now: Timestamp) {
+        self.slice.window = Window::new(self.ports.len());
+        self.slice.start = now;
         self.pairs.age();
         self.bound();
+    }
 
-        let missing = counts.lost_packets() + counts.unsampled();
-        if counts.syns() == self.tally.packets + missing {
-            Ok(())
-        } else {
-            Err(Imbalance { counted: counts.syns(), recorded: self.tally.packets, missing })
-        }
+    /// Registers of a family since the start, to merge those into that outlived another process.
+    pub fn total_sketch(&mut self, family: Family) -> &mut Sketch {
+        self.total.sketch(family)
     }
 
     /// The interval was stored: the next one begins.

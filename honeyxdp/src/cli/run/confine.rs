@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 
-use super::{Args, output::Output};
+use super::{Args, output::Output, watch::pin_folders};
 use crate::{
     config,
     sandbox::{self, Folders, Landlock},
@@ -63,7 +63,8 @@ fn folders(args: &Args) -> Folders {
     // An editor replaces a file by another one of the same name, so it is the folder that has to be readable.
     let file = args.config.clone().unwrap_or_else(|| config::DEFAULT_FILE.into());
     let readable = args.filters.files().chain([file.as_path()]).map(folder_of).collect();
-    Folders { writable: vec![args.out.clone()], readable }
+    let writable = [args.out.clone()].into_iter().chain(pin_folders(args)).collect();
+    Folders { writable, readable }
 }
 
 fn folder_of(file: &Path) -> PathBuf {

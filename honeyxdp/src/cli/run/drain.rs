@@ -3,6 +3,7 @@
 //! A thread of its own, because the kernel overwrites nothing and waits for nobody: who comes late finds a full ring.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -17,9 +18,10 @@ use jiff::Timestamp;
 use tokio::sync::oneshot;
 
 use crate::{
+    Counts,
     collector::{Collector, CutError},
     kernel::Maps,
-    snapshot::{Recorder, Run, Snapshot, Span, store::Store},
+    snapshot::{InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
     sources::{Settings, next_hour},
 };
 
@@ -89,11 +91,16 @@ pub(super) struct Drain {
     pulse: Pulse,
 }
 
-/// What the thread is asked for, and where the answer goes.
-struct Request {
-    store: bool,
-    answer: oneshot::Sender<anyhow::Result<Drained>>,
+/// What the thread is asked for.
+enum Request {
+    /// A snapshot, stored or only shown, and where it goes.
+    Drain { store: bool, answer: oneshot::Sender<anyhow::Result<Drained>> },
+    /// To say this of the interfaces and filters from now on.
+    Describe { interfaces: Vec<InterfaceReport>, filters: Filters },
 }
+
+/// What a snapshot says of filters.
+type Filters = BTreeMap<String, serde_json::Value>;
 
 impl Drain {
     /// Starts the thread. It ends when this is dropped.
@@ -103,6 +110,7 @@ impl Drain {
         run: Run,
         started: Clock,
         store: Arc<Store>,
+        resumed: bool,
     ) -> anyhow::Result<Self> {
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
@@ -115,6 +123,9 @@ impl Drain {
             warning: None,
             pulse: Pulse::default(),
         };
+        if resumed {
+            drainer.resume(run.started_at)?;
+        }
         let pulse = drainer.pulse.clone();
         thread::Builder::new()
             .name("drain".to_owned())
@@ -138,10 +149,16 @@ impl Drain {
         self.ask(false).await
     }
 
+    /// From now on snapshots say this of interfaces and filters.
+    pub(super) fn describe(&self, interfaces: Vec<InterfaceReport>, filters: Filters) {
+        // A thread that is gone is noticed by whoever wants a snapshot.
+        let _ = self.requests.send(Request::Describe { interfaces, filters });
+    }
+
     async fn ask(&self, store: bool) -> anyhow::Result<Drained> {
         const GONE: &str = "the thread that reads the kernel's maps has ended; please report this";
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request { store, answer }).ok().context(GONE)?;
+        self.requests.send(Request::Drain { store, answer }).ok().context(GONE)?;
         answered.await.context(GONE)?
     }
 }
@@ -163,9 +180,14 @@ impl Drainer {
         let mut pause = LAZY;
         loop {
             match requests.recv_timeout(pause) {
-                Ok(Request { store, answer }) => {
+                Ok(Request::Drain { store, answer }) => {
                     // Who asked may have gone.
                     let _ = answer.send(self.drain(store));
+                }
+                Ok(Request::Describe { interfaces, filters }) => {
+                    for (recorder, _) in [&mut self.stored, &mut self.shown] {
+                        recorder.describe(interfaces.clone(), filters.clone());
+                    }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
@@ -179,6 +201,32 @@ impl Drainer {
             }
             self.pulse.beat(now.steady.duration_since(self.cut.steady) >= 2 * CUT);
         }
+    }
+
+    /// Goes on where another process ended: the first interval begins with its last snapshot, if that is of the same run,
+    /// else with the run.
+    fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
+        let now = Clock::now();
+        let last = self.store.last().ok().filter(|last| last.started_at == started_at);
+        let mut before = None;
+        let tally = |counts: &Counts| {
+            before = last.as_ref().and_then(|last| published(last, counts));
+            before.as_ref().map(|(_, tally)| *tally).unwrap_or_default()
+        };
+        self.collector.resume(tally, now.wall)?;
+        let start = match (&last, &before) {
+            (Some(last), Some(_)) => last.generated_at,
+            _ => started_at,
+        };
+        // The steady clock of the other process is not known here.
+        let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
+        let start = Clock { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
+        for (recorder, begin) in [&mut self.stored, &mut self.shown] {
+            recorder.resume(before.clone().unwrap_or_default());
+            *begin = start;
+        }
+        self.cut = now;
+        Ok(())
     }
 
     fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     cli::snapshot::room,
-    kernel::Attachment,
+    kernel::Installation,
     logging,
     snapshot::{Snapshot, store::Store},
     view::{self, Screen},
@@ -52,11 +52,18 @@ impl Output {
         logging::release();
     }
 
-    pub(super) fn attached(&mut self, attachment: &Attachment, program: u32) {
-        if let Some(reason) = &attachment.fallback {
-            self.warn(format!("{reason}; attached in generic mode instead, which costs more per packet"));
+    pub(super) fn installed(&self, installation: &Installation) {
+        let (program, _) = installation.program_id();
+        if installation.resumed() {
+            let since = installation.started_at();
+            self.note(format!("going on with what is pinned: the program has counted since {since:.0}"));
         }
-        self.note(format!("attached to {} ({}), program {program}", attachment.interface.name, attachment.mode));
+        for attachment in installation.attachments() {
+            if let Some(reason) = &attachment.fallback {
+                self.warn(format!("{reason}; attached in generic mode instead, which costs more per packet"));
+            }
+            self.note(format!("attached to {} ({}), program {program}", attachment.interface.name, attachment.mode));
+        }
     }
 
     /// Something to know. The live table shows it at its foot.
@@ -101,7 +108,7 @@ impl Output {
         }
     }
 
-    pub(super) fn end(&mut self, Drained { snapshot: last, warning }: Drained, store: &Store) {
+    pub(super) fn end(&mut self, Drained { snapshot: last, warning }: Drained, store: &Store, pinned: bool) {
         warning.into_iter().for_each(|warning| self.warn(warning));
         if self.quiet {
             return;
@@ -111,7 +118,15 @@ impl Output {
         } else {
             say(&last);
         }
-        self.note(format_args!("detached; the last snapshot is {}", store.newest().display()));
+        let newest = store.newest();
+        let newest = newest.display();
+        if pinned {
+            self.note(format_args!(
+                "the program stays attached and goes on counting, until `honeyxdp detach`; the last snapshot is {newest}"
+            ));
+        } else {
+            self.note(format_args!("detached; the last snapshot is {newest}"));
+        }
     }
 }
 

@@ -1,19 +1,19 @@
 //! Reading the settings again while the sensor runs.
 
+use super::watch::Rules;
 use clap::{CommandFactory as _, FromArgMatches as _};
 
 use crate::{
     cli::{Cli, Command, filters::FilterArgs},
     config::{Error, Key, Settings},
-    filter::Filters,
 };
 
 /// Settings that were read again, and are right.
 #[derive(Debug)]
 pub(super) struct Reloaded {
-    /// The filters as they shall be. Their files were read again too, so they may differ though no setting does.
-    pub(super) filters: Filters,
-    /// Filters that are set otherwise than those in force, by their keys.
+    /// The rules as they shall be. Lists of prefixes were read again too, so they may differ though no setting does.
+    pub(super) rules: Rules,
+    /// Rules that are set otherwise than those in force, by their keys.
     pub(super) changed: Vec<String>,
     /// Other settings that are otherwise than at the start, and that only a restart brings into force.
     pub(super) restart: Vec<String>,
@@ -62,14 +62,15 @@ impl Reloads {
         let is_live = |key: &&Key| live.contains(&key.id);
         let changed = self.applied.changed(&settings).filter(is_live).map(Key::path).collect();
         let restart = self.started.changed(&settings).filter(|key| !is_live(key)).map(Key::path).collect();
-        Ok(Reloaded { filters: args.filters.filters()?, changed, restart, settings })
+        Ok(Reloaded { rules: Rules::of(&args)?, changed, restart, settings })
     }
 }
 
 /// Ids of the settings that can be changed while the sensor runs.
 fn live_settings() -> Vec<String> {
     let filters = <FilterArgs as clap::Args>::augment_args(clap::Command::new("filters"));
-    filters.get_arguments().map(|arg| arg.get_id().to_string()).collect()
+    let filters = filters.get_arguments().map(|arg| arg.get_id().to_string());
+    filters.chain(["verdict", "sample_records"].map(str::to_owned)).collect()
 }
 
 #[cfg(test)]
@@ -96,14 +97,14 @@ mod tests {
 
         fs::write(&path, "interval = \"2s\"\nhistory = 9\n[filters]\nport = [23, 80]\nverdict = \"drop\"\n").unwrap();
         let changed = reloads.reload().unwrap();
-        assert_eq!(changed.changed, ["filters.port"]);
-        assert_eq!(changed.restart, ["interval", "filters.verdict"], "the flag --history goes first");
-        assert!(changed.filters.ports.contains(80) && !changed.filters.ports.contains(81));
+        assert_eq!(changed.changed, ["filters.port", "filters.verdict"]);
+        assert_eq!(changed.restart, ["interval"], "the flag --history goes first");
+        assert!(changed.rules.filters.ports.contains(80) && !changed.rules.filters.ports.contains(81));
 
         // Filters that are in force are compared with the next time; what waits for a restart still waits.
         reloads.applied(changed);
         let again = reloads.reload().unwrap();
-        assert_eq!((again.changed.len(), again.restart.len()), (0, 2));
+        assert_eq!((again.changed.len(), again.restart.len()), (0, 1));
     }
 
     #[test]
@@ -134,9 +135,9 @@ mod tests {
         fs::write(&list, "192.0.2.0/24\n").unwrap();
         fs::write(&path, format!("[filters]\nignore-src = \"@{}\"\n", list.display())).unwrap();
         let reloads = start(&path, &[]);
-        assert_eq!(reloads.reload().unwrap().filters.ignored_sources.len(), 1);
+        assert_eq!(reloads.reload().unwrap().rules.filters.ignored_sources.len(), 1);
         fs::write(&list, "192.0.2.0/24\n203.0.113.0/24\n").unwrap();
         let reloaded = reloads.reload().unwrap();
-        assert_eq!((reloaded.filters.ignored_sources.len(), reloaded.changed.len()), (2, 0));
+        assert_eq!((reloaded.rules.filters.ignored_sources.len(), reloaded.changed.len()), (2, 0));
     }
 }

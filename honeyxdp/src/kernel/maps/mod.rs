@@ -15,8 +15,8 @@ use std::io;
 use honeyxdp_common::{Family, flow::Flow};
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::shared::Shared;
 pub use self::counters::InterfaceCounts;
+pub(super) use self::shared::Shared;
 use self::{counters::Counters, flows::Flows, generation::Generation, sketches::Sketches};
 use super::ledger::Ledger;
 use crate::{Counts, sources::Sketch};
