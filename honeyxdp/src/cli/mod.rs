@@ -1,6 +1,7 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
 mod config;
+mod detach;
 mod doctor;
 mod duration;
 mod filters;
@@ -9,6 +10,7 @@ mod replay;
 mod run;
 mod snapshot;
 mod sources;
+mod status;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -50,6 +52,8 @@ enum Command {
     Run(Box<run::Args>),
     Replay(Box<replay::Args>),
     Snapshot(snapshot::Args),
+    Status(status::Args),
+    Detach(detach::Args),
     Config(config::Args),
     Doctor(doctor::Args),
 }
@@ -82,6 +86,8 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(*args, settings),
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Detach(args) => detach::detach(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
     };

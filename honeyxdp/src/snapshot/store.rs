@@ -121,7 +121,7 @@ fn make_folders(folder: &Path, keep: usize) -> anyhow::Result<()> {
 }
 
 /// Whether another process has the folder open.
-fn in_use(folder: &Path) -> bool {
+pub fn in_use(folder: &Path) -> bool {
     let lock = File::open(folder.join(LOCK));
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
