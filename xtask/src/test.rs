@@ -56,6 +56,8 @@ const PROGRAMS: &[Program] = &[
     ("tmux", "tmux"),
     ("sysctl", "procps"),
     ("ethtool", "ethtool"),
+    ("promtool", "prometheus"),
+    ("systemd-analyze", "systemd"),
     ("clang", "clang"),
     LIBBPF_HEADERS,
 ];

@@ -58,6 +58,11 @@ enum Command {
     Doctor(doctor::Args),
 }
 
+/// The command line as clap has it, for manual pages and completions.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
 /// Does what the command line says. Errors go to standard error, in one sentence.
 pub fn main() -> ExitCode {
     let settings: Vec<OsString> = std::env::vars_os()
