@@ -156,13 +156,13 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
         output.attached(&attachment, program.id());
         attachments.push(attachment);
     }
-    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
 
     let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let run = Run { sensor, interfaces: reports, started_at: started.wall, filters: args.filters_in_force(&filters) };
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
+    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
     let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store))?;
     output.start()?;
 
