@@ -148,7 +148,7 @@ impl File {
                     }
                 }
                 None if is_section => {
-                    unknown.push((at, format!("{text} is a section: write [{text}] on a line of its own")))
+                    unknown.push((at, format!("{text} is a section: write [{text}] on a line of its own")));
                 }
                 Some(_) => unknown.push((at, unknown_section(text, keys))),
                 None => unknown.push((at, unknown_key(None, text, keys))),

@@ -109,6 +109,8 @@ struct Dated {
     unit: Unit,
     start: Timestamp,
     since: Timestamp,
+    /// The latest time in it.
+    latest: Timestamp,
     window: Window,
     last: Option<WindowReport>,
 }
@@ -148,7 +150,7 @@ impl Observer {
     pub fn begin(&mut self, time: Timestamp) {
         self.slice.start = time;
         for dated in [&mut self.hour, &mut self.day] {
-            (dated.start, dated.since) = (start_of(dated.unit, time), time);
+            (dated.start, dated.since, dated.latest) = (start_of(dated.unit, time), time, time);
         }
     }
 
@@ -324,7 +326,7 @@ impl Report<'_> {
 
 impl Dated {
     fn new(unit: Unit, now: Timestamp, window: &Window) -> Self {
-        Self { unit, start: start_of(unit, now), since: now, window: window.clone(), last: None }
+        Self { unit, start: start_of(unit, now), since: now, latest: now, window: window.clone(), last: None }
     }
 
     /// Begins anew if `time` is in another hour or day. The window before is always an earlier one: when the clock was set
@@ -332,9 +334,10 @@ impl Dated {
     fn begin(&mut self, time: Timestamp, ports: &BTreeMap<u16, usize>) {
         let start = start_of(self.unit, time);
         let is_earlier = start < self.start;
-        if is_earlier && self.start.duration_since(time) <= SMALL_STEP {
+        if is_earlier && self.latest.duration_since(time) <= SMALL_STEP {
             return;
         }
+        self.latest = if is_earlier { time } else { time.max(self.latest) };
         if start != self.start {
             self.last = match self.last.take() {
                 _ if !is_earlier => Some(self.report(ports)),
