@@ -54,6 +54,8 @@ const PROGRAMS: &[Program] = &[
     ("tcpdump", "tcpdump"),
     ("ip", "iproute2"),
     ("tmux", "tmux"),
+    ("faketime", "faketime"),
+    ("nsenter", "util-linux"),
     ("sysctl", "procps"),
     ("ethtool", "ethtool"),
     ("promtool", "prometheus"),

@@ -138,7 +138,6 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let started = Clock::now();
     let installation = watch.installation();
     output.installed(installation);
-    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
 
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let maps = installation.maps()?;
@@ -146,6 +145,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let run = Run { sensor, interfaces: watch.reports(), started_at, filters: watch.rules().report() };
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
+    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
     let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store), resumed)?;
     let mut manager = Manager::new(drain.pulse());
     output.start()?;

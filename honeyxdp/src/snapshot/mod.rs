@@ -218,7 +218,8 @@ pub struct Records {
 /// What came in since the snapshot before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
-    /// When the snapshot before was made, by the wall clock: if that was set back, later than `end`.
+    /// When the snapshot before was made, by the wall clock as it is now: if that was set meanwhile, another time than the
+    /// `end` of the interval before.
     pub start: Timestamp,
     /// When the counters were read, by the wall clock.
     pub end: Timestamp,

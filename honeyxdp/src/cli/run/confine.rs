@@ -33,6 +33,10 @@ impl ConfineArgs {
             return Ok(());
         }
         let confined = sandbox::enter(&folders(args))?;
+        if let (Some(folder), Some(user)) = (&confined.foreign, &self.user) {
+            let folder = folder.display();
+            anyhow::bail!("{user} cannot write to {folder}; give it the folder by `chown -R {user} {folder}`");
+        }
         if let Some(folder) = &confined.foreign {
             output.warn(format!(
                 "{} belongs to another user, so CAP_DAC_OVERRIDE is kept to write to it; give it to this one, or use --user",

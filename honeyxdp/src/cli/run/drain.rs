@@ -14,11 +14,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::{
     Counts,
+    cli::duration,
     collector::{Collector, CutError},
     kernel::Maps,
     snapshot::{InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
@@ -34,6 +35,9 @@ const HIGH: f64 = 0.1;
 /// Longest time between two cuts: a flow's counter has 32 bits.
 const CUT: Duration = Duration::from_secs(60);
 
+/// A wall clock that is off by more than this was set; less is within what both clocks take to be read.
+const SET: SignedDuration = SignedDuration::from_secs(1);
+
 /// One moment by both clocks.
 #[derive(Clone, Copy)]
 pub(super) struct Clock {
@@ -47,8 +51,26 @@ impl Clock {
     }
 
     fn span_since(self, start: Self) -> Span {
-        Span { start: start.wall, end: self.wall, length: self.steady.duration_since(start.steady) }
+        let length = self.steady.duration_since(start.steady);
+        // Steps are taken out of `start`; one that is too small for that can still be longer than a short interval.
+        let start = if self.wall < start.wall { before(self.wall, length) } else { start.wall };
+        Span { start, end: self.wall, length }
     }
+
+    /// How far the wall clock was set since `earlier`: forward, or back if it is negative.
+    fn step_since(self, earlier: Self) -> SignedDuration {
+        let steady = SignedDuration::try_from(self.steady.duration_since(earlier.steady)).unwrap_or_default();
+        self.wall.duration_since(earlier.wall).saturating_sub(steady)
+    }
+
+    /// The same moment by a wall clock that was set since.
+    fn set(&mut self, step: SignedDuration) {
+        self.wall = self.wall.checked_add(step).unwrap_or(self.wall);
+    }
+}
+
+fn before(end: Timestamp, length: Duration) -> Timestamp {
+    end.checked_sub(length).unwrap_or(end)
 }
 
 /// A snapshot, and what is wrong with it.
@@ -120,6 +142,7 @@ impl Drain {
             shown: (recorder(), started),
             store: Arc::clone(&store),
             cut: started,
+            seen: started,
             warning: None,
             pulse: Pulse::default(),
         };
@@ -171,6 +194,8 @@ struct Drainer {
     store: Arc<Store>,
     /// When the maps were last cut.
     cut: Clock,
+    /// When the clocks were last looked at.
+    seen: Clock,
     warning: Option<String>,
     pulse: Pulse,
 }
@@ -193,7 +218,7 @@ impl Drainer {
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
             }
             pause = if self.collector.poll() > HIGH { BUSY } else { (pause * 2).min(LAZY) };
-            let now = Clock::now();
+            let now = self.now();
             // The hour's sources are those up to the full hour, whatever the interval is.
             let hour_is_over = now.wall >= next_hour(self.cut.wall);
             if hour_is_over || now.steady.duration_since(self.cut.steady) >= CUT {
@@ -229,8 +254,28 @@ impl Drainer {
         Ok(())
     }
 
-    fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
+    /// What time it is. When the wall clock was set, earlier moments are told by the new one: then no interval has a length
+    /// that it did not have.
+    fn now(&mut self) -> Clock {
         let now = Clock::now();
+        let step = now.step_since(self.seen);
+        if step.abs() >= SET {
+            let (by, way) = (duration::shown(step.unsigned_abs()), if step.is_negative() { "back" } else { "forward" });
+            tracing::warn!(
+                "the clock was set {way} by {by}: counting goes on, and times of snapshots are those of the new clock"
+            );
+            for earlier in [&mut self.stored.1, &mut self.shown.1, &mut self.cut] {
+                earlier.set(step);
+            }
+            // What came until now belongs to the hour of the clock before.
+            self.cut(now);
+        }
+        self.seen = now;
+        now
+    }
+
+    fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
+        let now = self.now();
         self.cut(now);
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
@@ -256,5 +301,31 @@ impl Drainer {
                 self.warning = Some(error.to_string());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_never_negative_and_a_step_of_the_clock_is_not_part_of_it() {
+        let wall = |second| Timestamp::from_second(second).unwrap();
+        let steady = Instant::now();
+        let start = Clock { wall: wall(10_000), steady };
+        let ten = Duration::from_secs(10);
+        for (end, step) in [(10_010, 0), (6_410, -3_600), (13_610, 3_600)] {
+            let now = Clock { wall: wall(end), steady: steady + ten };
+            assert_eq!(now.step_since(start), SignedDuration::from_secs(step));
+            let mut told = start;
+            told.set(now.step_since(start));
+            let span = now.span_since(told);
+            assert_eq!((span.start, span.end, span.length), (wall(end - 10), wall(end), ten));
+        }
+        // Less than what counts as set.
+        let short =
+            Clock { wall: wall(10_000) - Duration::from_millis(500), steady: steady + Duration::from_millis(100) };
+        let span = short.span_since(start);
+        assert_eq!(span.end.duration_since(span.start), SignedDuration::from_millis(100));
     }
 }
