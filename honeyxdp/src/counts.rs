@@ -44,14 +44,23 @@ impl Counts {
     }
 
     /// Counts a SYN by port and by its marks.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn syn(&mut self, syn: &Syn, family: Family, tags: Tags) {
         let id = family.wire_id();
         self.row_mut(syn.dport)[id] += 1;
         if !syn.is_v4() {
             self.others[V6 + id].count += 1;
         }
-        marks::each(marks::secondary(tags, family), |other| self.others[SECONDARY + other.wire_id()].count += 1);
+        let others = marks::secondary(tags, family);
+        if others != 0 {
+            self.secondary_marks(others);
+        }
+    }
+
+    /// Rare enough to be no part of what every SYN goes through.
+    #[inline(never)]
+    fn secondary_marks(&mut self, tags: Tags) {
+        marks::each(tags, |other| self.others[SECONDARY + other.wire_id()].count += 1);
     }
 
     /// SYNs to `port` whose primary family is `family`.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use foldhash::quality::RandomState;
 use honeyxdp_common::flow::Flow;
 use roaring::RoaringBitmap;
 
@@ -17,7 +18,8 @@ const V6: u64 = 40;
 #[derive(Clone, Debug, Default)]
 pub struct SourceSet {
     v4: RoaringBitmap,
-    v6: HashSet<u128>,
+    /// Its hash has a secret, as in the table of pairs.
+    v6: HashSet<u128, RandomState>,
     inbox: Vec<u32>,
     /// How many there were when it was given up.
     given_up: Option<u64>,
