@@ -199,9 +199,11 @@ impl Observer {
         // Of the slice's own hour: one that ends with the hour is brought here a moment later.
         self.hour.begin(slice.start, &self.ports);
         self.day.begin(slice.start, &self.ports);
-        for window in [&mut self.interval, &mut self.total, &mut self.hour.window, &mut self.day.window] {
+        for window in [&mut self.total, &mut self.hour.window, &mut self.day.window] {
             window.merge(&slice.window);
         }
+        // Mostly it is empty, and saves a copy.
+        self.interval.take(&mut slice.window);
         slice.window = Window::new(self.ports.len());
         slice.start = now;
         self.pairs.age();
