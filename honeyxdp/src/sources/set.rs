@@ -11,9 +11,7 @@ const INBOX: usize = 1 << 16;
 
 /// Bytes that a container of a Roaring bitmap takes beside its values: its entry, and the allocator's header and rounding.
 const CONTAINER: u64 = 64;
-/// Containers that a bitmap has at most, each of 65,536 values.
-const CONTAINERS: u32 = 1 << 16;
-/// So many new containers at most are inserted into a bitmap; for more, a new bitmap is made.
+/// A bitmap of so many containers is merged into another one in its place; of more, a new bitmap is made of both.
 const FEW: u32 = 64;
 /// Bytes that an IPv6 address takes in a hash table that is half full.
 const V6: u64 = 40;
@@ -117,13 +115,12 @@ impl SourceSet {
 
     /// Adds addresses.
     fn unite(&mut self, new: Cow<'_, RoaringBitmap>) {
-        let containers = |of: &RoaringBitmap| of.statistics().n_containers;
         if self.v4.is_empty() {
             self.v4 = new.into_owned();
-        } else if containers(&new).min(CONTAINERS - containers(&self.v4)) <= FEW {
+        } else if new.statistics().n_containers <= FEW {
             self.v4 |= new.as_ref();
         } else {
-            // A new bitmap, because `|=` inserts new containers one by one, and moves all behind them each time.
+            // A new bitmap, because `|=` searches for each container, and inserts new ones one by one and moves all behind them.
             self.v4 = &self.v4 | new.as_ref();
         }
     }
