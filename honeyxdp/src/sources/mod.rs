@@ -187,7 +187,7 @@ impl Observer {
         // Of the slice's own hour: one that ends with the hour is brought here a moment later.
         self.hour.begin(self.slice.start, &self.ports);
         self.day.begin(self.slice.start, &self.ports);
-        for window in [&mut self.interval, &mut self.total, &mut self.hour.window, &mut self.day.window] {
+        for window in [&mut self.total, &mut self.hour.window, &mut self.day.window] {
             window.merge(&self.slice.window);
         }
         self.next_slice(now);
@@ -205,9 +205,7 @@ impl Observer {
     /// and the day begin anew.
     pub fn resume(&mut self, counts: &Counts, before: Tally, now: Timestamp) {
         self.settle(counts);
-        for window in [&mut self.interval, &mut self.total] {
-            window.merge(&self.slice.window);
-        }
+        self.total.merge(&self.slice.window);
         self.next_slice(now);
         self.begin(now);
         self.tally.records += before.records;
@@ -238,7 +236,10 @@ impl Observer {
         slice.window.miss(&missing, missing_ports.into_iter());
     }
 
+    /// Ends the slice, which the longer windows already have, and begins the next one.
     fn next_slice(&mut self, now: Timestamp) {
+        // Mostly the interval is empty, and this saves a copy.
+        self.interval.take(&mut self.slice.window);
         self.slice.window = Window::new(self.ports.len());
         self.slice.start = now;
         self.pairs.age();

@@ -28,6 +28,12 @@ use crate::{
 
 /// Longest time between two looks at the rings. They hold several times what a fast link brings meanwhile.
 const LAZY: Duration = Duration::from_millis(20);
+/// The same while next to nothing comes: waking up is most of what an idle sensor takes of a CPU.
+const IDLE: Duration = Duration::from_millis(50);
+/// Less full than this, nothing comes.
+const EMPTY: f64 = 0.001;
+/// SYNs a second that one CPU brings at most: a ring must have room for twice what comes in an idle pause.
+const RATE: u32 = 5_000_000;
 /// Shortest time.
 const BUSY: Duration = Duration::from_micros(500);
 /// A ring that is fuller than this, is looked at more often.
@@ -136,13 +142,16 @@ impl Drain {
     ) -> anyhow::Result<Self> {
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
+        let records = 1_u32 << maps.sizes().ring_bits;
         let mut drainer = Drainer {
+            idle: (Duration::from_secs(1) * (records / 2) / RATE).clamp(LAZY, IDLE),
             collector: Collector::new(maps, settings, started.wall),
             stored: (recorder(), started),
             shown: (recorder(), started),
             store: Arc::clone(&store),
             cut: started,
             seen: started,
+            hour_ends: next_hour(started.wall),
             warning: None,
             pulse: Pulse::default(),
         };
@@ -192,10 +201,14 @@ struct Drainer {
     stored: (Recorder, Clock),
     shown: (Recorder, Clock),
     store: Arc<Store>,
+    /// Longest pause when nothing comes.
+    idle: Duration,
     /// When the maps were last cut.
     cut: Clock,
     /// When the clocks were last looked at.
     seen: Clock,
+    /// When the hour of that ends.
+    hour_ends: Timestamp,
     warning: Option<String>,
     pulse: Pulse,
 }
@@ -217,11 +230,14 @@ impl Drainer {
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
             }
-            pause = if self.collector.poll() > HIGH { BUSY } else { (pause * 2).min(LAZY) };
+            pause = match self.collector.poll() {
+                fill if fill > HIGH => BUSY,
+                fill if fill < EMPTY => (pause * 2).min(self.idle),
+                _ => (pause * 2).min(LAZY),
+            };
             let now = self.now();
             // The hour's sources are those up to the full hour, whatever the interval is.
-            let hour_is_over = now.wall >= next_hour(self.cut.wall);
-            if hour_is_over || now.steady.duration_since(self.cut.steady) >= CUT {
+            if now.wall >= self.hour_ends || now.steady.duration_since(self.cut.steady) >= CUT {
                 self.cut(now);
             }
             self.pulse.beat(now.steady.duration_since(self.cut.steady) >= 2 * CUT);
@@ -250,7 +266,7 @@ impl Drainer {
             recorder.resume(before.clone().unwrap_or_default());
             *begin = start;
         }
-        self.cut = now;
+        self.begin(now);
         Ok(())
     }
 
@@ -293,14 +309,20 @@ impl Drainer {
 
     fn cut(&mut self, now: Clock) {
         match self.collector.cut(now.wall) {
-            Ok(()) => self.cut = now,
+            Ok(()) => self.begin(now),
             Err(error) => {
                 if matches!(error, CutError::Imbalance(_)) {
-                    self.cut = now;
+                    self.begin(now);
                 }
                 self.warning = Some(error.to_string());
             }
         }
+    }
+
+    /// Everything up to now was taken.
+    fn begin(&mut self, now: Clock) {
+        self.cut = now;
+        self.hour_ends = next_hour(now.wall);
     }
 }
 
