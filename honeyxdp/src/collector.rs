@@ -1,6 +1,6 @@
 //! The kernel's records and counters, gathered into sets of sources.
 
-use honeyxdp_common::Family;
+use honeyxdp_common::{Family, counters::V6};
 use jiff::Timestamp;
 
 use crate::{
@@ -56,6 +56,11 @@ impl Collector {
     /// The counters at the last cut.
     pub const fn counts(&self) -> &Counts {
         self.maps.counted()
+    }
+
+    /// Frames of each interface by disposition at the last cut, in the order in which the interfaces were given.
+    pub fn frames(&self) -> Vec<[u64; V6]> {
+        self.maps.frames()
     }
 
     /// The sources up to the last cut.

@@ -13,6 +13,7 @@ pub mod documents;
 pub mod floor;
 pub mod flows;
 pub mod generator;
+pub mod http;
 pub mod named;
 pub mod network;
 pub mod pcap;

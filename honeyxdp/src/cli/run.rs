@@ -2,6 +2,7 @@
 
 mod drain;
 mod output;
+mod serve;
 
 use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
 
@@ -16,6 +17,7 @@ use tokio::{
 use self::{
     drain::{Clock, Drain},
     output::Output,
+    serve::{ServeArgs, Serving},
 };
 use super::{
     DEFAULT_FOLDER, duration,
@@ -88,6 +90,8 @@ pub(super) struct Args {
         help_heading = "Sources"
     )]
     record_buffer: ByteSize,
+    #[command(flatten)]
+    serve: ServeArgs,
     /// Print nothing but warnings and errors
     #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
@@ -107,6 +111,8 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
+    let mut output = Output::new(&args);
+    let bound = args.serve.bind(&args.out, &mut output)?;
     let interfaces = Interfaces::open()?;
     let chosen = choose(&interfaces, &args.interfaces).await?;
     let (mut program, maps) = Program::load(&kernel::Options {
@@ -130,19 +136,24 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
     });
 
     let started = Clock::now();
-    let mut output = Output::new(&args);
     let mut attachments = Vec::new();
     for interface in chosen {
         let attachment = kernel::attach(&mut program, &interfaces, interface, args.mode).await?;
         output.attached(&attachment, program.id());
         attachments.push(attachment);
     }
+    let addresses = bound.addresses();
+    if !addresses.is_empty() {
+        output.note(format!("listening on {}", addresses.join(" and ")));
+    }
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
 
     let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let run = Run { sensor, interfaces: reports, started_at: started.wall, filters: args.filters_in_force(&filters) };
-    let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store))?;
+    let drain = Arc::new(Drain::start(maps, &settings, run, started, Arc::clone(&store))?);
+    let serving = Serving::start(bound, args.interval, &drain)?;
+    serving.attached(&attachments);
     output.start()?;
 
     let mut intervals = ticks(args.interval);
@@ -156,7 +167,9 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
             _ = intervals.tick() => {
                 drop_lost(&interfaces, &mut attachments, &mut output).await;
-                match drain.publish().await {
+                let drained = drain.publish().await;
+                serving.publish(&drained, &attachments);
+                match drained {
                     Ok(drained) => output.interval(drained),
                     // The counters go on: the next snapshot says what this one could not.
                     Err(error) => output.warn(format!("{error:#}; trying again at the next interval")),
@@ -283,5 +296,6 @@ fn report(attachment: &Attachment, program: &Program) -> InterfaceReport {
         },
         program_id: program.id(),
         program_tag: format!("{:016x}", program.tag()),
+        dispositions: BTreeMap::new(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use honeyxdp_common::{Disposition, Family, FilterReason};
+use honeyxdp_common::{Disposition, Family, FilterReason, counters::V6};
 use jiff::Timestamp;
 
 use super::{
@@ -85,6 +85,16 @@ impl Recorder {
                 settled: report.interval_settled(),
                 records: Some(records(&delta, new)),
             },
+        }
+    }
+
+    /// Says of each interface what it saw, in the order in which the interfaces were given.
+    pub fn interfaces(snapshot: &mut Snapshot, frames: &[[u64; V6]]) {
+        for (interface, frames) in snapshot.interfaces.iter_mut().zip(frames) {
+            interface.dispositions = Disposition::ALL
+                .into_iter()
+                .map(|disposition| (disposition.name().to_owned(), frames[disposition as usize]))
+                .collect();
         }
     }
 

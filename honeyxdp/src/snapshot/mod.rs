@@ -69,6 +69,9 @@ pub struct InterfaceReport {
     pub program_id: u32,
     /// The kernel's hash over the program's instructions, 16 hexadecimal digits.
     pub program_tag: String,
+    /// Its frames since `started_at`, by what became of them. The sum over all interfaces is `frames.dispositions`.
+    #[serde(default)]
+    pub dispositions: BTreeMap<String, u64>,
 }
 
 /// Where the program runs.

@@ -47,7 +47,11 @@ impl Clock {
 
 /// A snapshot, and what is wrong with it.
 pub(super) struct Drained {
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// When the counters were read.
+    pub(super) at: Instant,
+    /// How long it took, storing included.
+    pub(super) took: Duration,
     pub(super) warning: Option<String>,
 }
 
@@ -144,7 +148,8 @@ impl Drainer {
         self.cut(now);
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
-        let snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
+        let mut snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
+        Recorder::interfaces(&mut snapshot, &self.collector.frames());
         if store {
             self.store.write(&snapshot)?;
         }
@@ -153,7 +158,9 @@ impl Drainer {
         if store {
             self.collector.stored();
         }
-        Ok(Drained { snapshot, warning: self.warning.take() })
+        // Who only looks has no place to say it.
+        let warning = if store { self.warning.take() } else { None };
+        Ok(Drained { snapshot: Arc::new(snapshot), at: now.steady, took: now.steady.elapsed(), warning })
     }
 
     fn cut(&mut self, now: Clock) {

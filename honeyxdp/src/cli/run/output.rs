@@ -85,14 +85,14 @@ impl Output {
         }
     }
 
-    pub(super) fn interval(&mut self, Drained { snapshot, warning }: Drained) {
+    pub(super) fn interval(&mut self, Drained { snapshot, warning, .. }: Drained) {
         warning.into_iter().for_each(|warning| self.warn(warning));
         if !self.quiet && self.screen.is_none() {
             print(&view::line(&snapshot));
         }
     }
 
-    pub(super) fn end(&mut self, Drained { snapshot: last, warning }: Drained, store: &Store) {
+    pub(super) fn end(&mut self, Drained { snapshot: last, warning, .. }: Drained, store: &Store) {
         warning.into_iter().for_each(|warning| self.warn(warning));
         if self.quiet {
             return;

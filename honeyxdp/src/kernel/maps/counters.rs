@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use aya::Ebpf;
 use honeyxdp_common::{
     Disposition,
-    counters::{Counter, FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, PORTS},
+    counters::{Counter, FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, PORTS, V6},
 };
 
 use super::{MapsError, Sizes, shared::Shared};
@@ -25,6 +25,8 @@ pub(super) struct Counters {
     held: [Counts; GENERATIONS],
     /// Of each part, the SYNs that it had counted.
     syns: Vec<u64>,
+    /// Of each generation, the frames of each slot by disposition, all CPUs together.
+    slots: [Vec<[u64; V6]>; GENERATIONS],
     total: Counts,
 }
 
@@ -37,6 +39,7 @@ impl Counters {
             sizes,
             held: Default::default(),
             syns: vec![0; parts],
+            slots: [const { Vec::new() }; GENERATIONS],
             total: Counts::default(),
         })
     }
@@ -59,9 +62,14 @@ impl Counters {
     pub(super) fn read(&mut self, generation: usize, syns: bool) -> &Counts {
         let parts = self.sizes.part(generation, 0)..self.sizes.part(generation + 1, 0);
         let mut sums = [[0; COUNTER_WORDS]; INTERFACE_COUNTERS];
-        for slot in parts.clone().flat_map(|part| self.part(part)) {
-            sums.iter_mut().zip(slot).for_each(|(sum, counter)| add(sum, counter));
+        let mut slots = vec![[0; V6]; self.sizes.slots];
+        for part in parts.clone() {
+            for (slot, frames) in self.part(part).zip(&mut slots) {
+                sums.iter_mut().zip(slot).for_each(|(sum, counter)| add(sum, counter));
+                frames.iter_mut().zip(slot).for_each(|(sum, [count, _])| *sum += count.load(Ordering::Relaxed));
+            }
         }
+        self.slots[generation] = slots;
         let held = &mut self.held[generation];
         for ((total, held), [count, of]) in self.total.others.iter_mut().zip(&mut held.others).zip(sums) {
             total.count += count - held.count;
@@ -90,6 +98,17 @@ impl Counters {
     /// All counters as they were last read.
     pub(super) const fn total(&self) -> &Counts {
         &self.total
+    }
+
+    /// Frames of each interface by disposition, in the order of the slots, as they were last read.
+    pub(super) fn frames(&self) -> Vec<[u64; V6]> {
+        let mut frames = vec![[0; V6]; self.sizes.slots];
+        for slots in &self.slots {
+            for (sums, slot) in frames.iter_mut().zip(slots) {
+                sums.iter_mut().zip(slot).for_each(|(sum, count)| *sum += count);
+            }
+        }
+        frames
     }
 
     /// The counters of every interface in a part.

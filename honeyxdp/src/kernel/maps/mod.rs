@@ -13,7 +13,7 @@ mod sketches;
 use std::io;
 
 use aya::Ebpf;
-use honeyxdp_common::{Family, flow::Flow};
+use honeyxdp_common::{Family, counters::V6, flow::Flow};
 
 pub(super) use self::shared::Shared;
 use self::{counters::Counters, flows::Flows, generation::Generation, sketches::Sketches};
@@ -113,6 +113,11 @@ impl Maps {
     /// The counters as they were last read.
     pub const fn counted(&self) -> &Counts {
         self.counters.total()
+    }
+
+    /// Frames of each interface by disposition, in the order in which the interfaces were given, as they were last read.
+    pub fn frames(&self) -> Vec<[u64; V6]> {
+        self.counters.frames()
     }
 
     /// Takes the records that wait in the rings, all CPUs, oldest first. With a cut only those up to it, and then also the
