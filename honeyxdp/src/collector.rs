@@ -1,11 +1,12 @@
 //! The kernel's records and counters, gathered into sets of sources.
 
-use honeyxdp_common::{Family, counters::GENERATIONS};
+use honeyxdp_common::{Disposition, Family, counters::GENERATIONS};
 use jiff::Timestamp;
 
 use crate::{
     Counts,
     kernel::{Maps, MapsError},
+    snapshot::InterfaceReport,
     sources::{Imbalance, Observer, Settings, Tally},
 };
 
@@ -78,6 +79,16 @@ impl Collector {
     /// The counters at the last cut.
     pub const fn counts(&self) -> &Counts {
         self.maps.counted()
+    }
+
+    /// Says of an interface what it saw up to the last cut. `slot` is the place of its counters.
+    pub fn interface(&self, slot: usize, report: &mut InterfaceReport) {
+        let counts = self.maps.interface(slot);
+        let dispositions = Disposition::ALL.into_iter();
+        report.dispositions =
+            dispositions.map(|disposition| (disposition.name().to_owned(), counts.disposition(disposition))).collect();
+        let families = Family::ALL.iter();
+        report.families = families.map(|&family| (family.name().to_owned(), self.maps.syns_of(slot, family))).collect();
     }
 
     /// The sources up to the last cut.

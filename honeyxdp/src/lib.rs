@@ -1,7 +1,8 @@
 //! honeyxdp's user side: it loads the kernel program, reads its counters, and writes what they say.
 //!
 //! A number's way reads in one direction: [`kernel`] loads, attaches and reads maps into [`Counts`]; [`snapshot`] turns
-//! two of them into the document that scripts read, and stores it; [`view`] shows the document to people. [`replay`]
+//! two of them into the document that scripts read, and stores it; [`view`] shows the document to people, [`server`] to
+//! whoever asks over HTTP. [`replay`]
 //! makes the same [`Counts`] from capture files, with the same code that runs in the kernel. [`cli`] is all of that with
 //! flags.
 
@@ -16,6 +17,7 @@ pub mod kernel;
 pub mod logging;
 pub mod replay;
 pub mod sandbox;
+pub mod server;
 pub mod snapshot;
 pub mod sources;
 pub mod view;

@@ -14,6 +14,7 @@ pub mod documents;
 pub mod floor;
 pub mod flows;
 pub mod generator;
+pub mod http;
 pub mod manual;
 pub mod named;
 pub mod network;

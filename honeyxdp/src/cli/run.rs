@@ -6,6 +6,7 @@ mod hangup;
 mod notify;
 mod output;
 mod reload;
+mod serve;
 mod watch;
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
@@ -20,11 +21,12 @@ use tokio::{
 
 use self::{
     confine::ConfineArgs,
-    drain::{Clock, Drain},
+    drain::{Clock, Counted, Drain},
     hangup::Hangup,
     notify::Manager,
     output::Output,
     reload::{Reloaded, Reloads},
+    serve::{ServeArgs, Serving},
     watch::{Rules, Verdict, Watch},
 };
 use super::{DEFAULT_FOLDER, duration, filters::FilterArgs, logs::LogArgs, sources::SourceArgs};
@@ -114,6 +116,8 @@ pub(super) struct Args {
         help_heading = "Sources"
     )]
     record_buffer: ByteSize,
+    #[command(flatten)]
+    serve: ServeArgs,
 }
 
 pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
@@ -134,19 +138,28 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let settings = args.sources.settings()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
     let mut output = Output::new(&args);
+    let bound = args.serve.bind(&args.out, &mut output)?;
     let mut watch = Watch::start(&args, rules).await?;
     let started = Clock::now();
     let installation = watch.installation();
     output.installed(installation);
+    let addresses = bound.addresses();
+    if !addresses.is_empty() {
+        output.note(format!("listening on {}", addresses.join(" and ")));
+    }
 
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let maps = installation.maps()?;
     let (started_at, resumed) = (installation.started_at(), installation.resumed());
-    let run = Run { sensor, interfaces: watch.reports(), started_at, filters: watch.rules().report() };
+    let (slots, interfaces) = watch.reports().into_iter().unzip();
+    let run = Run { sensor, interfaces, started_at, filters: watch.rules().report() };
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
-    let drain = Drain::start(maps, &settings, run, started, Arc::clone(&store), resumed)?;
+    let counted = Counted { maps, run, slots, resumed };
+    let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
+    let serving = Serving::start(bound, args.interval, &drain)?;
+    serving.watched(&watch);
     let mut manager = Manager::new(drain.pulse());
     output.start()?;
     output.warn_if(manager.ready("attached, counting"));
@@ -168,9 +181,15 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
             () = watch.trace() => {}
             () = manager.look() => output.warn_if(manager.looked()),
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
-            _ = surveys.tick() => watch.survey(&drain, &output).await,
+            _ = surveys.tick() => {
+                if watch.survey(&drain, &output).await {
+                    serving.watched(&watch);
+                }
+            }
             _ = intervals.tick() => {
-                match drain.publish().await {
+                let drained = drain.publish().await;
+                serving.publish(&drained);
+                match drained {
                     Ok(drained) => {
                         output.warn_if(manager.interval(&drained.snapshot));
                         output.interval(drained);

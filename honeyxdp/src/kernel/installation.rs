@@ -195,7 +195,7 @@ impl Installation {
     }
 
     fn point_links_at(&self, program: &Program) -> Result<(), InstallError> {
-        for attachment in self.attachments() {
+        for (_, attachment) in self.attachments() {
             attachment
                 .replace(program)
                 .map_err(|source| InstallError::Replace { interface: attachment.interface.name.clone(), source })?;
@@ -289,14 +289,14 @@ impl Installation {
         &self.options
     }
 
-    /// Where it is attached.
-    pub fn attachments(&self) -> impl Iterator<Item = &Attachment> {
-        self.slots.iter().filter_map(|slot| slot.attachment.as_ref())
+    /// Where it is attached, with the slot of each interface's counters.
+    pub fn attachments(&self) -> impl Iterator<Item = (usize, &Attachment)> {
+        self.slots.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.attachment.as_ref()?)))
     }
 
-    /// Names of the interfaces that have counters, each in its slot.
-    pub fn interfaces(&self) -> impl Iterator<Item = &str> {
-        self.slots.iter().map(|slot| slot.name.as_str())
+    /// Names of the interfaces that it should be attached to and is not.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.slots.iter().filter(|slot| slot.wanted && slot.attachment.is_none()).map(|slot| slot.name.as_str())
     }
 
     /// Since when the ledger counts.

@@ -71,6 +71,12 @@ pub struct InterfaceReport {
     pub program_id: u32,
     /// The kernel's hash over the program's instructions, 16 hexadecimal digits.
     pub program_tag: String,
+    /// Its frames since `started_at`, by what became of them. What an interface counted that is gone is only in the sums.
+    #[serde(default)]
+    pub dispositions: BTreeMap<String, u64>,
+    /// Its SYNs since `started_at`, by family.
+    #[serde(default)]
+    pub families: BTreeMap<String, u64>,
 }
 
 /// Where the program runs.

@@ -81,7 +81,11 @@ fn before(end: Timestamp, length: Duration) -> Timestamp {
 
 /// A snapshot, and what is wrong with it.
 pub(super) struct Drained {
-    pub(super) snapshot: Snapshot,
+    pub(super) snapshot: Arc<Snapshot>,
+    /// When the counters were read.
+    pub(super) at: Instant,
+    /// How long it took, storing included.
+    pub(super) took: Duration,
     pub(super) warning: Option<String>,
 }
 
@@ -113,6 +117,16 @@ impl Pulse {
     }
 }
 
+/// What the thread reads, and what it says of it.
+pub(super) struct Counted {
+    pub(super) maps: Maps,
+    pub(super) run: Run,
+    /// Of each interface of the run, the slot of its counters.
+    pub(super) slots: Vec<usize>,
+    /// Whether another process has read the maps before.
+    pub(super) resumed: bool,
+}
+
 /// The other threads' end.
 pub(super) struct Drain {
     requests: mpsc::Sender<Request>,
@@ -124,7 +138,7 @@ enum Request {
     /// A snapshot, stored or only shown, and where it goes.
     Drain { store: bool, answer: oneshot::Sender<anyhow::Result<Drained>> },
     /// To say this of the interfaces and filters from now on.
-    Describe { interfaces: Vec<InterfaceReport>, filters: Filters },
+    Describe { interfaces: Vec<(usize, InterfaceReport)>, filters: Filters },
 }
 
 /// What a snapshot says of filters.
@@ -133,13 +147,12 @@ type Filters = BTreeMap<String, serde_json::Value>;
 impl Drain {
     /// Starts the thread. It ends when this is dropped.
     pub(super) fn start(
-        maps: Maps,
+        counted: Counted,
         settings: &Settings,
-        run: Run,
         started: Clock,
         store: Arc<Store>,
-        resumed: bool,
     ) -> anyhow::Result<Self> {
+        let Counted { maps, run, slots, resumed } = counted;
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
         let records = 1_u32 << maps.sizes().ring_bits;
@@ -149,6 +162,7 @@ impl Drain {
             stored: (recorder(), started),
             shown: (recorder(), started),
             store: Arc::clone(&store),
+            slots,
             cut: started,
             seen: started,
             hour_ends: next_hour(started.wall),
@@ -182,7 +196,7 @@ impl Drain {
     }
 
     /// From now on snapshots say this of interfaces and filters.
-    pub(super) fn describe(&self, interfaces: Vec<InterfaceReport>, filters: Filters) {
+    pub(super) fn describe(&self, interfaces: Vec<(usize, InterfaceReport)>, filters: Filters) {
         // A thread that is gone is noticed by whoever wants a snapshot.
         let _ = self.requests.send(Request::Describe { interfaces, filters });
     }
@@ -201,6 +215,8 @@ struct Drainer {
     stored: (Recorder, Clock),
     shown: (Recorder, Clock),
     store: Arc<Store>,
+    /// Of each interface of the recorders, the slot of its counters.
+    slots: Vec<usize>,
     /// Longest pause when nothing comes.
     idle: Duration,
     /// When the maps were last cut.
@@ -223,6 +239,8 @@ impl Drainer {
                     let _ = answer.send(self.drain(store));
                 }
                 Ok(Request::Describe { interfaces, filters }) => {
+                    let (slots, interfaces): (_, Vec<_>) = interfaces.into_iter().unzip();
+                    self.slots = slots;
                     for (recorder, _) in [&mut self.stored, &mut self.shown] {
                         recorder.describe(interfaces.clone(), filters.clone());
                     }
@@ -295,7 +313,10 @@ impl Drainer {
         self.cut(now);
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
-        let snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
+        let mut snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
+        for (interface, slot) in snapshot.interfaces.iter_mut().zip(&self.slots) {
+            self.collector.interface(*slot, interface);
+        }
         if store {
             self.store.write(&snapshot)?;
         }
@@ -304,7 +325,9 @@ impl Drainer {
         if store {
             self.collector.stored();
         }
-        Ok(Drained { snapshot, warning: self.warning.take() })
+        // Who only looks has no place to say it.
+        let warning = if store { self.warning.take() } else { None };
+        Ok(Drained { snapshot: Arc::new(snapshot), at: now.steady, took: now.steady.elapsed(), warning })
     }
 
     fn cut(&mut self, now: Clock) {

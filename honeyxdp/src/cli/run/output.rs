@@ -58,7 +58,7 @@ impl Output {
             let since = installation.started_at();
             self.note(format!("going on with what is pinned: the program has counted since {since:.0}"));
         }
-        for attachment in installation.attachments() {
+        for (_, attachment) in installation.attachments() {
             if let Some(reason) = &attachment.fallback {
                 self.warn(format!("{reason}; attached in generic mode instead, which costs more per packet"));
             }
@@ -101,14 +101,14 @@ impl Output {
         }
     }
 
-    pub(super) fn interval(&mut self, Drained { snapshot, warning }: Drained) {
+    pub(super) fn interval(&mut self, Drained { snapshot, warning, .. }: Drained) {
         warning.into_iter().for_each(|warning| self.warn(warning));
         if !self.quiet && self.screen.is_none() {
             say(&snapshot);
         }
     }
 
-    pub(super) fn end(&mut self, Drained { snapshot: last, warning }: Drained, store: &Store, pinned: bool) {
+    pub(super) fn end(&mut self, Drained { snapshot: last, warning, .. }: Drained, store: &Store, pinned: bool) {
         warning.into_iter().for_each(|warning| self.warn(warning));
         if self.quiet {
             return;

@@ -1,6 +1,6 @@
 //! What a running sensor watches, and by which rules: changed while it runs, without a frame lost.
 
-use std::{future, num::NonZeroU32, path::PathBuf, pin::Pin};
+use std::{collections::BTreeMap, future, num::NonZeroU32, path::PathBuf, pin::Pin};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -43,7 +43,7 @@ impl Rules {
     }
 
     /// What snapshots say of them.
-    pub(super) fn report(&self) -> std::collections::BTreeMap<String, serde_json::Value> {
+    pub(super) fn report(&self) -> BTreeMap<String, serde_json::Value> {
         let mut report = filters::report(&self.filters);
         if self.verdict == Verdict::Drop {
             report.insert("verdict".to_owned(), "drop".into());
@@ -113,15 +113,18 @@ impl Watch {
         self.read_trace()
     }
 
-    /// Looks which interfaces are gone, and watches those that came back.
-    pub(super) async fn survey(&mut self, drain: &Drain, output: &Output) {
+    /// Looks which interfaces are gone, and watches those that came back. Returns whether anything changed.
+    pub(super) async fn survey(&mut self, drain: &Drain, output: &Output) -> bool {
         let program = self.installation.program_id();
         let changes = match self.installation.survey(&self.interfaces).await {
             Ok(changes) => changes,
-            Err(error) => return output.warn(error),
+            Err(error) => {
+                output.warn(error);
+                return false;
+            }
         };
         if changes.is_empty() {
-            return;
+            return false;
         }
         for change in changes {
             match change {
@@ -143,14 +146,15 @@ impl Watch {
         {
             output.warn(format!("{error:#}"));
         }
+        true
     }
 
     fn describe(&self, drain: &Drain) {
         drain.describe(self.reports(), self.rules.report());
     }
 
-    /// The interfaces that are watched now, as snapshots have them.
-    pub(super) fn reports(&self) -> Vec<InterfaceReport> {
+    /// The interfaces that are watched now, as snapshots have them, and the slots of their counters.
+    pub(super) fn reports(&self) -> Vec<(usize, InterfaceReport)> {
         let (program_id, tag) = self.installation.program_id();
         let report = |attachment: &kernel::Attachment| InterfaceReport {
             name: attachment.interface.name.clone(),
@@ -161,8 +165,10 @@ impl Watch {
             },
             program_id,
             program_tag: format!("{tag:016x}"),
+            dispositions: BTreeMap::new(),
+            families: BTreeMap::new(),
         };
-        self.installation.attachments().map(report).collect()
+        self.installation.attachments().map(|(slot, attachment)| (slot, report(attachment))).collect()
     }
 
     pub(super) const fn installation(&self) -> &Installation {

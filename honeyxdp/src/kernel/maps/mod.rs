@@ -12,7 +12,7 @@ mod sketches;
 
 use std::io;
 
-use honeyxdp_common::{Family, flow::Flow};
+use honeyxdp_common::{Family, counters::INTERFACES, flow::Flow};
 use serde::{Deserialize, Serialize};
 
 pub use self::counters::InterfaceCounts;
@@ -143,5 +143,16 @@ impl Maps {
     /// The counters of one interface, as they were last read.
     pub fn interface(&self, slot: usize) -> &InterfaceCounts {
         self.counters.interface(slot)
+    }
+
+    /// SYNs of one interface whose primary family is `family`. What came while there was only one interface is counted by port
+    /// alone, and is that of the first slot.
+    pub fn syns_of(&self, slot: usize, family: Family) -> u64 {
+        let counted = |slot| self.counters.interface(slot).family(family);
+        if slot > 0 {
+            return counted(slot);
+        }
+        let others: u64 = (1..INTERFACES).map(counted).sum();
+        self.counters.total().family(family) - others
     }
 }

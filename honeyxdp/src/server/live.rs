@@ -1,0 +1,344 @@
+//! Live numbers, `/live.json`: totals and rates, read when somebody looks, once a second at most for all who do.
+//!
+//! For the dashboard and `honeyxdp top`; scripts are better served by the snapshot. Keys are only ever added.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
+
+use honeyxdp_common::Family;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::feed::{Feed, Look, Reading};
+use crate::snapshot::{
+    Frames, MemoryReport, ModeReport, PortSources, Records, Sensor, SettledReport, Snapshot, UniqueSources,
+};
+
+/// Name and version of the document.
+pub const SCHEMA: &str = "honeyxdp.live/1";
+/// How long what was read is fresh.
+const FRESH: Duration = Duration::from_millis(900);
+/// Rates over less time than this jump about.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// How far back samples go, and how many there are at most.
+const PAST: Duration = Duration::from_secs(600);
+const MOST_SAMPLES: usize = 700;
+/// Ports in the list of all, and in that of a family.
+const TOP_PORTS: usize = 20;
+const PORTS_OF_A_FAMILY: usize = 5;
+
+/// The document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct View {
+    /// Always `honeyxdp.live/1`.
+    pub schema: String,
+    /// When the counters were read, UTC.
+    pub generated_at: Timestamp,
+    /// Since when they count, UTC.
+    pub started_at: Timestamp,
+    /// Number of the newest stored snapshot; null before the first.
+    pub sequence: Option<u64>,
+    /// Seconds between two stored snapshots.
+    pub interval_seconds: f64,
+    /// Seconds that the rates are over.
+    pub seconds: f64,
+    /// Who counts.
+    pub sensor: Sensor,
+    /// On what.
+    pub interfaces: Vec<Interface>,
+    /// Why the sensor is not ready; null when it is.
+    pub not_ready: Option<String>,
+    /// All frames since `started_at`.
+    pub frames: Frames,
+    /// Frames a second.
+    pub frames_per_second: f64,
+    /// SYNs counted a second.
+    pub syns_per_second: f64,
+    /// All families, the most frequent first.
+    pub families: Vec<FamilyView>,
+    /// The most frequent ports.
+    pub ports: Vec<PortView>,
+    /// How many ports were seen in all.
+    pub ports_seen: usize,
+    /// SYNs of sources that pair tests settled.
+    pub settled: BTreeMap<String, SettledReport>,
+    /// Flow records; what was lost of them.
+    pub records: Option<Records>,
+    /// Memory for sets of sources.
+    pub memory: MemoryReport,
+    /// Filters in force.
+    pub filters: BTreeMap<String, serde_json::Value>,
+    /// The past: SYNs a second by family.
+    pub samples: Samples,
+}
+
+/// An interface.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Interface {
+    /// Its name.
+    pub name: String,
+    /// How the program was attached.
+    pub mode: ModeReport,
+    /// Whether it still is.
+    pub attached: bool,
+    /// Frames since `started_at`.
+    pub frames: u64,
+}
+
+/// SYNs of a family.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FamilyView {
+    /// Its name.
+    pub name: String,
+    /// Id and version of its rule.
+    pub rule: String,
+    /// How well that is founded: A, B or C.
+    pub certainty: String,
+    /// SYNs since `started_at`.
+    pub packets: u64,
+    /// Those over IPv6.
+    pub packets_v6: u64,
+    /// SYNs a second.
+    pub per_second: f64,
+    /// Different sources since `started_at`.
+    pub sources: Option<UniqueSources>,
+    /// In the present hour, UTC; null if there was none.
+    pub sources_hour: Option<UniqueSources>,
+    /// In the present day, UTC; null if there was none.
+    pub sources_day: Option<UniqueSources>,
+    /// Its most frequent ports, and SYNs.
+    pub ports: Vec<(u16, u64)>,
+}
+
+/// SYNs to a port.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PortView {
+    /// The port.
+    pub port: u16,
+    /// SYNs since `started_at`.
+    pub packets: u64,
+    /// SYNs a second.
+    pub per_second: f64,
+    /// SYNs by family, the most frequent first.
+    pub families: Vec<(String, u64)>,
+    /// Different sources, if they are counted for this port.
+    pub sources: Option<PortSources>,
+}
+
+/// The past.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Samples {
+    /// Families, in the order of `syns`.
+    pub families: Vec<String>,
+    /// Oldest first; with `?after=N` only those with a larger number.
+    pub points: Vec<Sample>,
+}
+
+/// What came in between two moments.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Sample {
+    /// Counts the samples since the sensor started, from 1 on.
+    pub number: u64,
+    /// Its end, UTC.
+    pub end: Timestamp,
+    /// Its length.
+    pub seconds: f64,
+    /// SYNs by family.
+    pub syns: Vec<u64>,
+}
+
+/// What is remembered between two looks.
+#[derive(Debug)]
+pub(super) struct Live {
+    look: Look,
+    /// When it was last looked at the counters, also in vain.
+    looked: Option<Instant>,
+    newest: Option<Reading>,
+    /// The one before: rates are between these two.
+    before: Option<Reading>,
+    samples: VecDeque<(Instant, Sample)>,
+    number: u64,
+}
+
+impl Live {
+    pub(super) const fn new(look: Look) -> Self {
+        Self { look, looked: None, newest: None, before: None, samples: VecDeque::new(), number: 0 }
+    }
+
+    /// The document as of now.
+    ///
+    /// # Errors
+    /// When nothing could ever be read.
+    pub(super) async fn view(
+        &mut self,
+        feed: &Feed,
+        interval: Duration,
+        ready: Result<(), String>,
+        after: u64,
+    ) -> anyhow::Result<View> {
+        if self.looked.is_none_or(|looked| looked.elapsed() >= FRESH) {
+            self.looked = Some(Instant::now());
+            match self.look.now().await {
+                Ok(reading) => self.sample(&reading),
+                // What was read before is still true, and says when that was.
+                Err(error) if self.newest.is_none() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        let Some(newest) = &self.newest else { anyhow::bail!("nothing was counted yet; try again in a second") };
+        let earlier = self.before.as_ref().map(|before| &*before.snapshot);
+        let seconds = match &self.before {
+            Some(before) => newest.at.duration_since(before.at).as_secs_f64(),
+            None => newest.snapshot.interval.seconds,
+        };
+        let mut view = view(&newest.snapshot, earlier, seconds);
+        for interface in &mut view.interfaces {
+            interface.attached = feed.attached.contains(&interface.name);
+        }
+        view.sequence = feed.newest.as_ref().map(|document| document.reading.snapshot.sequence);
+        view.interval_seconds = interval.as_secs_f64();
+        view.not_ready = ready.err();
+        // Who asks for more than there is, talked to a sensor before this one.
+        let after = if after > self.number { 0 } else { after };
+        view.samples.points =
+            self.samples.iter().filter(|(_, sample)| sample.number > after).map(|(_, sample)| sample.clone()).collect();
+        Ok(view)
+    }
+
+    /// Takes a reading, whoever asked for it. One that comes soon after another one is left out.
+    pub(super) fn sample(&mut self, reading: &Reading) {
+        let before = self.newest.as_ref();
+        if before.is_some_and(|newest| reading.at.saturating_duration_since(newest.at) < SHORTEST) {
+            return;
+        }
+        let (seconds, old) = match before {
+            Some(newest) => (reading.at.duration_since(newest.at).as_secs_f64(), Some(&*newest.snapshot)),
+            None => (reading.snapshot.interval.seconds, None),
+        };
+        self.number += 1;
+        let sample = Sample {
+            number: self.number,
+            end: reading.snapshot.interval.end,
+            seconds,
+            syns: Family::ALL.iter().map(|family| added(&reading.snapshot, old, family.name())).collect(),
+        };
+        self.samples.push_back((reading.at, sample));
+        let too_old = |samples: &VecDeque<(Instant, Sample)>| {
+            samples.front().is_some_and(|(at, _)| reading.at.saturating_duration_since(*at) > PAST)
+        };
+        while self.samples.len() > MOST_SAMPLES || too_old(&self.samples) {
+            self.samples.pop_front();
+        }
+        self.before = self.newest.replace(reading.clone());
+    }
+}
+
+/// SYNs of a family that came after `old`.
+fn added(new: &Snapshot, old: Option<&Snapshot>, family: &str) -> u64 {
+    let packets = |snapshot: &Snapshot| snapshot.families.get(family).map_or(0, |report| report.packets);
+    packets(new).saturating_sub(old.map_or(0, packets))
+}
+
+fn view(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> View {
+    let syns = |snapshot: &Snapshot| snapshot.frames.dispositions.get("syn").copied().unwrap_or(0);
+    View {
+        schema: SCHEMA.to_owned(),
+        generated_at: new.generated_at,
+        started_at: new.started_at,
+        sequence: None,
+        interval_seconds: 0.0,
+        seconds,
+        sensor: new.sensor.clone(),
+        interfaces: new
+            .interfaces
+            .iter()
+            .map(|interface| Interface {
+                name: interface.name.clone(),
+                mode: interface.mode,
+                attached: false,
+                frames: interface.dispositions.values().sum(),
+            })
+            .collect(),
+        not_ready: None,
+        frames: new.frames.clone(),
+        frames_per_second: rate(new.frames.seen, old.map_or(0, |old| old.frames.seen), seconds),
+        syns_per_second: rate(syns(new), old.map_or(0, syns), seconds),
+        families: families(new, old, seconds),
+        ports: ports(new, old, seconds),
+        ports_seen: new.ports.len(),
+        settled: new.settled.clone(),
+        records: new.records.clone(),
+        memory: new.memory.clone(),
+        filters: new.filters.clone(),
+        samples: Samples {
+            families: Family::ALL.iter().map(|family| family.name().to_owned()).collect(),
+            points: Vec::new(),
+        },
+    }
+}
+
+fn families(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<FamilyView> {
+    let mut families: Vec<FamilyView> = Family::ALL
+        .iter()
+        .filter_map(|family| {
+            let name = family.name();
+            let report = new.families.get(name)?;
+            let mut ports: Vec<(u16, u64)> = report.ports.iter().map(|(&port, &packets)| (port, packets)).collect();
+            top(&mut ports, PORTS_OF_A_FAMILY, |&(port, packets)| (Reverse(packets), port));
+            Some(FamilyView {
+                name: name.to_owned(),
+                rule: report.rule.clone(),
+                certainty: family.rules()[0].certainty.name().to_owned(),
+                packets: report.packets,
+                packets_v6: report.packets_v6,
+                per_second: rate(added(new, old, name), 0, seconds),
+                sources: report.unique_sources.clone(),
+                sources_hour: new.windows.hour.families.get(name).cloned(),
+                sources_day: new.windows.day.families.get(name).cloned(),
+                ports,
+            })
+        })
+        .collect();
+    families.sort_by_key(|family| Reverse(family.packets));
+    families
+}
+
+fn ports(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<PortView> {
+    let mut ports: Vec<_> = new.ports.iter().collect();
+    top(&mut ports, TOP_PORTS, |&(port, report)| (Reverse(report.packets), *port));
+    ports
+        .into_iter()
+        .map(|(&port, report)| {
+            let mut families: Vec<(String, u64)> =
+                report.families.iter().map(|(name, &packets)| (name.clone(), packets)).collect();
+            families.sort_by_key(|(_, packets)| Reverse(*packets));
+            let before = old.and_then(|old| old.ports.get(&port)).map_or(0, |report| report.packets);
+            PortView {
+                port,
+                packets: report.packets,
+                per_second: rate(report.packets, before, seconds),
+                families,
+                sources: report.unique_sources.clone(),
+            }
+        })
+        .collect()
+}
+
+/// Leaves the first `most` in the order of `key`.
+pub(super) fn top<T, K: Ord>(list: &mut Vec<T>, most: usize, key: impl Fn(&T) -> K) {
+    if list.len() > most {
+        list.select_nth_unstable_by_key(most, &key);
+        list.truncate(most);
+    }
+    list.sort_by_key(key);
+}
+
+/// Per second; 0 over no time at all.
+fn rate(new: u64, old: u64, seconds: f64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "what is shown has three digits")]
+    let new = new.saturating_sub(old) as f64;
+    if seconds > 0.0 { new / seconds } else { 0.0 }
+}

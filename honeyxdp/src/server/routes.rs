@@ -1,0 +1,130 @@
+//! The routes that every listener has. All of them only read.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde::Deserialize;
+use tokio::sync::watch;
+
+use super::{
+    dashboard,
+    document::takes_gzip,
+    feed::{Feed, Look},
+    live::Live,
+    metrics::{Format, Metrics},
+};
+
+/// What the routes share.
+#[derive(Debug)]
+pub(super) struct App {
+    feed: watch::Receiver<Feed>,
+    pub(super) interval: Duration,
+    live: tokio::sync::Mutex<Live>,
+    metrics: Mutex<Metrics>,
+}
+
+impl App {
+    pub(super) fn new(feed: watch::Receiver<Feed>, interval: Duration, look: Look) -> Self {
+        Self { feed, interval, live: tokio::sync::Mutex::new(Live::new(look)), metrics: Mutex::new(Metrics::default()) }
+    }
+
+    /// The newest of everything.
+    pub(super) fn feed(&self) -> Feed {
+        self.feed.borrow().clone()
+    }
+
+    /// Keeps a sample of every snapshot that is stored: so a page that is opened has a past to show.
+    pub(super) async fn keep_samples(self: Arc<Self>) {
+        let mut feed = self.feed.clone();
+        while feed.changed().await.is_ok() {
+            let newest = feed.borrow_and_update().newest.clone();
+            if let Some(newest) = newest {
+                self.live.lock().await.sample(&newest.reading);
+            }
+        }
+    }
+}
+
+/// All routes that only read.
+pub(super) fn routes(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/snapshot.json", get(snapshot))
+        .route("/metrics", get(metrics))
+        .route("/live.json", get(live))
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .with_state(app)
+        .merge(dashboard::routes())
+        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the routes are in docs/http.md\n"))
+}
+
+async fn snapshot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let Some(document) = app.feed().newest else {
+        return unavailable("there is no snapshot yet; the first one comes with the first interval");
+    };
+    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let gzip = text(header::ACCEPT_ENCODING).is_some_and(takes_gzip);
+    let common = [
+        (header::ETAG, document.tag(gzip)),
+        (header::VARY, "Accept-Encoding".to_owned()),
+        (header::CACHE_CONTROL, "no-cache".to_owned()),
+        (header::CONTENT_TYPE, "application/json".to_owned()),
+    ];
+    if text(header::IF_NONE_MATCH).is_some_and(|tags| document.matches(tags)) {
+        return (StatusCode::NOT_MODIFIED, common).into_response();
+    }
+    match gzip {
+        true => (common, [(header::CONTENT_ENCODING, "gzip")], document.gzip()).into_response(),
+        false => (common, document.json()).into_response(),
+    }
+}
+
+async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
+    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
+    let format = Format::accepted(accept);
+    let feed = app.feed();
+    let text = app.metrics.lock().expect("nothing panics there").text(&feed, app.interval, format);
+    ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept")], text).into_response()
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Response {
+    match app.readiness() {
+        Ok(()) => "ready\n".into_response(),
+        Err(why) => unavailable(&why),
+    }
+}
+
+/// Which samples a client already has.
+#[derive(Debug, Deserialize)]
+struct After {
+    #[serde(default)]
+    after: u64,
+}
+
+async fn live(State(app): State<Arc<App>>, Query(After { after }): Query<After>) -> Response {
+    // A task of its own, which goes on when the client goes away: else who asks and hangs up, again and again, could ask the
+    // drain for more than one look a second.
+    let view = tokio::spawn(async move {
+        let ready = app.readiness();
+        let feed = app.feed();
+        app.live.lock().await.view(&feed, app.interval, ready, after).await
+    });
+    match view.await {
+        Ok(Ok(view)) => Json(view).into_response(),
+        Ok(Err(error)) => unavailable(&format!("{error:#}")),
+        Err(_) => unavailable("the live numbers could not be made; please report this"),
+    }
+}
+
+fn unavailable(why: &str) -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")).into_response()
+}
