@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod bench;
+pub mod booted;
 pub mod clang;
 pub mod cpu;
 pub mod craft;
