@@ -63,6 +63,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         &out,
         "deb",
     )?;
+    try_out(&package)?;
     let archive = archive(&binary, release, &out, &moment)?;
     let sums = [&package, &archive].map(|file| checksum(file)).into_iter().collect::<Result<String>>()?;
     fs::write(out.join("SHA256SUMS"), &sums)?;
@@ -125,6 +126,15 @@ fn write_changelog(release: &Path, moment: &str) -> Result<()> {
 /// As Debian wants it: well, and without the time.
 fn compress<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
     run(Command::new("gzip").args(["-9n", "--force"]).args(files))
+}
+
+/// Unpacks the package and starts what is in it: it was stripped and packed since it was built.
+fn try_out(package: &Path) -> Result<()> {
+    let folder = tempfile::tempdir().context("There is no room to unpack the package.")?;
+    run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(folder.path()))?;
+    let version = output(Command::new(folder.path().join("usr/bin/honeyxdp")).arg("--version"))?;
+    ensure!(version.trim() == concat!("honeyxdp ", env!("CARGO_PKG_VERSION")), "The packed program says {version:?}.");
+    Ok(())
 }
 
 /// The archive: one folder with everything in it.
