@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod bench;
+pub mod booted;
 pub mod bpffs;
 pub mod clang;
 pub mod cpu;

@@ -56,13 +56,14 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     let package = run_for_file(
         Command::new(cargo_deb)
             .current_dir(repository())
-            .args(["--no-build", "--package", "honeyxdp", "--output"])
+            .args(["--no-build", "--strip", "--package", "honeyxdp", "--output"])
             .arg(&out)
             .env("CARGO_TARGET_DIR", target())
             .env("SOURCE_DATE_EPOCH", &moment),
         &out,
         "deb",
     )?;
+    try_out(&package)?;
     let archive = archive(&binary, release, &out, &moment)?;
     let sums = [&package, &archive].map(|file| checksum(file)).into_iter().collect::<Result<String>>()?;
     fs::write(out.join("SHA256SUMS"), &sums)?;
@@ -97,25 +98,43 @@ fn last_commit() -> Result<String> {
 
 /// Manual pages and completions, beside the binary.
 fn write_manual(release: &Path) -> Result<()> {
-    let folder = release.join("manual");
+    let folder = release.join("pages");
     // What a subcommand that is gone left there would be packed.
     if folder.exists() {
         fs::remove_dir_all(&folder)?;
     }
     let program = build_release("honeyxdp-tests", "manual")?;
-    run(Command::new(program).arg(&folder))
+    run(Command::new(program).arg(&folder))?;
+    let pages = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    compress(pages.iter().filter(|page| page.extension().is_some_and(|section| section == "1")))
 }
 
 /// Debian wants one of its own; CHANGELOG.md, which is packed as well, says what changed.
 fn write_changelog(release: &Path, moment: &str) -> Result<()> {
     let date = output(Command::new("date").args(["--utc", "-R", "-d", &format!("@{moment}")]).env("LC_ALL", "C"))?;
-    let folder = release.join("debian");
-    fs::create_dir_all(&folder)?;
     let text = format!(
         "honeyxdp ({}-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- {MAINTAINER}  {date}",
         env!("CARGO_PKG_VERSION"),
     );
-    Ok(fs::write(folder.join("changelog"), text)?)
+    let folder = release.join("debian");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join("changelog.Debian");
+    fs::write(&file, text)?;
+    compress([&file].into_iter())
+}
+
+/// As Debian wants it: well, and without the time.
+fn compress<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
+    run(Command::new("gzip").args(["-9n", "--force"]).args(files))
+}
+
+/// Unpacks the package and starts what is in it: it was stripped and packed since it was built.
+fn try_out(package: &Path) -> Result<()> {
+    let folder = tempfile::tempdir().context("There is no room to unpack the package.")?;
+    run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(folder.path()))?;
+    let version = output(Command::new(folder.path().join("usr/bin/honeyxdp")).arg("--version"))?;
+    ensure!(version.trim() == concat!("honeyxdp ", env!("CARGO_PKG_VERSION")), "The packed program says {version:?}.");
+    Ok(())
 }
 
 /// The archive: one folder with everything in it.
@@ -127,7 +146,7 @@ fn archive(binary: &Path, release: &Path, out: &Path, moment: &str) -> Result<Pa
     run(Command::new("strip").arg("-o").arg(folder.join("honeyxdp")).arg(binary))?;
     let root = repository();
     let mut copy = Command::new("cp");
-    copy.arg("-r").args([release.join("manual"), root.join("contrib"), root.join("docs")]);
+    copy.arg("-r").args([release.join("pages"), root.join("contrib"), root.join("docs")]);
     for file in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "LICENSE-GPL2"] {
         copy.arg(root.join(file));
     }

@@ -60,6 +60,7 @@ const PROGRAMS: &[Program] = &[
     ("ethtool", "ethtool"),
     ("promtool", "prometheus"),
     ("systemd-analyze", "systemd"),
+    ("jq", "jq"),
     ("clang", "clang"),
     LIBBPF_HEADERS,
 ];
