@@ -187,7 +187,7 @@ mod tests {
     fn a_set_that_is_taken_is_the_same_as_one_that_is_merged() {
         let parts = || {
             let few = (0..10).map(v4);
-            let sparse = (0..65_536).map(|at| v4(at << 16 | at % 7));
+            let sparse = (0..65_536).map(|at| v4((at << 16) | (at % 7)));
             [set(few), set(sparse.clone()), set([v6(1)]), set(sparse.map(|flow| v4(flow.src.v4() + 9)))]
         };
         let (mut merged, mut taken) = (SourceSet::default(), SourceSet::default());
