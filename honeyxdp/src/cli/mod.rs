@@ -4,6 +4,7 @@ mod config;
 mod detach;
 mod doctor;
 mod duration;
+mod filter;
 mod filters;
 mod logs;
 mod replay;
@@ -53,6 +54,7 @@ enum Command {
     Replay(Box<replay::Args>),
     Snapshot(snapshot::Args),
     Status(status::Args),
+    Filter(filter::Args),
     Detach(detach::Args),
     Config(config::Args),
     Doctor(doctor::Args),
@@ -92,6 +94,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Status(args) => status::status(&args),
+        Command::Filter(args) => filter::filter(args),
         Command::Detach(args) => detach::detach(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),

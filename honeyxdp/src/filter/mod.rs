@@ -3,6 +3,7 @@
 //! The kernel program has its own form of them, see `honeyxdp_common::filter`; this one judges captures, and is what the
 //! kernel is tested against.
 
+pub mod change;
 mod ports;
 mod prefixes;
 
