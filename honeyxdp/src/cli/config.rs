@@ -112,7 +112,7 @@ fn checked(path: &Path) -> Result<File, FileError> {
 }
 
 /// The command whose arguments are the settings.
-fn run_command() -> Command {
+pub(super) fn run_command() -> Command {
     Cli::command().find_subcommand("run").expect("it is a subcommand").clone()
 }
 
