@@ -56,7 +56,9 @@ fn a_hangup_reads_the_file_again_and_a_broken_one_changes_nothing() {
 
     // Who asks for the snapshot finds its folder in the same file.
     let shown = Command::new(BINARY).args(["snapshot", "--json"]).env("HONEYXDP_CONFIG", &file).output().unwrap();
-    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).expect(&String::from_utf8_lossy(&shown.stderr));
+    let said = String::from_utf8_lossy(&shown.stderr);
+    assert!(shown.status.success(), "{said}");
+    let json: serde_json::Value = serde_json::from_slice(&shown.stdout).unwrap();
     assert_eq!(json["families"]["mirai"]["packets"], 9);
     sensor.stop().unwrap();
 }
