@@ -9,7 +9,7 @@ use anyhow::bail;
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use serde_json::json;
 
-use super::{Cli, run, snapshot::print};
+use super::{Cli, DEFAULT_FOLDER, run, snapshot::print};
 use crate::config::{self, DEFAULT_FILE, Effective, File, FileError, Kind, Problem, Settings, Source};
 
 /// Look at the file of settings
@@ -111,8 +111,21 @@ fn checked(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
+/// The folder of the sensor on this machine: the one that was named, else that of its file of settings, else the default one.
+/// Whoever looks at a sensor may have no right to read its file, or only a broken one; then the default has to do.
+pub(super) fn folder(named: Option<&Path>) -> PathBuf {
+    let file = std::env::var_os(config::VARIABLE).map_or_else(|| PathBuf::from(DEFAULT_FILE), PathBuf::from);
+    let in_file = || {
+        let command = run_command();
+        let file = File::read(&file, &command, &config::keys(&command)).ok()?;
+        let out = file.entries.into_iter().find(|entry| entry.key.path() == "out")?;
+        out.values.into_iter().next().map(PathBuf::from)
+    };
+    named.map(Path::to_owned).or_else(in_file).unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER))
+}
+
 /// The command whose arguments are the settings.
-fn run_command() -> Command {
+pub(super) fn run_command() -> Command {
     Cli::command().find_subcommand("run").expect("it is a subcommand").clone()
 }
 

@@ -18,7 +18,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    config::{Error, Settings},
+    config::{Error, Key, Settings},
     logging,
 };
 
@@ -106,6 +106,11 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What can be set of `honeyxdp run`, for the documents.
+pub fn settings() -> Vec<Key> {
+    crate::config::keys(&config::run_command())
 }
 
 fn parse(args: Vec<OsString>) -> Result<(Cli, Option<Settings>), Error> {
