@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, path::Path};
 use anyhow::{Context as _, bail};
 use honeyxdp_common::Family;
 
-use crate::filter::{Filters, PortSet, PrefixSet, change};
+use crate::filter::{Filters, PortSet, PrefixSet, UNKNOWN, change};
 
 /// Which SYNs are counted. The others have the disposition `filtered`, with the reason.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
@@ -78,7 +78,7 @@ impl FilterArgs {
             destinations: prefixes(&self.destinations).context("--dst")?,
             ignored_sources: prefixes(&self.ignored_sources).context("--ignore-src")?,
             ports,
-            families,
+            families: families | UNKNOWN,
             public_addresses,
         })
     }

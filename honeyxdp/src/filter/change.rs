@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 use honeyxdp_common::Family;
 use serde::{Deserialize, Serialize};
 
-use super::{Filters, PortError, PortSet, PrefixError, PrefixSet};
+use super::{Filters, PortError, PortSet, PrefixError, PrefixSet, UNKNOWN};
 
 /// Filters in words, as they are on the command line: what a change is about, and what is in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
@@ -191,10 +191,7 @@ impl Filters {
         if Family::ALL.iter().all(|&family| new.of_family(family).is_some()) {
             return Err(ChangeError::NothingLeft("family"));
         }
-        if Family::ALL.iter().all(|&family| new.of_family(family).is_none()) {
-            // So that counting all families is the same however it came about.
-            new.families = u32::MAX;
-        }
+        new.families |= UNKNOWN;
         if !words.dst.is_empty() {
             new.destinations = change_prefixes(&new.destinations, operation, &words.dst)?;
             if new.destinations.is_empty() {
@@ -349,7 +346,7 @@ mod tests {
             (Operation::Remove, ("dst", "10.0.0.0/8"), "leaves no destination"),
             (Operation::Remove, ("ignore-src", "10.0.0.0/8"), "is not in the list"),
             (Operation::Remove, ("public-addr", "10.0.0.5=192.0.2.5"), "is not in the list"),
-            (Operation::Set, ("family", "mira"), "there is no family \"mira\": the families are other, mirai"),
+            (Operation::Set, ("family", "mira"), "there is no family \"mira\": the families are mirai, zmap"),
             (Operation::Set, ("ignore-src", "@/etc/passwd"), "reads no file"),
             (Operation::Add, ("ignore-src", "10.0.0.0/99"), "is no prefix"),
             (Operation::Add, ("public-addr", "10.0.0.5"), "is no pair"),

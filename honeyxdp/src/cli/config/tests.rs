@@ -125,7 +125,7 @@ fn every_error_is_named_with_its_line_and_the_nearest_key() {
         (5, "history is one string or number, and not a number with a fraction"),
         (6, "interval cannot be \"0s\": it is from 100ms to 24h"),
         (8, "there is no setting \"filters.ignore_src\"; the nearest is filters.ignore-src"),
-        (9, "filters.family cannot be \"mira\": the families are mirai, "),
+        (9, "filters.family cannot be \"mira\": there is no family \"mira\": the families are mirai, "),
         (10, "filters.port is a list of strings or numbers, and true or false is in it"),
         (11, "there is no section [sourcs]; the nearest is [sources]"),
     ];
