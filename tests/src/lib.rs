@@ -5,6 +5,7 @@
 
 pub mod batch;
 pub mod bench;
+pub mod browser;
 pub mod clang;
 pub mod cpu;
 pub mod craft;
@@ -20,3 +21,4 @@ pub mod pcap;
 pub mod random;
 pub mod sensor;
 mod syscall;
+pub mod terminal;

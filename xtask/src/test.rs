@@ -57,6 +57,10 @@ const PROGRAMS: &[Program] = &[
     ("sysctl", "procps"),
     ("ethtool", "ethtool"),
     ("clang", "clang"),
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
+    ("wrk", "wrk"),
+    ("chromium", "chromium"),
     LIBBPF_HEADERS,
 ];
 

@@ -6,6 +6,7 @@ mod replay;
 mod run;
 mod snapshot;
 mod sources;
+mod top;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -39,6 +40,7 @@ enum Command {
     Run(run::Args),
     Replay(replay::Args),
     Snapshot(snapshot::Args),
+    Top(top::Args),
 }
 
 /// Does what the command line says. Errors go to standard error, in one sentence.
@@ -61,6 +63,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
+        Command::Top(args) => top::top(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
