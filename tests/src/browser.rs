@@ -161,12 +161,12 @@ impl Browser {
         Ok(())
     }
 
-    /// Stores what the page looks like, whole, as PNG.
+    /// Stores what the page looks like as PNG: all of it, or what is in the window.
     ///
     /// # Errors
     /// When it cannot be written.
-    pub fn screenshot(&mut self, file: &Path) -> anyhow::Result<()> {
-        let answer = self.call("Page.captureScreenshot", &json!({"format": "png", "captureBeyondViewport": true}))?;
+    pub fn screenshot(&mut self, file: &Path, all: bool) -> anyhow::Result<()> {
+        let answer = self.call("Page.captureScreenshot", &json!({"format": "png", "captureBeyondViewport": all}))?;
         let data = answer["data"].as_str().context("no picture")?;
         let png = base64::engine::general_purpose::STANDARD.decode(data)?;
         Ok(fs::write(file, png)?)

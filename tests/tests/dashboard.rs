@@ -14,6 +14,8 @@ use rustix::process::Signal;
 use serde_json::json;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
+/// The picture in docs/, of what fits the window.
+const DOCS: &str = "dashboard.png";
 const PAGE: &str = "http://127.0.0.1:7823/";
 
 fn start(cable: &Cable, args: &str) -> Sensor {
@@ -27,7 +29,7 @@ fn picture(cable: &Cable, browser: &mut Browser, name: &str) {
             cable.send(&frames(second)).unwrap();
             thread::sleep(Duration::from_millis(900));
         }
-        browser.screenshot(&PathBuf::from(folder).join(name)).unwrap();
+        browser.screenshot(&PathBuf::from(folder).join(name), name != DOCS).unwrap();
     }
 }
 
@@ -141,6 +143,7 @@ fn the_page_shows_live_numbers_and_says_when_they_are_not() {
     for (name, width, height, dark) in [
         ("wide.png", 1280, 900, false),
         ("wide-dark.png", 1280, 900, true),
+        (DOCS, 1000, 760, true),
         ("narrow.png", 360, 740, false),
         ("narrow-dark.png", 360, 740, true),
     ] {

@@ -278,8 +278,19 @@ fn slow_large_and_many_requests_are_bounded() {
             assert!(begin.elapsed() < Duration::from_secs(10), "they are dropped after {:?} only", begin.elapsed());
             drip.join().unwrap();
 
-            // Three thousand that say nothing: those who do speak wait for a while and are answered.
-            let crowd: Vec<TcpStream> = (0..700).filter_map(|_| TcpStream::connect(DEFAULT).ok()).collect();
+            // Thousands that say nothing: those who do speak wait for a while and are answered.
+            rustix::process::setrlimit(
+                rustix::process::Resource::Nofile,
+                rustix::process::Rlimit {
+                    current: Some(8_192),
+                    ..rustix::process::getrlimit(rustix::process::Resource::Nofile)
+                },
+            )
+            .unwrap();
+            let address: SocketAddr = DEFAULT.parse().unwrap();
+            let crowd: Vec<TcpStream> = (0..3_000)
+                .filter_map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(5)).ok())
+                .collect();
             assert!(crowd.len() > 300, "{}", crowd.len());
             let open = std::fs::read_dir(format!("/proc/{}/fd", sensor.pid())).unwrap().count();
             assert!(open < 400, "{open} open files");

@@ -156,13 +156,10 @@ fn header<'a>(view: &'a View, choice: &Choice, disconnected: bool) -> Paragraph<
 }
 
 fn footer(view: &View) -> Paragraph<'_> {
-    let seen: Vec<String> = view
-        .frames
-        .dispositions
-        .iter()
-        .filter(|&(_, &frames)| frames > 0)
-        .map(|(name, frames)| format!("{name} {}", count(*frames)))
-        .collect();
+    // The most frequent first: a narrow terminal cuts the line.
+    let mut seen: Vec<(&String, &u64)> = view.frames.dispositions.iter().filter(|&(_, &frames)| frames > 0).collect();
+    seen.sort_by_key(|&(_, frames)| Reverse(frames));
+    let seen: Vec<String> = seen.into_iter().map(|(name, frames)| format!("{name} {}", count(*frames))).collect();
     let filters: Vec<String> = view.filters.iter().map(|(name, value)| format!("{name} {value}")).collect();
     let filters = if filters.is_empty() { "none".to_owned() } else { filters.join(", ") };
     Paragraph::new(vec![
