@@ -217,7 +217,7 @@ function families(view) {
       named(family.name), { n: rate(family.per_second) }, { n: count(family.packets) },
       { n: unique(family.sources_hour ?? zero) }, { n: unique(family.sources_day ?? zero) }, { n: unique(family.sources) },
       { n: count(family.packets_v6) }, family.rule, family.certainty,
-      { wide: family.ports.map(([port, packets]) => `${port} (${count(packets)})`).join(", ") },
+      { wide: family.ports.map(([port, packets]) => `${port}\u00a0(${count(packets)})`).join(", ") },
     ],
   })));
 }
@@ -227,7 +227,7 @@ function ports(view) {
   fill(byId("ports"), heads, view.ports.map((port) => ({
     cells: [
       { n: String(port.port) }, { n: rate(port.per_second) }, { n: count(port.packets) }, { n: atLeast(port.sources) },
-      { wide: port.families.slice(0, 3).map(([family, packets]) => `${family} (${count(packets)})`).join(", ") + (port.families.length > 3 ? `, and ${port.families.length - 3} more` : "") },
+      { wide: port.families.slice(0, 3).map(([family, packets]) => `${family}\u00a0(${count(packets)})`).join(", ") + (port.families.length > 3 ? `, and ${port.families.length - 3} more` : "") },
     ],
   })));
   const more = view.ports_seen - view.ports.length;
