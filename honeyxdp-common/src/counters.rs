@@ -13,6 +13,10 @@
 
 use crate::{Disposition, Family, FilterReason, Tags};
 
+/// Version of the layout of all maps that outlive a process. Whoever changes a layout, or what a counter means, raises it: then
+/// no new version goes on with the maps of an old one.
+pub const LAYOUT: u32 = 1;
+
 /// The program writes to one while user space reads the other.
 pub const GENERATIONS: usize = 2;
 /// TCP has this many ports.
@@ -34,19 +38,31 @@ pub struct Counter {
     pub of: u64,
 }
 
-/// Where an interface's counters of SYNs over IPv6 begin, by primary family; also counted in [`port_counter`].
-pub const V6: usize = 16;
-/// Where its counters of SYNs begin that carried a family's mark while another family was primary.
-pub const SECONDARY: usize = V6 + FAMILY_SLOTS;
+impl Counter {
+    /// Adds another one.
+    pub const fn add(&mut self, other: Self) {
+        self.count += other.count;
+        self.of += other.of;
+    }
+}
+
 /// Its counter of flow records that found no room.
-pub const LOST: usize = SECONDARY + FAMILY_SLOTS;
+pub const LOST: usize = 10;
 /// Its counter of SYNs that sampling left out of the records.
 pub const UNSAMPLED: usize = LOST + 1;
 /// Where its counters of filtered SYNs begin, by [`FilterReason`].
 pub const FILTERED: usize = UNSAMPLED + 1;
+/// Where an interface's counters of SYNs over IPv6 begin, by primary family; also counted in [`port_counter`].
+pub const V6: usize = 16;
+/// Where its counters of SYNs begin that carried a family's mark while another family was primary.
+pub const SECONDARY: usize = V6 + FAMILY_SLOTS;
+/// Where its counters of SYNs begin, by primary family: only where a sensor has several interfaces, else all SYNs are those of
+/// the one in slot 0.
+pub const FAMILIES: usize = SECONDARY + FAMILY_SLOTS;
 
-const _: () = assert!(Disposition::ALL.len() <= V6);
-const _: () = assert!(FILTERED + FilterReason::ALL.len() <= INTERFACE_COUNTERS);
+const _: () = assert!(Disposition::ALL.len() <= LOST);
+const _: () = assert!(FILTERED + FilterReason::ALL.len() <= V6);
+const _: () = assert!(FAMILIES + FAMILY_SLOTS <= INTERFACE_COUNTERS);
 const _: () = assert!(FAMILY_SLOTS <= Tags::BITS as usize);
 
 /// Number of a CPU's part in one generation.
@@ -63,10 +79,10 @@ pub const fn port_counter(part: u32, port: u16, family: Family) -> u32 {
     (part * PORTS as u32 + port as u32) * FAMILY_SLOTS as u32 + family.wire_id() as u32
 }
 
-/// Index in map `INTERFACES` of counter `which` in `part` of the interface in `slot` of `slots`.
+/// Index in map `INTERFACES` of counter `which` in `part` of the interface in `slot`.
 ///
-/// The first [`V6`] are the dispositions; that of SYNs is counted here too, for the one interface.
+/// The first are the dispositions; that of SYNs is counted here too, for the one interface.
 #[inline(always)]
-pub const fn interface_counter(part: u32, slots: u32, slot: u32, which: u32) -> u32 {
-    (part * slots + slot) * INTERFACE_COUNTERS as u32 + which
+pub const fn interface_counter(part: u32, slot: u32, which: u32) -> u32 {
+    (part * INTERFACES as u32 + slot) * INTERFACE_COUNTERS as u32 + which
 }

@@ -1,21 +1,35 @@
 //! How the operator's filters lie in the maps.
 //!
-//! A set of prefixes is two things. IPv4 is cut into 2^24 blocks of 256 addresses, and two bits say of each whether none, all
-//! or some of it are in the set: one look into 4 MiB decides for nearly every packet. Only for "some", and for IPv6, the
-//! kernel's trie of prefixes is asked, which takes a call and several steps.
+//! A set of prefixes is two things: a table for IPv4, and the kernel's trie, which takes a call and several steps. The trie is
+//! asked for IPv6, and where the table cannot tell. The table has three levels, each of which settles most of what the one before
+//! left open, so that sources at random all over IPv4 seldom reach memory that no cache holds:
+//!
+//! 1. [`networks_bit`]: of each /16, whether none, all or some of it is in the set (16 KiB).
+//! 2. [`bloom_bits`]: a Bloom filter (Bloom, CACM 13(7), 1970) of the /24s that are in the set in whole or in part (256 KiB).
+//! 3. [`blocks_bit`]: of each /24, whether none, all or some of it is in the set (4 MiB).
 
 use crate::Address;
 
 /// 64-bit elements of the map of watched ports.
 pub const PORT_WORDS: usize = 65_536 / 64;
-/// 64-bit elements of a map of blocks: two bits for each of 2^24.
-pub const BLOCK_WORDS: usize = (1 << 24) / 32;
 /// Bits before the address in a key of a trie, see [`trie_key`].
 pub const VERSION_BITS: u32 = 64;
 /// Bytes of a key, without the length of its prefix.
 pub const TRIE_KEY: usize = 24;
 
-/// How much of a block is in a set.
+/// Two bits for each of 2^16 networks, 2^24 blocks.
+const NETWORK_WORDS: u32 = (1 << 16) / 32;
+const BLOCK_WORDS: u32 = (1 << 24) / 32;
+/// The filter's words, as a power of two: 100,000 blocks set a tenth of its bits, and one address in a hundred that is not
+/// in the set is looked up in the blocks all the same.
+const BLOOM_BITS: u32 = 15;
+/// Where the second and the third level begin.
+const BLOOM: u32 = NETWORK_WORDS;
+const BLOCKS: u32 = BLOOM + (1 << BLOOM_BITS);
+/// 64-bit elements of a table of IPv4 prefixes.
+pub const PREFIX_WORDS: usize = (BLOCKS + BLOCK_WORDS) as usize;
+
+/// How much of a network or block is in a set.
 #[derive(Debug)]
 pub struct Cover;
 
@@ -24,7 +38,7 @@ impl Cover {
     pub const NONE: u64 = 0;
     /// Everything.
     pub const ALL: u64 = 1;
-    /// Something: the trie knows.
+    /// Something: the next level knows.
     pub const SOME: u64 = 2;
 }
 
@@ -34,11 +48,28 @@ pub const fn port_bit(port: u16) -> (u32, u32) {
     (port as u32 / 64, port as u32 % 64)
 }
 
-/// Element and lower bit of the block of an IPv4 address.
+/// Element and lower bit of the /16 of an IPv4 address.
+#[inline(always)]
+pub const fn networks_bit(address: u32) -> (u32, u32) {
+    let network = address >> 16;
+    (network / 32, network % 32 * 2)
+}
+
+/// Element of the /24 of an IPv4 address in the Bloom filter, and the bits that are set there if it is in the set: two of one
+/// word, so that one look tells.
+#[inline(always)]
+pub const fn bloom_bits(address: u32) -> (u32, u64) {
+    // Multiplicative hashing (Knuth, The Art of Computer Programming 3, 6.4): the upper bits are the good ones.
+    let hash = ((address >> 8) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let word = BLOOM + (hash >> (64 - BLOOM_BITS)) as u32;
+    (word, 1 << (hash >> (58 - BLOOM_BITS) & 63) | 1 << (hash >> (52 - BLOOM_BITS) & 63))
+}
+
+/// Element and lower bit of the /24 of an IPv4 address.
 #[inline(always)]
 pub const fn blocks_bit(address: u32) -> (u32, u32) {
     let block = address >> 8;
-    (block / 32, block % 32 * 2)
+    (BLOCKS + block / 32, block % 32 * 2)
 }
 
 /// An address as the tries have it, words that go there big-endian: the version, so that no IPv6 prefix covers an IPv4 address,
@@ -46,4 +77,20 @@ pub const fn blocks_bit(address: u32) -> (u32, u32) {
 #[inline(always)]
 pub const fn trie_key(address: Address, is_v4: bool) -> [u64; 3] {
     if is_v4 { [4, address.low << 32, 0] } else { [6, address.high, address.low] }
+}
+
+/// Local addresses with a public one that a bucket holds.
+pub const BUCKET: usize = 2;
+
+/// Bucket of a local address among `1 << bits`. The loader looks for a multiplier that puts no more than [`BUCKET`] addresses
+/// into one, so that one look finds every address.
+#[inline(always)]
+pub const fn bucket(local: u32, multiplier: u32, bits: u32) -> u32 {
+    local.wrapping_mul(multiplier) >> (32 - bits)
+}
+
+/// A local address and its public one, as a bucket holds them. All zero is a free place.
+#[inline(always)]
+pub const fn translation(local: u32, public: u32) -> u64 {
+    (local as u64) << 32 | public as u64
 }

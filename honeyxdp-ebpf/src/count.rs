@@ -3,7 +3,9 @@
 use aya_ebpf::{Global, bindings::BPF_F_MMAPABLE, macros::map, maps::Array, programs::XdpContext};
 use honeyxdp_common::{
     Disposition, Family, FilterReason, Frame, Syn, Tags,
-    counters::{Counter, FILTERED, INTERFACES as MAX_INTERFACES, SECONDARY, V6, interface_counter, port_counter},
+    counters::{
+        Counter, FAMILIES, FILTERED, INTERFACES as MAX_INTERFACES, SECONDARY, V6, interface_counter, port_counter,
+    },
     marks,
 };
 
@@ -17,11 +19,11 @@ static PORTS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 static INTERFACES: Array<Counter> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// Index of the interface in each slot; 0 where there is none.
+/// Index of the interface in each slot; 0 where it is gone, or there is none.
 #[unsafe(no_mangle)]
 static INTERFACE_SLOTS: [Global<u32>; MAX_INTERFACES] = [const { Global::new(0) }; MAX_INTERFACES];
 
-/// Slots in use, 1 or more.
+/// Slots that have been in use, 1 or more.
 #[unsafe(no_mangle)]
 static SLOTS: Global<u32> = Global::new(1);
 
@@ -42,6 +44,9 @@ impl Counters {
     #[inline(always)]
     pub(crate) fn syn(self, syn: &Syn, family: Family, tags: Tags) {
         add(&PORTS, port_counter(self.part.number, syn.dport, family));
+        if SLOTS.load() > 1 {
+            self.interface(FAMILIES + family.wire_id(), 1, 0);
+        }
         if !syn.is_v4() {
             self.interface(V6 + family.wire_id(), 1, 0);
         }
@@ -66,7 +71,7 @@ impl Counters {
     /// Adds to one of the interface's counters. It is always there, see [`add`].
     #[inline(always)]
     pub(crate) fn interface(self, which: usize, count: u64, of: u64) {
-        let index = interface_counter(self.part.number, SLOTS.load(), self.slot, which as u32);
+        let index = interface_counter(self.part.number, self.slot, which as u32);
         if let Some(counter) = element(&INTERFACES, index) {
             // SAFETY: as in `add`.
             let counter = unsafe { &mut *counter };
@@ -90,7 +95,7 @@ fn add(map: &'static Array<u64>, index: u32) {
 #[inline(always)]
 fn slot(ctx: &XdpContext) -> u32 {
     // One interface is the usual case, and then the verifier removes the rest.
-    if INTERFACE_SLOTS[1].load() == 0 {
+    if SLOTS.load() <= 1 {
         return 0;
     }
     let index = ctx.ingress_ifindex() as u32;

@@ -4,11 +4,11 @@ use aya_ebpf::{
     Global,
     bindings::BPF_F_MMAPABLE,
     macros::map,
-    maps::{Array, HashMap, LpmTrie},
+    maps::{Array, LpmTrie},
 };
 use honeyxdp_common::{
     Address, Family, FilterReason, Syn,
-    filter::{Cover, TRIE_KEY, blocks_bit, port_bit, trie_key},
+    filter::{BUCKET, Cover, TRIE_KEY, bloom_bits, blocks_bit, bucket, networks_bit, port_bit, trie_key},
 };
 
 use crate::element::{covers, element};
@@ -25,15 +25,18 @@ static FILTER_DESTINATIONS: Global<u32> = Global::new(0);
 /// Whether some sources are ignored.
 #[unsafe(no_mangle)]
 static FILTER_SOURCES: Global<u32> = Global::new(0);
-/// Whether some local addresses have a public one.
+/// What local addresses with a public one are multiplied by to find their bucket; 0 when there are none.
 #[unsafe(no_mangle)]
 static TRANSLATE: Global<u32> = Global::new(0);
+/// Bits of the number of a bucket, 1 to 31.
+#[unsafe(no_mangle)]
+static TRANSLATE_BITS: Global<u32> = Global::new(1);
 
 /// A bit for each port that is counted.
 #[map]
 static WATCHED_PORTS: Array<u64> = Array::with_max_entries(1, 0);
 
-/// Destinations that are counted: two bits for each IPv4 block of 256, and the prefixes that those cannot tell.
+/// Destinations that are counted: the table for IPv4, and the prefixes that it cannot tell.
 #[map]
 static DESTINATION_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
@@ -45,9 +48,9 @@ static SOURCE_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 static SOURCES: LpmTrie<[u8; TRIE_KEY], u32> = LpmTrie::with_max_entries(1, 0);
 
-/// Public address of a local one, both IPv4.
+/// Public addresses of local ones, both IPv4, in buckets.
 #[map]
-static PUBLIC_ADDRESSES: HashMap<u32, u32> = HashMap::with_max_entries(1, 0);
+static PUBLIC_ADDRESSES: Array<[u64; BUCKET]> = Array::with_max_entries(1, 0);
 
 /// Why this SYN is not counted, as far as its headers tell.
 #[inline(always)]
@@ -77,10 +80,16 @@ pub(crate) fn of_family(family: Family) -> Option<FilterReason> {
 /// The SYN as it was sent, before 1:1 NAT put a local destination into it.
 #[inline(always)]
 pub(crate) fn public(mut syn: Syn) -> Syn {
-    if TRANSLATE.load() != 0 && syn.is_v4() {
-        // SAFETY: nobody changes the map once the program runs.
-        if let Some(&address) = unsafe { PUBLIC_ADDRESSES.get(syn.dst.v4()) } {
-            syn.dst = Address::from_v4(address);
+    let multiplier = TRANSLATE.load();
+    if multiplier != 0 && syn.is_v4() {
+        let local = syn.dst.v4();
+        if let Some(pairs) = element(&PUBLIC_ADDRESSES, bucket(local, multiplier, TRANSLATE_BITS.load())) {
+            // SAFETY: the pointer is to an element, and nobody changes the map once the program runs.
+            for pair in unsafe { pairs.read() } {
+                if (pair >> 32) as u32 == local && pair != 0 {
+                    syn.dst = Address::from_v4(pair as u32);
+                }
+            }
         }
     }
     syn
@@ -102,7 +111,17 @@ fn within(
     address: Address,
 ) -> bool {
     if syn.is_v4() {
-        let (word, bit) = blocks_bit(address.v4());
+        let address = address.v4();
+        let (word, bit) = networks_bit(address);
+        let cover = load(blocks, word) >> bit & 3;
+        if cover != Cover::SOME {
+            return cover == Cover::ALL;
+        }
+        let (word, bits) = bloom_bits(address);
+        if load(blocks, word) & bits != bits {
+            return false;
+        }
+        let (word, bit) = blocks_bit(address);
         let cover = load(blocks, word) >> bit & 3;
         if cover != Cover::SOME {
             return cover == Cover::ALL;

@@ -1,39 +1,22 @@
 //! Everything that the kernel program does with a frame, done here: for captures, and to test the program against.
 
+mod flows;
+
 use honeyxdp_common::{
     Disposition, Family, Syn, Tags,
-    flow::{Flow, place},
+    counters::FAMILY_SLOTS,
+    dissect::{self, Sink},
     marks,
 };
 use jiff::Timestamp;
 
+use self::flows::Flows;
 use crate::{
     Counts,
     filter::Filters,
+    replay::{self, LinkType},
     sources::{Imbalance, Observer, Settings, next_hour},
 };
-
-/// Places in the flow cache, as a power of two: 16 MiB. A capture is read once, so there is no second generation to pay for.
-const FLOW_BITS: u32 = 18;
-
-/// SYNs that wait: so many places are fetched from memory at the same time.
-const DEPTH: usize = 16;
-/// In place of a place.
-const NOWHERE: u32 = u32::MAX;
-
-/// A SYN that is counted, but not in its flow yet.
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    syn: Syn,
-    family: Family,
-    tags: Tags,
-    tick: u32,
-    place: u32,
-}
-
-impl Waiting {
-    const NONE: Self = Self { syn: Syn::BLANK, family: Family::OTHER, tags: 0, tick: 0, place: NOWHERE };
-}
 
 /// Counts frames, filters them and gathers their sources.
 #[derive(Debug)]
@@ -41,10 +24,9 @@ pub struct Census {
     filters: Filters,
     counts: Counts,
     sources: Observer,
-    cache: Vec<Flow>,
-    /// SYNs whose place in the cache is on its way from memory. What is at `next` is the oldest.
-    waiting: [Waiting; DEPTH],
-    next: usize,
+    /// Whether the filters let everything through.
+    unfiltered: bool,
+    flows: Flows,
     /// Second at which the present hour ends; nothing before the first frame.
     hour_ends: Option<i64>,
     imbalance: Option<Imbalance>,
@@ -54,12 +36,11 @@ impl Census {
     /// Starts with nothing.
     pub fn new(filters: Filters, settings: &Settings) -> Self {
         Self {
+            unfiltered: filters == Filters::default(),
             filters,
             counts: Counts::default(),
             sources: Observer::new(settings, Timestamp::UNIX_EPOCH),
-            cache: vec![Flow::default(); 1 << FLOW_BITS],
-            waiting: [Waiting::NONE; DEPTH],
-            next: 0,
+            flows: Flows::new(),
             hour_ends: None,
             imbalance: None,
         }
@@ -86,6 +67,18 @@ impl Census {
         self.hour_ends = Some(next_hour(time).as_second());
     }
 
+    /// Takes a packet of a capture, `bytes` bytes long on the wire, that came at this tick of some clock.
+    #[inline]
+    pub fn packet(&mut self, link: LinkType, data: &[u8], bytes: u64, tick: u32) {
+        match link {
+            LinkType::Ethernet => {
+                let disposition = dissect::ethernet(data, Counting { census: self, tick });
+                self.counts.frame(disposition, bytes);
+            }
+            other => self.frame(replay::dissect(other, data), bytes, tick),
+        }
+    }
+
     /// Takes a frame of `bytes` bytes on the wire that came at this tick of some clock.
     #[inline]
     pub fn frame(&mut self, dissected: Result<Syn, Disposition>, bytes: u64, tick: u32) {
@@ -101,13 +94,7 @@ impl Census {
     /// # Errors
     /// When the records do not add up to the counters.
     pub fn close(&mut self, now: Timestamp) -> Result<(), Imbalance> {
-        for _ in 0..DEPTH {
-            self.exchange(Waiting::NONE);
-        }
-        for flow in self.cache.iter_mut().filter(|flow| flow.packets != 0) {
-            self.sources.record(flow);
-            flow.packets = 0;
-        }
+        self.flows.empty(&mut self.sources);
         let result = self.sources.close(&self.counts, now);
         self.imbalance.take().map_or(result, Err)
     }
@@ -122,57 +109,59 @@ impl Census {
         &self.sources
     }
 
+    #[inline(always)]
     fn syn(&mut self, syn: &Syn, tick: u32) -> Disposition {
-        if let Some(reason) = self.filters.of_headers(syn) {
+        if !self.unfiltered {
+            // A copy, so that without filters the fields need not be in memory.
+            return self.filtered(*syn, tick);
+        }
+        let tags = marks::tags(syn);
+        self.count(syn, PRIMARY[tags as usize % PRIMARY.len()], tags, tick);
+        Disposition::Syn
+    }
+
+    #[inline(never)]
+    fn filtered(&mut self, syn: Syn, tick: u32) -> Disposition {
+        if let Some(reason) = self.filters.of_headers(&syn) {
             return self.counts.filter(reason);
         }
-        let syn = self.filters.public(*syn);
+        let syn = self.filters.public(syn);
         let tags = marks::tags(&syn);
         let family = marks::primary(tags);
         if let Some(reason) = self.filters.of_family(family) {
             return self.counts.filter(reason);
         }
-        self.counts.syn(&syn, family, tags);
-        self.flow(&syn, family, tags, tick);
+        self.count(&syn, family, tags, tick);
         Disposition::Syn
     }
 
-    fn flow(&mut self, syn: &Syn, family: Family, tags: Tags, tick: u32) {
-        let place = place(syn, family, 0, 64 - FLOW_BITS);
-        prefetch(&self.cache[place as usize]);
-        self.exchange(Waiting { syn: *syn, family, tags, tick, place });
-    }
-
-    /// Puts a SYN into the queue, and the oldest one of it into its flow.
-    fn exchange(&mut self, new: Waiting) {
-        let Waiting { syn, family, tags, tick, place } = std::mem::replace(&mut self.waiting[self.next], new);
-        self.next = (self.next + 1) % DEPTH;
-        if place == NOWHERE {
-            return;
-        }
-        let (syn, flow) = (&syn, &mut self.cache[place as usize]);
-        if flow.packets != 0 {
-            if flow.holds(syn, family) {
-                flow.add(syn, tags, tick);
-                return;
-            }
-            self.sources.record(flow);
-        }
-        *flow = Flow::begin(syn, family, tags, tick, 0);
-        self.sources.sketch(family).add(syn.src, 0);
+    #[inline(always)]
+    fn count(&mut self, syn: &Syn, family: Family, tags: Tags, tick: u32) {
+        self.counts.syn(syn, family, tags);
+        self.flows.add(syn, family, tags, tick, &mut self.sources);
     }
 }
 
-/// Tells the processor that this is looked at soon. Many flows do not fit its caches, and waiting for memory would take most of
-/// the time.
-#[inline]
-fn prefetch(flow: &Flow) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: it is a hint that changes nothing, and the reference is valid.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(std::ptr::from_ref(flow).cast()) };
+/// [`marks::primary`] of all tags: the search for it takes as long as two marks.
+static PRIMARY: [Family; 1 << FAMILY_SLOTS] = {
+    let mut table = [Family::OTHER; 1 << FAMILY_SLOTS];
+    let mut tags: Tags = 0;
+    while (tags as usize) < table.len() {
+        table[tags as usize] = marks::primary(tags);
+        tags += 1;
     }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = flow;
+    table
+};
+
+/// Counts what the parser finds, in every way through it.
+struct Counting<'a> {
+    census: &'a mut Census,
+    tick: u32,
+}
+
+impl Sink for Counting<'_> {
+    #[inline(always)]
+    fn take(self, syn: Syn) -> Disposition {
+        self.census.syn(&syn, self.tick)
+    }
 }

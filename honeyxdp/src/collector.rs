@@ -1,12 +1,13 @@
 //! The kernel's records and counters, gathered into sets of sources.
 
-use honeyxdp_common::{Family, counters::V6};
+use honeyxdp_common::{Disposition, Family, counters::GENERATIONS};
 use jiff::Timestamp;
 
 use crate::{
     Counts,
     kernel::{Maps, MapsError},
-    sources::{Imbalance, Observer, Settings},
+    snapshot::InterfaceReport,
+    sources::{Imbalance, Observer, Settings, Tally},
 };
 
 /// Why a cut failed.
@@ -53,14 +54,41 @@ impl Collector {
         Ok(())
     }
 
+    /// Goes on where another process ended: takes all that it left. `before` is what it had said of records.
+    ///
+    /// # Errors
+    /// When the maps cannot be cut.
+    pub fn resume(&mut self, before: impl FnOnce(&Counts) -> Tally, now: Timestamp) -> Result<(), MapsError> {
+        // It may have been killed between a cut and the end of reading, so either half may hold flows that nobody has read.
+        for _ in 0..GENERATIONS {
+            let cut = self.maps.cut()?;
+            self.maps.records(Some(&cut), |flow| self.sources.record(flow));
+            for &family in Family::ALL {
+                self.maps.sketch(&cut, family, self.sources.sketch(family));
+            }
+            self.maps.counts(&cut);
+        }
+        let counts = self.maps.counted();
+        self.sources.resume(counts, before(counts), now);
+        for &family in Family::ALL {
+            self.maps.total_sketch(family, self.sources.total_sketch(family));
+        }
+        Ok(())
+    }
+
     /// The counters at the last cut.
     pub const fn counts(&self) -> &Counts {
         self.maps.counted()
     }
 
-    /// Frames of each interface by disposition at the last cut, in the order in which the interfaces were given.
-    pub fn frames(&self) -> Vec<[u64; V6]> {
-        self.maps.frames()
+    /// Says of an interface what it saw up to the last cut. `slot` is the place of its counters.
+    pub fn interface(&self, slot: usize, report: &mut InterfaceReport) {
+        let counts = self.maps.interface(slot);
+        let dispositions = Disposition::ALL.into_iter();
+        report.dispositions =
+            dispositions.map(|disposition| (disposition.name().to_owned(), counts.disposition(disposition))).collect();
+        let families = Family::ALL.iter();
+        report.families = families.map(|&family| (family.name().to_owned(), self.maps.syns_of(slot, family))).collect();
     }
 
     /// The sources up to the last cut.

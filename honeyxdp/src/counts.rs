@@ -8,9 +8,10 @@ use honeyxdp_common::{
 };
 
 /// Cumulative counters, all CPUs and interfaces together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Counts {
-    /// Row per destination port, a counter per family's wire id: SYNs by primary family.
+    /// Row per destination port, a counter per family's wire id: SYNs by primary family. None at all before the first SYN: what
+    /// was counted in an interval is such a table too, and an idle sensor need not fill 8 MiB with zeros for it.
     ports: Vec<[u64; FAMILY_SLOTS]>,
     /// A bit for each port whose row is not all 0: few ports are seen, and 8 MiB are not looked through for them.
     seen: [u64; PORT_WORDS],
@@ -20,13 +21,17 @@ pub struct Counts {
 
 impl Default for Counts {
     fn default() -> Self {
-        Self {
-            ports: vec![[0; FAMILY_SLOTS]; PORTS],
-            seen: [0; PORT_WORDS],
-            others: [Counter::default(); INTERFACE_COUNTERS],
-        }
+        Self { ports: Vec::new(), seen: [0; PORT_WORDS], others: [Counter::default(); INTERFACE_COUNTERS] }
     }
 }
+
+impl PartialEq for Counts {
+    fn eq(&self, other: &Self) -> bool {
+        self.others == other.others && self.ports().eq(other.ports())
+    }
+}
+
+impl Eq for Counts {}
 
 impl Counts {
     /// Counts a frame of `bytes` bytes on the wire.
@@ -44,19 +49,28 @@ impl Counts {
     }
 
     /// Counts a SYN by port and by its marks.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn syn(&mut self, syn: &Syn, family: Family, tags: Tags) {
         let id = family.wire_id();
         self.row_mut(syn.dport)[id] += 1;
         if !syn.is_v4() {
             self.others[V6 + id].count += 1;
         }
-        marks::each(marks::secondary(tags, family), |other| self.others[SECONDARY + other.wire_id()].count += 1);
+        let others = marks::secondary(tags, family);
+        if others != 0 {
+            self.secondary_marks(others);
+        }
+    }
+
+    /// Rare enough to be no part of what every SYN goes through.
+    #[inline(never)]
+    fn secondary_marks(&mut self, tags: Tags) {
+        marks::each(tags, |other| self.others[SECONDARY + other.wire_id()].count += 1);
     }
 
     /// SYNs to `port` whose primary family is `family`.
     pub fn port(&self, port: u16, family: Family) -> u64 {
-        self.ports[usize::from(port)][family.wire_id()]
+        self.row(port)[family.wire_id()]
     }
 
     /// SYNs whose primary family is `family`.
@@ -75,7 +89,7 @@ impl Counts {
 
     /// SYNs to `port`.
     pub fn port_syns(&self, port: u16) -> u64 {
-        self.ports[usize::from(port)].iter().sum()
+        self.row(port).iter().sum()
     }
 
     /// SYNs over IPv6 whose primary family is `family`.
@@ -142,12 +156,20 @@ impl Counts {
     pub(crate) fn row_mut(&mut self, port: u16) -> &mut [u64; FAMILY_SLOTS] {
         let (word, bit) = port_bit(port);
         self.seen[word as usize] |= 1 << bit;
+        if self.ports.is_empty() {
+            self.make_rows();
+        }
         &mut self.ports[usize::from(port)]
+    }
+
+    #[cold]
+    fn make_rows(&mut self) {
+        self.ports = vec![[0; FAMILY_SLOTS]; PORTS];
     }
 
     /// The row of a port.
     pub(crate) fn row(&self, port: u16) -> &[u64; FAMILY_SLOTS] {
-        &self.ports[usize::from(port)]
+        self.ports.get(usize::from(port)).unwrap_or(&[0; FAMILY_SLOTS])
     }
 
     /// Becomes `newer`, which must be a newer state of the same counters.
@@ -156,6 +178,14 @@ impl Counts {
             *self.row_mut(port) = *row;
         }
         self.others = newer.others;
+    }
+
+    /// Whether none of `earlier` is more than it is here.
+    pub(crate) fn contain(&self, earlier: &Self) -> bool {
+        let rows =
+            earlier.ports().all(|(port, row)| row.iter().zip(self.row(port)).all(|(earlier, now)| earlier <= now));
+        let others = earlier.others.iter().zip(&self.others);
+        rows && others.into_iter().all(|(earlier, now)| earlier.count <= now.count && earlier.of <= now.of)
     }
 
     /// What was counted after `earlier`, which must be an older state of the same counters.

@@ -9,10 +9,14 @@
 mod census;
 pub mod cli;
 pub mod collector;
+pub mod config;
 mod counts;
+pub mod doctor;
 pub mod filter;
 pub mod kernel;
+pub mod logging;
 pub mod replay;
+pub mod sandbox;
 pub mod server;
 pub mod snapshot;
 pub mod sources;

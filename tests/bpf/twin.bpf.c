@@ -20,11 +20,15 @@
 #define PORT_ROWS 65536
 #define FAMILY_SLOTS 16
 #define INTERFACE_COUNTERS 64
+#define LOST 10
+#define UNSAMPLED 11
+#define FILTERED_COUNTERS 12
 #define V6_COUNTERS 16
 #define SECONDARY_COUNTERS 32
-#define LOST 48
-#define UNSAMPLED 49
-#define FILTERED_COUNTERS 50
+#define FAMILY_COUNTERS 48
+#define BLOOM_BITS 15
+#define BLOOM ((1 << 16) / 32)
+#define BLOCKS (BLOOM + (1 << BLOOM_BITS))
 #define SKETCH_BITS 16
 #define SKETCH_WORDS ((1 << SKETCH_BITS) / 8)
 
@@ -68,6 +72,10 @@ struct prefix {
 	__be32 words[6];
 };
 
+struct translations {
+	__u64 pairs[2];
+};
+
 // What the loader decides.
 volatile const __u32 CPUS = 1;
 volatile const __u32 SLOTS = 1;
@@ -84,6 +92,7 @@ volatile const __u32 WATCHED_FAMILIES = ~0u;
 volatile const __u32 FILTER_DESTINATIONS = 0;
 volatile const __u32 FILTER_SOURCES = 0;
 volatile const __u32 TRANSLATE = 0;
+volatile const __u32 TRANSLATE_BITS = 1;
 
 // What it changes: the generation that is written.
 volatile __u64 GENERATION;
@@ -115,15 +124,9 @@ ARRAY(SKETCHES, __u64, BPF_F_MMAPABLE);
 ARRAY(WATCHED_PORTS, __u64, 0);
 ARRAY(DESTINATION_BLOCKS, __u64, BPF_F_MMAPABLE);
 ARRAY(SOURCE_BLOCKS, __u64, BPF_F_MMAPABLE);
+ARRAY(PUBLIC_ADDRESSES, struct translations, 0);
 TRIE(DESTINATIONS);
 TRIE(SOURCES);
-
-struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 1);
-	__type(key, __u32);
-	__type(value, __u32);
-} PUBLIC_ADDRESSES SEC(".maps");
 
 // Which counters this run writes.
 struct run {
@@ -225,15 +228,28 @@ static __always_inline __u32 primary(__u32 tags)
 
 // ---- filters
 
+static __always_inline __u64 word_of(void *map, __u32 index)
+{
+	__u64 *word = bpf_map_lookup_elem(map, &index);
+
+	return word ? *word : 0;
+}
+
 static __always_inline bool within(void *blocks, void *prefixes, bool v4, __u64 high, __u64 low)
 {
 	struct prefix key = { .bits = 192 };
 
 	if (v4) {
-		__u32 block = (__u32)low >> 8, word = block / 32;
-		__u64 *bits = bpf_map_lookup_elem(blocks, &word);
-		__u32 cover = bits ? *bits >> block % 32 * 2 & 3 : NONE;
+		__u32 address = low, cover = word_of(blocks, address >> 21) >> (address >> 16) % 32 * 2 & 3;
+		__u64 hash, bits;
 
+		if (likely(cover != SOME))
+			return cover == ALL;
+		hash = (address >> 8) * 0x9e3779b97f4a7c15ull;
+		bits = 1ull << (hash >> (58 - BLOOM_BITS) & 63) | 1ull << (hash >> (52 - BLOOM_BITS) & 63);
+		if (likely((word_of(blocks, BLOOM + (hash >> (64 - BLOOM_BITS))) & bits) != bits))
+			return false;
+		cover = word_of(blocks, BLOCKS + (address >> 13)) >> (address >> 8) % 32 * 2 & 3;
 		if (likely(cover != SOME))
 			return cover == ALL;
 		key.words[1] = bpf_htonl(4);
@@ -411,10 +427,15 @@ static __always_inline enum disposition take(const struct run *run, struct syn *
 		return FILTERED;
 	}
 	if (TRANSLATE && syn->v4) {
-		__u32 local = syn->dst_low, *public = bpf_map_lookup_elem(&PUBLIC_ADDRESSES, &local);
+		__u32 local = syn->dst_low, at = local * TRANSLATE >> (32 - TRANSLATE_BITS);
+		struct translations *bucket = bpf_map_lookup_elem(&PUBLIC_ADDRESSES, &at);
 
-		if (public)
-			syn->dst_low = *public;
+		if (bucket) {
+#pragma unroll
+			for (int i = 0; i < 2; i++)
+				if (bucket->pairs[i] >> 32 == local && bucket->pairs[i])
+					syn->dst_low = (__u32)bucket->pairs[i];
+		}
 	}
 	tags = marks(syn);
 	family = primary(tags);
@@ -427,6 +448,8 @@ static __always_inline enum disposition take(const struct run *run, struct syn *
 	counter = bpf_map_lookup_elem(&PORTS, &index);
 	if (counter)
 		++*counter;
+	if (SLOTS > 1)
+		count(run, FAMILY_COUNTERS + family, 1, 0);
 	if (!syn->v4)
 		count(run, V6_COUNTERS + family, 1, 0);
 	secondary = tags & ~(1u << family);
@@ -668,13 +691,13 @@ int honeyxdp(struct xdp_md *ctx)
 	run.cpu = bpf_get_smp_processor_id();
 	run.generation = GENERATION;
 	run.part = run.generation * CPUS + run.cpu;
-	if (INTERFACE_SLOTS[1]) {
+	if (SLOTS > 1) {
 #pragma unroll
 		for (int i = MAX_INTERFACES - 1; i >= 0; i--)
 			if (INTERFACE_SLOTS[i] == ctx->ingress_ifindex)
 				slot = i;
 	}
-	run.interface = (run.part * SLOTS + slot) * INTERFACE_COUNTERS;
+	run.interface = (run.part * MAX_INTERFACES + slot) * INTERFACE_COUNTERS;
 
 	if (unlikely(!ethernet(ctx, true, &type, &offset))) {
 		disposition = MALFORMED;

@@ -5,6 +5,8 @@
 
 pub mod batch;
 pub mod bench;
+pub mod booted;
+pub mod bpffs;
 pub mod browser;
 pub mod clang;
 pub mod cpu;
@@ -15,6 +17,7 @@ pub mod floor;
 pub mod flows;
 pub mod generator;
 pub mod http;
+pub mod manual;
 pub mod named;
 pub mod network;
 pub mod pcap;

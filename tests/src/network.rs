@@ -59,6 +59,8 @@ impl Namespace {
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program).stdin(Stdio::null());
+        // As people see it, though no terminal is there.
+        command.env("HONEYXDP_LOG_FORMAT", "text");
         command
     }
 
@@ -160,21 +162,38 @@ impl Cable {
     /// See [`Namespace::new`].
     pub fn silent(mtu: u32) -> anyhow::Result<Self> {
         let cable = Self::bare(mtu)?;
-        for (namespace, interface) in [(&cable.outside, OUTSIDE), (&cable.sensor, SENSOR)] {
-            namespace.run(&format!("sysctl -q -w net.ipv6.conf.{interface}.disable_ipv6=1"))?;
-            namespace.ip(&format!("link set {interface} arp off"))?;
-        }
+        cable.silence()?;
         cable.up()?;
         Ok(cable)
     }
 
+    /// Lays a silent cable once more, after one of its ends was removed. The ends have the same names and other indices.
+    ///
+    /// # Errors
+    /// See [`Namespace::new`].
+    pub fn again(&self) -> anyhow::Result<()> {
+        self.lay(1_500)?;
+        self.silence()?;
+        self.up()
+    }
+
+    fn silence(&self) -> anyhow::Result<()> {
+        for (namespace, interface) in [(&self.outside, OUTSIDE), (&self.sensor, SENSOR)] {
+            namespace.run(&format!("sysctl -q -w net.ipv6.conf.{interface}.disable_ipv6=1"))?;
+            namespace.ip(&format!("link set {interface} arp off"))?;
+        }
+        Ok(())
+    }
+
     fn bare(mtu: u32) -> anyhow::Result<Self> {
         let cable = Self { outside: Namespace::new("out")?, sensor: Namespace::new("in")? };
-        cable.outside.ip(&format!(
-            "link add {OUTSIDE} mtu {mtu} type veth peer name {SENSOR} mtu {mtu} netns {}",
-            cable.sensor.name()
-        ))?;
+        cable.lay(mtu)?;
         Ok(cable)
+    }
+
+    fn lay(&self, mtu: u32) -> anyhow::Result<()> {
+        let there = self.sensor.name();
+        self.outside.ip(&format!("link add {OUTSIDE} mtu {mtu} type veth peer name {SENSOR} mtu {mtu} netns {there}"))
     }
 
     fn up(&self) -> anyhow::Result<()> {

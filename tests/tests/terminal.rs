@@ -1,6 +1,12 @@
 //! What a person sees: the live table and the progress bar, on a real terminal (tmux).
 
-use std::{fs::File, io::BufWriter};
+use std::{
+    fs::{self, File},
+    io::BufWriter,
+    process::Command,
+    thread,
+    time::Duration,
+};
 
 use lab::{
     craft,
@@ -8,8 +14,18 @@ use lab::{
     pcap::Writer,
     terminal::Terminal,
 };
+use rustix::process::{Pid, Signal, kill_process};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
+
+/// Sends SIGHUP to the sensor in a namespace, as `systemctl reload` does.
+fn hangup(cable: &Cable) {
+    let processes = Command::new("ip").args(["netns", "pids", cable.sensor.name()]).output().unwrap();
+    for process in String::from_utf8(processes.stdout).unwrap().split_whitespace() {
+        let process = Pid::from_raw(process.parse().unwrap()).unwrap();
+        kill_process(process, Signal::HUP).unwrap();
+    }
+}
 
 fn live_table(name: &str, width: u16, height: u16) {
     let cable = Cable::silent(1_500).unwrap();
@@ -44,6 +60,49 @@ fn the_live_table_fits_a_wide_terminal() {
 #[test]
 fn the_live_table_fits_a_small_terminal() {
     live_table("small", 80, 24);
+}
+
+#[test]
+fn a_warning_stands_below_the_live_table_and_does_not_tear_it() {
+    let cable = Cable::silent(1_500).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("honeyxdp.toml");
+    fs::write(&config, "interval = \"300ms\"\n").unwrap();
+    let command = format!(
+        "ip netns exec {} {BINARY} run -i {SENSOR} --config {} --out {}",
+        cable.sensor.name(),
+        config.display(),
+        folder.path().join("out").display()
+    );
+    let terminal = Terminal::open("warning", 140, 45, &command);
+    terminal.wait(|screen| screen.contains("family") && screen.contains("snapshot: "));
+    fs::write(&config, "intervall = 1\n").unwrap();
+    hangup(&cable);
+    let screen = terminal.wait(|screen| screen.contains("warning: ") && screen.contains("so those in force stay"));
+    assert!(screen.contains("there is no setting \"intervall\""), "{screen}");
+    let title = screen.lines().position(|line| line.contains("honeyxdp")).unwrap();
+    let warning = screen.lines().position(|line| line.contains("those in force stay")).unwrap();
+    assert!(title == 0 && warning > screen.lines().count() / 4, "the table is torn:\n{screen}");
+    let table: Vec<&str> = screen.lines().take(8).collect();
+    assert!(table.iter().all(|line| !line.contains("warning")), "{screen}");
+
+    // The terminal goes away: with a file of settings too, that is the end of the sensor, with a last snapshot.
+    fs::write(&config, "interval = \"1h\"\n").unwrap();
+    cable.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 5]).unwrap();
+    drop(terminal);
+    let ended = || {
+        let processes = Command::new("ip").args(["netns", "pids", cable.sensor.name()]).output().unwrap();
+        processes.stdout.is_empty()
+    };
+    for _ in 0..300 {
+        if ended() {
+            break;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    assert!(ended(), "the sensor goes on without its terminal");
+    let last = honeyxdp::snapshot::store::read(&folder.path().join("out")).unwrap();
+    assert_eq!(last.families["mirai"].packets, 5);
 }
 
 #[test]

@@ -7,6 +7,7 @@ mod bench;
 mod build_ebpf;
 mod command;
 mod demo;
+mod dist;
 mod docs;
 mod leftovers;
 mod programs;
@@ -33,6 +34,7 @@ enum Task {
     Demo(demo::Args),
     Bench(bench::Args),
     Docs(docs::Args),
+    Dist(dist::Args),
     /// cargo's runner for test executables, see `test::runner`.
     #[command(hide = true)]
     TestRunner {
@@ -60,6 +62,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Demo(args) => demo::main(args),
         Task::Bench(args) => bench::main(args),
         Task::Docs(args) => docs::main(&args),
+        Task::Dist(args) => dist::main(&args),
         Task::TestRunner { command } => test::runner(&command),
     }
 }

@@ -1,6 +1,6 @@
 //! The filters on the command line.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr, path::Path};
 
 use anyhow::{Context as _, bail};
 use honeyxdp_common::Family;
@@ -8,7 +8,7 @@ use honeyxdp_common::Family;
 use crate::filter::{Filters, PortSet, PrefixSet};
 
 /// Which SYNs are counted. The others have the disposition `filtered`, with the reason.
-#[derive(Clone, Debug, clap::Args)]
+#[derive(Clone, Debug, PartialEq, clap::Args)]
 #[command(next_help_heading = "Filters")]
 pub(super) struct FilterArgs {
     /// Count only SYNs to these ports, as 23,2323,8000-8100
@@ -47,6 +47,12 @@ pub(super) struct FilterArgs {
 }
 
 impl FilterArgs {
+    /// Files that hold prefixes.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let words = self.destinations.iter().chain(&self.ignored_sources);
+        words.filter_map(|word| word.trim().strip_prefix('@')).map(Path::new)
+    }
+
     /// The filters, with the files read.
     pub(super) fn filters(&self) -> anyhow::Result<Filters> {
         let watched = self.ports.iter().fold(PortSet::none(), |all, ports| all.with(ports));

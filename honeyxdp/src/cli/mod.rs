@@ -1,19 +1,31 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
+mod config;
+mod detach;
+mod doctor;
 mod duration;
 mod filters;
+mod logs;
 mod replay;
 mod run;
 mod snapshot;
 mod sources;
+mod status;
 mod top;
 
 use std::{ffi::OsString, process::ExitCode};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+use crate::{
+    config::{Error, Settings},
+    logging,
+};
 
 /// Where the sensor's files lie when nothing else is said.
 const DEFAULT_FOLDER: &str = "/var/lib/honeyxdp";
+/// Exit status for a command line or a file that is wrong.
+const WRONG_USAGE: u8 = 2;
 
 /// Counts who scans: fingerprints the TCP SYNs of IoT bots and scanning tools in the kernel, at line rate.
 ///
@@ -25,7 +37,8 @@ const DEFAULT_FOLDER: &str = "/var/lib/honeyxdp";
     name = "honeyxdp",
     bin_name = "honeyxdp",
     version,
-    after_help = "Options also come from the environment where --help names a variable: HONEYXDP_INTERVAL=5s.\n\
+    after_help = "Options also come from the environment where --help names a variable: HONEYXDP_INTERVAL=5s,\n\
+                  and those of `run` from a file: see `honeyxdp config --help`.\n\
                   Exit status: 0 done, 1 failed, 2 wrong usage.",
     propagate_version = true,
     arg_required_else_help = true
@@ -37,10 +50,19 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Run(run::Args),
-    Replay(replay::Args),
+    Run(Box<run::Args>),
+    Replay(Box<replay::Args>),
     Snapshot(snapshot::Args),
     Top(top::Args),
+    Status(status::Args),
+    Detach(detach::Args),
+    Config(config::Args),
+    Doctor(doctor::Args),
+}
+
+/// The command line as clap has it, for manual pages and completions.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
 }
 
 /// Does what the command line says. Errors go to standard error, in one sentence.
@@ -59,17 +81,34 @@ pub fn main() -> ExitCode {
 
 /// Does what these arguments say; the first one is the name of the program.
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let result = match Cli::parse_from(args).command {
-        Command::Run(args) => run::run(args),
+    let (cli, settings) = match parse(args.into_iter().collect()) {
+        Ok(parsed) => parsed,
+        Err(Error::Usage(error)) => error.exit(),
+        Err(Error::File(error)) => {
+            error.lines().for_each(|line| eprintln!("honeyxdp: {line}"));
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    let result = match cli.command {
+        Command::Run(args) => run::run(*args, settings),
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
+        Command::Status(args) => status::status(&args),
+        Command::Detach(args) => detach::detach(&args),
+        Command::Config(args) => config::config(args, settings),
+        Command::Doctor(args) => doctor::doctor(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("honeyxdp: {error:#}");
+            logging::failed(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+fn parse(args: Vec<OsString>) -> Result<(Cli, Option<Settings>), Error> {
+    let (matches, settings) = crate::config::parse(&Cli::command(), args)?;
+    Ok((Cli::from_arg_matches(&matches)?, settings))
 }

@@ -121,7 +121,7 @@ fn read(
             *first = time.min(*first);
             *last = time.max(*last);
         }
-        census.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len), tick);
+        census.packet(packet.link, packet.data, packet.original_len.into(), tick);
     });
     bar.finish_and_clear();
     result?;

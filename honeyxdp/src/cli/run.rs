@@ -1,10 +1,15 @@
 //! `honeyxdp run`: attach, drain every interval, write, and leave no trace.
 
+mod confine;
 mod drain;
+mod hangup;
+mod notify;
 mod output;
+mod reload;
 mod serve;
+mod watch;
 
-use std::{collections::BTreeMap, num::NonZeroU32, path::PathBuf, pin::Pin, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
@@ -15,31 +20,34 @@ use tokio::{
 };
 
 use self::{
-    drain::{Clock, Drain},
+    confine::ConfineArgs,
+    drain::{Clock, Counted, Drain},
+    hangup::Hangup,
+    notify::Manager,
     output::Output,
+    reload::{Reloaded, Reloads},
     serve::{ServeArgs, Serving},
+    watch::{Rules, Verdict, Watch},
 };
-use super::{
-    DEFAULT_FOLDER, duration,
-    filters::{self, FilterArgs},
-    sources::SourceArgs,
-};
+use super::{DEFAULT_FOLDER, duration, filters::FilterArgs, logs::LogArgs, sources::SourceArgs};
 use crate::{
-    filter::Filters,
-    kernel::{self, Attachment, Interface, Interfaces, Mode, ModeChoice, Program},
-    snapshot::{InterfaceReport, ModeReport, Run, Sensor, store::Store},
+    config::{self, Settings},
+    kernel::{ModeChoice, pins},
+    snapshot::{Run, Sensor, store::Store},
     view,
 };
 
 /// How often the live table is drawn.
 const REFRESH: Duration = Duration::from_secs(1);
+/// How often it is looked whether the interfaces are still there.
+const SURVEY: Duration = Duration::from_secs(1);
 
 /// Watch interfaces and count
 ///
-/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C, SIGTERM or SIGHUP; then it
-/// detaches, reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN. On a
-/// terminal it shows a live table, else a line per interval.
-#[derive(Debug, clap::Args)]
+/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C or SIGTERM; then it detaches,
+/// reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN. On a terminal it
+/// shows a live table, else a line per interval. SIGHUP reads the file of settings again; without one it ends the sensor.
+#[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
     /// Interface to watch; repeat it, or separate with commas, for several. Default: that of the default route
     #[arg(short, long = "interface", value_name = "IFACE", env = "HONEYXDP_INTERFACE", value_delimiter = ',')]
@@ -60,9 +68,27 @@ pub(super) struct Args {
     /// Name of this sensor in its snapshots. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
+    /// Keep program, counters and links in the kernel when the sensor ends, however it ends: the program goes on counting, and the
+    /// next `honeyxdp run --pin` goes on from there. `honeyxdp detach` takes it off
+    #[arg(long, env = "HONEYXDP_PIN", value_parser = FalseyValueParser::new())]
+    pin: bool,
+    /// Folder of the pins, in a BPF file system. Each sensor needs its own
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::FOLDER)]
+    pin_path: PathBuf,
     /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out, none if 0
     #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MARKS", num_args = 0..=1, default_missing_value = "10")]
     trace_marks: Option<u32>,
+    /// Print nothing but warnings and errors
+    #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
+    quiet: bool,
+    #[command(flatten)]
+    logs: LogArgs,
+    #[command(flatten)]
+    confine: ConfineArgs,
+    /// File of settings, TOML; flags and the environment go first. Default: /etc/honeyxdp/honeyxdp.toml if it is there
+    #[arg(long, value_name = "FILE", env = config::VARIABLE)]
+    config: Option<PathBuf>,
+    // A flag that is listed below these stands under their headings, in --help and in the file of settings.
     #[command(flatten)]
     filters: FilterArgs,
     /// What happens to a counted SYN: it goes on, or is dropped before the network stack sees it. All other frames go on
@@ -92,97 +118,97 @@ pub(super) struct Args {
     record_buffer: ByteSize,
     #[command(flatten)]
     serve: ServeArgs,
-    /// Print nothing but warnings and errors
-    #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
-    quiet: bool,
 }
 
-pub(super) fn run(args: Args) -> anyhow::Result<()> {
+pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
+    args.logs.start(args.quiet);
+    args.confine.become_user()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
-    runtime.block_on(sensor(args))
+    runtime.block_on(sensor(args, settings))
 }
 
-async fn sensor(args: Args) -> anyhow::Result<()> {
+async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // First of all: from here on a signal ends the loop below, and never leaves a snapshot unwritten.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = hangup()?;
+    let mut hangup = Hangup::watch()?;
 
-    let filters = args.filters.filters()?;
+    let rules = Rules::of(&args)?;
+    let mut reloads = settings.map(Reloads::new);
     let settings = args.sources.settings()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
     let mut output = Output::new(&args);
     let bound = args.serve.bind(&args.out, &mut output)?;
-    let interfaces = Interfaces::open()?;
-    let chosen = choose(&interfaces, &args.interfaces).await?;
-    let (mut program, maps) = Program::load(&kernel::Options {
-        interfaces: chosen.iter().map(|interface| interface.index).collect(),
-        trace_per_second: args.traces(),
-        filters: filters.clone(),
-        drop_counted: args.verdict == Verdict::Drop,
-        sample: args.sample_records.get(),
-        record_memory: usize::try_from(args.record_buffer.as_u64()).unwrap_or(usize::MAX),
-        ..kernel::Options::default()
-    })?;
-    let trace = match args.traces() {
-        0 => None,
-        _ => Some(kernel::trace::lines(&mut program)?),
-    };
-    let mut trace = std::pin::pin!(async {
-        match trace {
-            Some(lines) => lines.await,
-            None => std::future::pending().await,
-        }
-    });
-
+    let mut watch = Watch::start(&args, rules).await?;
     let started = Clock::now();
-    let mut attachments = Vec::new();
-    for interface in chosen {
-        let attachment = kernel::attach(&mut program, &interfaces, interface, args.mode).await?;
-        output.attached(&attachment, program.id());
-        attachments.push(attachment);
-    }
+    let installation = watch.installation();
+    output.installed(installation);
     let addresses = bound.addresses();
     if !addresses.is_empty() {
         output.note(format!("listening on {}", addresses.join(" and ")));
     }
-    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
 
-    let reports = attachments.iter().map(|attachment| report(attachment, &program)).collect();
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let run = Run { sensor, interfaces: reports, started_at: started.wall, filters: args.filters_in_force(&filters) };
-    let drain = Arc::new(Drain::start(maps, &settings, run, started, Arc::clone(&store))?);
+    let maps = installation.maps()?;
+    let (started_at, resumed) = (installation.started_at(), installation.resumed());
+    let (slots, interfaces) = watch.reports().into_iter().unzip();
+    let run = Run { sensor, interfaces, started_at, filters: watch.rules().report() };
+    // Threads that are started before this keep their rights, so it comes before the first one.
+    args.confine.give_away(&args, &output)?;
+    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
+    let counted = Counted { maps, run, slots, resumed };
+    let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
     let serving = Serving::start(bound, args.interval, &drain)?;
-    serving.attached(&attachments);
+    serving.watched(&watch);
+    let mut manager = Manager::new(drain.pulse());
     output.start()?;
+    output.warn_if(manager.ready("attached, counting"));
 
     let mut intervals = ticks(args.interval);
     let mut refreshes = ticks(REFRESH);
-    let failed = loop {
+    let mut surveys = ticks(SURVEY);
+    loop {
         tokio::select! {
-            _ = interrupt.recv() => break None,
-            _ = terminate.recv() => break None,
-            () = &mut hangup => break None,
-            () = &mut trace => {}
+            _ = interrupt.recv() => break,
+            _ = terminate.recv() => break,
+            () = hangup.came() => match &mut reloads {
+                Some(reloads) if hangup::means_reload(reloads.settings()) => match reloads.reload() {
+                    Ok(reloaded) => bring_into_force(reloaded, reloads, &mut watch, &drain, &output).await,
+                    Err(error) => output.refused(&error),
+                },
+                _ => break,
+            },
+            () = watch.trace() => {}
+            () = manager.look() => output.warn_if(manager.looked()),
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
-            _ = intervals.tick() => {
-                drop_lost(&interfaces, &mut attachments, &mut output).await;
-                let drained = drain.publish().await;
-                serving.publish(&drained, &attachments);
-                match drained {
-                    Ok(drained) => output.interval(drained),
-                    // The counters go on: the next snapshot says what this one could not.
-                    Err(error) => output.warn(format!("{error:#}; trying again at the next interval")),
+            _ = surveys.tick() => {
+                if watch.survey(&drain, &output).await {
+                    serving.watched(&watch);
                 }
-                if attachments.is_empty() {
-                    break Some(anyhow::anyhow!("no interface is left to watch"));
+            }
+            _ = intervals.tick() => {
+                let drained = drain.publish().await;
+                serving.publish(&drained);
+                match drained {
+                    Ok(drained) => {
+                        output.warn_if(manager.interval(&drained.snapshot));
+                        output.interval(drained);
+                    }
+                    // The counters go on: the next snapshot says what this one could not.
+                    Err(error) => {
+                        let text = format!("{}; trying again at the next interval", args.confine.explain(&args, &error));
+                        output.warn_if(manager.trouble(&text));
+                        output.warn(text);
+                    }
                 }
             }
         }
-    };
+    }
 
+    output.warn_if(manager.stopping());
+    let pinned = watch.installation().pinned();
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
-    drop(attachments);
+    drop(watch);
     output.stop();
     let last = match drain.publish().await {
         Ok(last) => last,
@@ -193,30 +219,15 @@ async fn sensor(args: Args) -> anyhow::Result<()> {
             return Err(error);
         }
     };
-    output.end(last, &store);
-    failed.map_or(Ok(()), Err)
-}
-
-/// What happens to a counted SYN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Verdict {
-    /// It goes on.
-    Pass,
-    /// It ends here, before the network stack sees it.
-    Drop,
+    output.end(last, &store, pinned);
+    Ok(())
 }
 
 impl Args {
-    /// What the snapshot says about filters.
-    fn filters_in_force(&self, filters: &Filters) -> BTreeMap<String, serde_json::Value> {
-        let mut report = filters::report(filters);
-        if self.verdict == Verdict::Drop {
-            report.insert("verdict".to_owned(), "drop".into());
-        }
-        if self.sample_records.get() > 1 {
-            report.insert("sample_records".to_owned(), self.sample_records.get().into());
-        }
-        report
+    /// Whether settings that are right by themselves go together, and the files that they name can be read.
+    pub(super) fn judge(&self) -> anyhow::Result<()> {
+        self.filters.filters()?;
+        self.sources.settings().map(drop)
     }
 
     /// Lines a second on each CPU; 0 is off.
@@ -234,35 +245,29 @@ fn record_buffer(text: &str) -> Result<ByteSize, String> {
     }
 }
 
-/// Comes with SIGHUP, the end of a login. Under nohup, which ignores it, it never comes.
-fn hangup() -> std::io::Result<Pin<Box<dyn Future<Output = ()>>>> {
-    // SAFETY: all zero is a valid value of this plain structure, and a null pointer leaves the action as it is.
-    let ignored = unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        libc::sigaction(libc::SIGHUP, std::ptr::null(), &raw mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
-    };
-    if ignored {
-        return Ok(Box::pin(std::future::pending()));
-    }
-    let mut hangup = signal(SignalKind::hangup())?;
-    Ok(Box::pin(async move {
-        hangup.recv().await;
-    }))
-}
-
-/// The interfaces that were named, or that of the default route.
-async fn choose(interfaces: &Interfaces, names: &[String]) -> anyhow::Result<Vec<Interface>> {
-    let mut chosen: Vec<Interface> = Vec::new();
-    for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {
-        let interface = interfaces.named(name).await?;
-        if chosen.iter().all(|other| other.index != interface.index) {
-            chosen.push(interface);
+/// Settings were read again: what can be changed while the sensor runs is changed.
+async fn bring_into_force(
+    reloaded: Reloaded,
+    reloads: &mut Reloads,
+    watch: &mut Watch,
+    drain: &Drain,
+    output: &Output,
+) {
+    let waiting = reloaded.restart.join(", ");
+    if reloaded.rules != *watch.rules() {
+        if let Err(error) = watch.apply(reloaded.rules.clone(), drain).await {
+            return output.warn(format!("the settings were read again, but those in force stay: {error:#}"));
         }
+        let what =
+            if reloaded.changed.is_empty() { "lists of prefixes".to_owned() } else { reloaded.changed.join(", ") };
+        output.note(format!("the settings were read again; in force now: {what}"));
+    } else if waiting.is_empty() {
+        output.note("the settings were read again; none that counts has changed");
     }
-    if chosen.is_empty() {
-        chosen.push(interfaces.of_default_route().await?);
+    reloads.applied(reloaded);
+    if !waiting.is_empty() {
+        output.warn(format!("the settings were read again; a restart brings into force: {waiting}"));
     }
-    Ok(chosen)
 }
 
 /// The first tick is one period away, and late ticks are not made up for.
@@ -270,32 +275,4 @@ fn ticks(period: Duration) -> time::Interval {
     let mut interval = time::interval_at(time::Instant::now() + period, period);
     interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
     interval
-}
-
-/// Says which interfaces are gone. What they counted stays counted.
-async fn drop_lost(interfaces: &Interfaces, attachments: &mut Vec<Attachment>, output: &mut Output) {
-    let Ok(there) = interfaces.all().await else {
-        return;
-    };
-    attachments.retain(|attachment| {
-        let found = there.iter().any(|interface| interface.index == attachment.interface.index);
-        if !found {
-            output.warn(format!("{} is gone: its frames are no longer counted", attachment.interface.name));
-        }
-        found
-    });
-}
-
-fn report(attachment: &Attachment, program: &Program) -> InterfaceReport {
-    InterfaceReport {
-        name: attachment.interface.name.clone(),
-        index: attachment.interface.index,
-        mode: match attachment.mode {
-            Mode::Native => ModeReport::Native,
-            Mode::Generic => ModeReport::Generic,
-        },
-        program_id: program.id(),
-        program_tag: format!("{:016x}", program.tag()),
-        dispositions: BTreeMap::new(),
-    }
 }

@@ -16,7 +16,7 @@ const MOST_PORTS: usize = 1_024;
 pub(super) struct SourceArgs {
     /// Ports whose different sources are counted, besides those of every family
     #[arg(long, value_name = "PORTS", env = "HONEYXDP_PORT_SOURCES", default_value = PORTS)]
-    port_sources: PortSet,
+    port_sources: Vec<PortSet>,
     /// Memory for sets of sources and pair tests. Beyond it the largest sets are given up, and the snapshot says so
     #[arg(long, value_name = "SIZE", env = "HONEYXDP_MEMORY", default_value = "512MiB")]
     memory: ByteSize,
@@ -25,9 +25,10 @@ pub(super) struct SourceArgs {
 impl SourceArgs {
     pub(super) fn settings(&self) -> anyhow::Result<Settings> {
         const LEAST: ByteSize = ByteSize::mib(16);
-        let ports = self.port_sources.iter().count();
-        anyhow::ensure!(ports <= MOST_PORTS, "--port-sources names {ports} ports; name {MOST_PORTS} at most");
+        let ports = self.port_sources.iter().fold(PortSet::none(), |all, ports| all.with(ports));
+        let number = ports.iter().count();
+        anyhow::ensure!(number <= MOST_PORTS, "--port-sources names {number} ports; name {MOST_PORTS} at most");
         anyhow::ensure!(self.memory >= LEAST, "--memory is {LEAST} or more");
-        Ok(Settings { ports: self.port_sources.clone(), memory: self.memory.as_u64() })
+        Ok(Settings { ports, memory: self.memory.as_u64() })
     }
 }

@@ -29,7 +29,19 @@ pub struct Attachment {
     /// Why native mode was not to be had, when it was tried first.
     pub fallback: Option<String>,
     /// The BPF link that keeps it attached.
-    _link: OwnedFd,
+    link: OwnedFd,
+}
+
+impl Attachment {
+    /// The BPF link that keeps it attached.
+    pub(super) const fn link(&self) -> &OwnedFd {
+        &self.link
+    }
+
+    /// Puts another program in the place of the present one, in one step.
+    pub(super) fn replace(&self, program: &Program) -> io::Result<()> {
+        syscall::update_link(self.link.as_fd(), program.fd().map_err(io::Error::other)?.as_fd())
+    }
 }
 
 /// Why the program cannot be attached.
@@ -65,6 +77,18 @@ pub enum AttachError {
         /// What usually stands in the way.
         hint: String,
     },
+    /// What is pinned runs in another mode than was asked for.
+    #[error(
+        "{interface} is attached in {found} mode, and {asked} was asked for: `honeyxdp detach -i {interface}` first, or --mode auto"
+    )]
+    Kept {
+        /// Where.
+        interface: String,
+        /// How it is attached.
+        found: Mode,
+        /// What was asked for.
+        asked: Mode,
+    },
     /// The kernel reports something else than what was asked for.
     #[error("{interface}: the kernel reports {found} where {mode} was asked for")]
     Changed {
@@ -88,7 +112,7 @@ pub enum AttachError {
 /// # Errors
 /// See [`AttachError`]. Nothing stays attached then.
 pub async fn attach(
-    program: &mut Program,
+    program: &Program,
     interfaces: &Interfaces,
     interface: Interface,
     choice: ModeChoice,
@@ -106,18 +130,53 @@ pub async fn attach(
         }
         Err(error) => return Err(error),
     };
-    Ok(Attachment { interface, mode, fallback, _link: link })
+    Ok(Attachment { interface, mode, fallback, link })
+}
+
+/// Puts `program` into a link that a process before this one has left on `interface`.
+pub(super) async fn adopt(
+    program: &Program,
+    interfaces: &Interfaces,
+    interface: Interface,
+    choice: ModeChoice,
+    link: OwnedFd,
+) -> Result<Attachment, AttachError> {
+    let name = || interface.name.clone();
+    // Whether it could be done is asked before it is done: the mode of a link stays.
+    let mode = interface.xdp.and_then(|xdp| xdp.mode);
+    let mode = match (mode, choice) {
+        (Some(found), ModeChoice::Only(asked)) if found != asked => {
+            return Err(AttachError::Kept { interface: name(), found, asked });
+        }
+        (Some(found), _) => found,
+        (None, _) => {
+            let found = "nothing, or something else than the pinned link".to_owned();
+            return Err(AttachError::Changed { interface: name(), mode: Mode::Native, found });
+        }
+    };
+    let id = program.id();
+    syscall::update_link(link.as_fd(), program.fd()?.as_fd()).map_err(|source| AttachError::Refused {
+        interface: name(),
+        mode,
+        source,
+        hint: "it holds a program of another kind; take it off with `honeyxdp detach`".to_owned(),
+    })?;
+    let found = interfaces.indexed(interface.index).await?.xdp;
+    if found.is_some_and(|xdp| xdp.program_id == id && xdp.mode == Some(mode)) {
+        return Ok(Attachment { interface, mode, fallback: None, link });
+    }
+    Err(AttachError::Changed { interface: name(), mode, found: format!("{found:?}") })
 }
 
 /// Attaches in this mode, and asks the kernel whether it did.
 async fn attach_as(
-    program: &mut Program,
+    program: &Program,
     interfaces: &Interfaces,
     interface: &Interface,
     mode: Mode,
 ) -> Result<OwnedFd, AttachError> {
     let id = program.id();
-    let link = match syscall::create_link(program.xdp().fd()?.as_fd(), interface.index, mode.flags()) {
+    let link = match syscall::create_link(program.fd()?.as_fd(), interface.index, mode.flags()) {
         Ok(link) => link,
         // As it is now: the program that is in the way may have come after the list was read.
         Err(error) => return Err(explain(error, interfaces.indexed(interface.index).await?, mode)),
@@ -134,12 +193,7 @@ async fn attach_as(
 fn explain(error: io::Error, interface: Interface, mode: Mode) -> AttachError {
     let errno = error.raw_os_error().unwrap_or(0);
     if let (libc::EBUSY | libc::EEXIST, Some(xdp)) = (errno, interface.xdp) {
-        // Listing programs takes CAP_SYS_ADMIN; without it the id has to do.
-        let name = loaded_programs()
-            .filter_map(Result::ok)
-            .find(|info| info.id() == xdp.program_id)
-            .and_then(|info| info.name_as_str().map(|name| format!(" ({})", name.escape_debug())))
-            .unwrap_or_default();
+        let name = program_name(xdp.program_id).map_or_else(String::new, |name| format!(" ({})", name.escape_debug()));
         let remedy = format!(
             "stop what owns it, or take it off with `ip link set dev {name} xdp off` (`bpftool net` lists all)",
             name = interface.name
@@ -165,4 +219,10 @@ fn explain(error: io::Error, interface: Interface, mode: Mode) -> AttachError {
         (Mode::Generic, _) => "generic XDP works on every interface that is up; `dmesg` may say more".to_owned(),
     };
     AttachError::Refused { interface: interface.name, mode, source: error, hint }
+}
+
+/// Name of a loaded program. Listing programs takes CAP_SYS_ADMIN: without it the id has to do.
+pub(crate) fn program_name(id: u32) -> Option<String> {
+    let program = loaded_programs().filter_map(Result::ok).find(|info| info.id() == id)?;
+    program.name_as_str().map(str::to_owned)
 }

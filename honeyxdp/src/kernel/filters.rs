@@ -2,17 +2,23 @@
 
 use aya::{
     Ebpf, EbpfLoader,
-    maps::{Array, HashMap, LpmTrie, Map, MapError, lpm_trie::Key},
+    maps::{Array, LpmTrie, Map, MapError, lpm_trie::Key},
 };
 use honeyxdp_common::{
     Address,
-    filter::{BLOCK_WORDS, Cover, PORT_WORDS, TRIE_KEY, VERSION_BITS, blocks_bit, trie_key},
+    filter::{
+        BUCKET, Cover, PORT_WORDS, PREFIX_WORDS, TRIE_KEY, VERSION_BITS, blocks_bit, bloom_bits, networks_bit, trie_key,
+    },
 };
 
-use super::maps::{MapsError, Shared};
+use super::{
+    maps::{MapsError, Shared},
+    translation::Translation,
+};
 use crate::filter::{Filters, PrefixSet};
 
-/// An IPv4 prefix of this length is one block.
+/// Lengths of IPv4 prefixes that are one network, and one block.
+const NETWORK_PREFIX: u8 = 16;
 const BLOCK_PREFIX: u8 = 24;
 
 /// Why filters could not be set.
@@ -32,7 +38,7 @@ pub(super) struct FilterMaps<'a> {
     ports: u32,
     destinations: u32,
     sources: u32,
-    translate: u32,
+    translation: Translation,
 }
 
 impl<'a> FilterMaps<'a> {
@@ -42,7 +48,7 @@ impl<'a> FilterMaps<'a> {
             ports: u32::from(!filters.ports.is_all()),
             destinations: u32::from(!filters.destinations.is_empty()),
             sources: u32::from(!filters.ignored_sources.is_empty()),
-            translate: u32::from(!filters.public_addresses.is_empty()),
+            translation: Translation::of(&filters.public_addresses),
         }
     }
 
@@ -54,13 +60,14 @@ impl<'a> FilterMaps<'a> {
             .override_global("WATCHED_FAMILIES", &self.filters.families, true)
             .override_global("FILTER_DESTINATIONS", &self.destinations, true)
             .override_global("FILTER_SOURCES", &self.sources, true)
-            .override_global("TRANSLATE", &self.translate, true)
+            .override_global("TRANSLATE", &self.translation.multiplier, true)
+            .override_global("TRANSLATE_BITS", &self.translation.bits, true)
             .map_max_entries("WATCHED_PORTS", size(self.ports, PORT_WORDS))
-            .map_max_entries("DESTINATION_BLOCKS", size(self.destinations, BLOCK_WORDS))
+            .map_max_entries("DESTINATION_BLOCKS", size(self.destinations, PREFIX_WORDS))
             .map_max_entries("DESTINATIONS", size(1, self.filters.destinations.len()))
-            .map_max_entries("SOURCE_BLOCKS", size(self.sources, BLOCK_WORDS))
+            .map_max_entries("SOURCE_BLOCKS", size(self.sources, PREFIX_WORDS))
             .map_max_entries("SOURCES", size(1, self.filters.ignored_sources.len()))
-            .map_max_entries("PUBLIC_ADDRESSES", size(1, self.filters.public_addresses.len()));
+            .map_max_entries("PUBLIC_ADDRESSES", size(1, self.translation.buckets.len()));
     }
 
     /// Fills the maps of the loaded object.
@@ -77,10 +84,10 @@ impl<'a> FilterMaps<'a> {
         if self.sources != 0 {
             fill_prefixes(ebpf, &self.filters.ignored_sources, "SOURCE_BLOCKS", "SOURCES")?;
         }
-        if self.translate != 0 {
-            let mut map: HashMap<_, u32, u32> = HashMap::try_from(map(ebpf, "PUBLIC_ADDRESSES")?)?;
-            for (&local, &public) in &self.filters.public_addresses {
-                map.insert(u32::from(local), u32::from(public), 0)?;
+        if self.translation.multiplier != 0 {
+            let mut map: Array<_, [u64; BUCKET]> = Array::try_from(map(ebpf, "PUBLIC_ADDRESSES")?)?;
+            for (at, bucket) in (0..).zip(&self.translation.buckets) {
+                map.set(at, bucket, 0)?;
             }
         }
         Ok(())
@@ -104,17 +111,34 @@ fn fill_prefixes(
     for prefix in set.v6() {
         map.insert(&key(Address::from_v6(prefix.network().into()), false, prefix.prefix_len()), 1, 0)?;
     }
-    let words = Shared::<u64>::map(ebpf, blocks, BLOCK_WORDS)?;
+    let words = memory(ebpf, blocks)?;
+    // Prefixes do not overlap, so nothing is both in the set as a whole and in part.
+    let set_cover = |(word, bit): (u32, u32), cover: u64| words.set_bits(word as usize, cover << bit);
     for prefix in set.v4() {
-        let cover = if prefix.prefix_len() <= BLOCK_PREFIX { Cover::ALL } else { Cover::SOME };
         let (first, last) = (u32::from(prefix.network()), u32::from(prefix.broadcast()));
+        if prefix.prefix_len() <= NETWORK_PREFIX {
+            for network in first >> 16..=last >> 16 {
+                set_cover(networks_bit(network << 16), Cover::ALL);
+            }
+            continue;
+        }
+        set_cover(networks_bit(first), Cover::SOME);
+        let cover = if prefix.prefix_len() <= BLOCK_PREFIX { Cover::ALL } else { Cover::SOME };
         for block in first >> 8..=last >> 8 {
-            let (word, bit) = blocks_bit(block << 8);
-            // Prefixes do not overlap, so no block gets both.
-            words.set_bits(word as usize, cover << bit);
+            let (word, bits) = bloom_bits(block << 8);
+            words.set_bits(word as usize, bits);
+            set_cover(blocks_bit(block << 8), cover);
         }
     }
     Ok(())
+}
+
+/// The table of IPv4 prefixes in a loaded object.
+fn memory(ebpf: &Ebpf, name: &'static str) -> Result<Shared<u64>, MapsError> {
+    match ebpf.map(name) {
+        Some(Map::Array(map)) => Shared::map(map.fd(), name, PREFIX_WORDS),
+        _ => Err(MapsError::Missing(name)),
+    }
 }
 
 fn key(address: Address, is_v4: bool, prefix_len: u8) -> Key<[u8; TRIE_KEY]> {

@@ -2,18 +2,27 @@
 
 mod attach;
 mod filters;
+mod installation;
 mod interfaces;
+mod ledger;
 mod maps;
 mod mode;
+pub mod pins;
 mod program;
 mod rights;
 mod syscall;
 pub mod trace;
+mod translation;
 
+pub(crate) use attach::program_name;
 pub use attach::{AttachError, Attachment, attach};
 pub use filters::FilterMapsError;
+pub use installation::{Change, InstallError, Installation, Plan};
 pub use interfaces::{Interface, InterfaceError, Interfaces};
-pub use maps::{Cut, Maps, MapsError, Sizes};
+pub use ledger::{Ledger, LedgerError};
+pub use maps::{Cut, InterfaceCounts, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
+pub(crate) use program::{OLDEST_KERNEL, version};
 pub use rights::Rights;
+pub(crate) use rights::current as rights;

@@ -6,15 +6,15 @@ use std::{
     io,
 };
 
-use aya::{Ebpf, EbpfError, EbpfLoader, programs::Xdp};
-use honeyxdp_common::{
-    counters::{FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, INTERFACES, PORTS},
-    flow::FLOW_BYTES,
-    sketch,
+use aya::{
+    Ebpf, EbpfError, EbpfLoader,
+    programs::{ProgramError, ProgramFd, Xdp},
 };
+use honeyxdp_common::{counters::INTERFACES, flow::FLOW_BYTES};
 
 use super::{
     filters::{FilterMaps, FilterMapsError},
+    ledger::{Ledger, LedgerError},
     maps::{Maps, MapsError, Sizes},
     rights::{self, Rights},
 };
@@ -27,7 +27,7 @@ compile_error!("the eBPF object in the repository is little-endian; honeyxdp doe
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HONEYXDP_EBPF_OBJECT_PATH"));
 
 /// First kernel with XDP programs on frames of several buffers, and with `bpf_xdp_load_bytes`.
-const OLDEST_KERNEL: (u32, u32) = (5, 18);
+pub(crate) const OLDEST_KERNEL: (u32, u32) = (5, 18);
 /// Bytes that the rings of all CPUs take together when nobody says more: a tenth of a second of a flood that no flow repeats in.
 const RECORD_MEMORY: usize = 64 << 20;
 
@@ -37,7 +37,7 @@ const PROGRAM: &str = "honeyxdp";
 /// What is decided when the program is loaded.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Indices of the interfaces that it will be attached to, at most [`INTERFACES`].
+    /// Indices of the interfaces that it will be attached to, at most [`INTERFACES`], each in its slot; 0 where one is gone.
     pub interfaces: Vec<u32>,
     /// Marked SYNs logged per second on each CPU; 0 leaves logging out of the program.
     pub trace_per_second: u32,
@@ -68,15 +68,18 @@ impl Default for Options {
 }
 
 impl Options {
-    fn sizes(&self, cpus: u32) -> Sizes {
+    /// Bytes that the maps take on this machine.
+    ///
+    /// # Errors
+    /// When the number of CPUs cannot be read.
+    pub(crate) fn kernel_memory(&self) -> io::Result<u64> {
+        Ok(Ledger::bytes(self.sizes(possible_cpus()?)) as u64)
+    }
+
+    pub(super) fn sizes(&self, cpus: u32) -> Sizes {
         // Each CPU has its own ring. Below a thousand records a ring would be full before anybody can look.
         let records = self.record_memory / FLOW_BYTES / cpus as usize;
-        Sizes {
-            cpus: cpus as usize,
-            slots: self.interfaces.len().max(1),
-            flow_bits: self.flow_bits,
-            ring_bits: records.max(1_024).ilog2(),
-        }
+        Sizes { cpus: cpus as usize, flow_bits: self.flow_bits, ring_bits: records.max(1_024).ilog2() }
     }
 }
 
@@ -97,9 +100,9 @@ pub enum LoadError {
     /// More interfaces than a program has slots for.
     #[error("{0} interfaces are too many: one sensor watches at most {INTERFACES}")]
     TooManyInterfaces(usize),
-    /// A map cannot have more than 2^32 elements.
-    #[error("{0} CPUs are too many for one map of counters")]
-    TooManyCpus(u32),
+    /// There are no maps for the program.
+    #[error(transparent)]
+    Ledger(LedgerError),
     /// The list of CPUs could not be read.
     #[error("cannot read /sys/devices/system/cpu/possible, which tells how many CPUs to count on: {0}")]
     Cpus(io::Error),
@@ -112,6 +115,20 @@ pub enum LoadError {
     /// The filters could not be written into their maps.
     #[error(transparent)]
     Filters(#[from] FilterMapsError),
+}
+
+impl From<LedgerError> for LoadError {
+    fn from(error: LedgerError) -> Self {
+        let rights = rights::current();
+        match error {
+            LedgerError::Refused { source, .. }
+                if source.kind() == io::ErrorKind::PermissionDenied && !rights.suffice() =>
+            {
+                Self::Rights(rights)
+            }
+            other => Self::Ledger(other),
+        }
+    }
 }
 
 /// The program, loaded. Dropping it unloads it, unless something else holds it.
@@ -136,17 +153,21 @@ impl Program {
     /// # Errors
     /// See [`LoadError`].
     pub fn load_object(object: &[u8], options: &Options) -> Result<(Self, Maps), LoadError> {
-        check_kernel()?;
+        let ledger = Ledger::create(options.sizes(prepare()?), seed())?;
+        Ok((Self::load_with(object, options, &ledger)?, Maps::take(&ledger)?))
+    }
+
+    /// Loads a program that writes to an existing ledger. Sizes are the ledger's; those of `options` do not matter.
+    pub(super) fn load_with(object: &[u8], options: &Options, ledger: &Ledger) -> Result<Self, LoadError> {
         if options.interfaces.len() > INTERFACES {
             return Err(LoadError::TooManyInterfaces(options.interfaces.len()));
         }
-        let cpus = possible_cpus().map_err(LoadError::Cpus)?;
-        let sizes = options.sizes(cpus);
-        let parts = |each: usize| elements(cpus, GENERATIONS * each);
+        let sizes = ledger.sizes();
         let mut indices = [0; INTERFACES];
         indices[..options.interfaces.len()].copy_from_slice(&options.interfaces);
-        let (slots, drop_counted) = (u32::try_from(sizes.slots).unwrap_or(u32::MAX), u32::from(options.drop_counted));
-        let seed = RandomState::new().hash_one("honeyxdp");
+        let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let (cpus, slots) = (number(sizes.cpus), number(options.interfaces.len().max(1)));
+        let (drop_counted, seed) = (u32::from(options.drop_counted), ledger.seed());
         let weakly_ordered = u32::from(!cfg!(target_arch = "x86_64"));
         let filters = FilterMaps::new(&options.filters);
 
@@ -161,19 +182,14 @@ impl Program {
             .override_global("FLOW_BITS", &sizes.flow_bits, true)
             .override_global("RING_BITS", &sizes.ring_bits, true)
             .override_global("SEED", &seed, true)
-            .override_global("WEAKLY_ORDERED", &weakly_ordered, true)
-            .map_max_entries("PORTS", parts(PORTS * FAMILY_SLOTS)?)
-            .map_max_entries("INTERFACES", parts(sizes.slots * INTERFACE_COUNTERS)?)
-            .map_max_entries("FLOWS", parts(1 << sizes.flow_bits)?)
-            .map_max_entries("RECORDS", elements(cpus, 1 << sizes.ring_bits)?)
-            .map_max_entries("POSITIONS", elements(cpus, 2)?)
-            .map_max_entries("SKETCHES", parts(FAMILY_SLOTS * sketch::WORDS)?);
+            .override_global("WEAKLY_ORDERED", &weakly_ordered, true);
+        Ledger::announce(&mut loader);
         filters.announce(&mut loader);
         let mut ebpf = loader.load(object).map_err(refused)?;
+        ledger.hand_to(&ebpf)?;
         filters.fill(&mut ebpf)?;
-        let maps = Maps::take(&ebpf, sizes)?;
         let (id, tag) = load_program(&mut ebpf).map_err(refused)?;
-        Ok((Self { ebpf, id, tag }, maps))
+        Ok(Self { ebpf, id, tag })
     }
 
     /// The kernel's id of the program.
@@ -194,6 +210,12 @@ impl Program {
             .expect("it was loaded under this name and type")
     }
 
+    /// Its descriptor.
+    pub(super) fn fd(&self) -> Result<&ProgramFd, ProgramError> {
+        let program: &Xdp = self.ebpf.program(PROGRAM).expect("the object holds it").try_into()?;
+        program.fd()
+    }
+
     /// The loaded object, for aya-log.
     pub(super) const fn ebpf(&mut self) -> &mut Ebpf {
         &mut self.ebpf
@@ -205,11 +227,6 @@ fn load_program(ebpf: &mut Ebpf) -> Result<(u32, u64), EbpfError> {
     program.load()?;
     let info = program.info()?;
     Ok((info.id(), info.tag()))
-}
-
-/// Elements of a map with `each` counters for every CPU.
-fn elements(cpus: u32, each: usize) -> Result<u32, LoadError> {
-    u32::try_from(each).ok().and_then(|each| each.checked_mul(cpus)).ok_or(LoadError::TooManyCpus(cpus))
 }
 
 /// Tells a lack of rights from everything else that the kernel may refuse.
@@ -249,6 +266,17 @@ fn chain(error: &EbpfError) -> String {
     }
 }
 
+/// Looks whether a program can be loaded at all. Returns how many CPUs have to have counters.
+pub(super) fn prepare() -> Result<u32, LoadError> {
+    check_kernel()?;
+    possible_cpus().map_err(LoadError::Cpus)
+}
+
+/// What hashes begin with: nobody outside may know it, or he could choose sources that meet in one place.
+pub(super) fn seed() -> u64 {
+    RandomState::new().hash_one("honeyxdp")
+}
+
 fn check_kernel() -> Result<(), LoadError> {
     let release = rustix::system::uname().release().to_string_lossy().into_owned();
     match version(&release) {
@@ -258,7 +286,7 @@ fn check_kernel() -> Result<(), LoadError> {
 }
 
 /// Major and minor number of a kernel release.
-fn version(release: &str) -> Option<(u32, u32)> {
+pub(crate) fn version(release: &str) -> Option<(u32, u32)> {
     let mut numbers = release.split(|c: char| !c.is_ascii_digit());
     Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }

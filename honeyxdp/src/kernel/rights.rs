@@ -46,7 +46,7 @@ fn missing_capabilities() -> Vec<&'static str> {
         .collect()
 }
 
-pub(super) fn current() -> Rights {
+pub(crate) fn current() -> Rights {
     Rights { missing: missing_capabilities(), seccomp: seccomp_in_force() }
 }
 

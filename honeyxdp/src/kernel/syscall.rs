@@ -1,13 +1,23 @@
 //! The commands of bpf(2) that aya does not offer.
 
 use std::{
+    ffi::CString,
     io,
-    os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+    os::{
+        fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
+        unix::ffi::OsStrExt as _,
+    },
+    path::Path,
 };
 
 const MAP_CREATE: libc::c_int = 0;
 const MAP_UPDATE_ELEM: libc::c_int = 2;
+const OBJ_PIN: libc::c_int = 6;
+const OBJ_GET: libc::c_int = 7;
+const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const LINK_CREATE: libc::c_int = 28;
+const LINK_UPDATE: libc::c_int = 29;
+const LINK_DETACH: libc::c_int = 34;
 
 /// Attaches a program to an interface by a link.
 pub(super) fn create_link(program: BorrowedFd<'_>, interface: u32, flags: u32) -> io::Result<OwnedFd> {
@@ -22,6 +32,116 @@ pub(super) fn create_link(program: BorrowedFd<'_>, interface: u32, flags: u32) -
     }
 
     descriptor(LINK_CREATE, &LinkCreate { program: program.as_raw_fd(), interface, attach_type: ATTACH_XDP, flags })
+}
+
+/// Puts another program into a link, in one step: every frame meets the one or the other.
+pub(super) fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
+    let attr = [link.as_raw_fd(), program.as_raw_fd(), 0, 0];
+    // SAFETY: the head of the union for this command is two descriptors, flags and an old program, without pointers.
+    unsafe { bpf(LINK_UPDATE, &attr) }.map(drop)
+}
+
+/// Takes a link off its interface. The link stays, and does nothing.
+pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
+    // SAFETY: the head of the union for this command is one descriptor.
+    unsafe { bpf(LINK_DETACH, &link.as_raw_fd()) }.map(drop)
+}
+
+/// Makes an array map.
+pub(super) fn create_array(name: &str, value_size: u32, max_entries: u32, flags: u32) -> io::Result<OwnedFd> {
+    const ARRAY: u32 = 2;
+
+    #[repr(C)]
+    struct MapCreate {
+        kind: u32,
+        key_size: u32,
+        value_size: u32,
+        max_entries: u32,
+        flags: u32,
+        inner: u32,
+        numa_node: u32,
+        name: [u8; 16],
+    }
+
+    let mut attr =
+        MapCreate { kind: ARRAY, key_size: 4, value_size, max_entries, flags, inner: 0, numa_node: 0, name: [0; 16] };
+    // The last byte stays 0.
+    attr.name.iter_mut().take(15).zip(name.bytes()).for_each(|(place, byte)| *place = byte);
+    descriptor(MAP_CREATE, &attr)
+}
+
+/// What the kernel says of a map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(super) struct MapInfo {
+    pub(super) kind: u32,
+    id: u32,
+    pub(super) key_size: u32,
+    pub(super) value_size: u32,
+    pub(super) max_entries: u32,
+    pub(super) flags: u32,
+}
+
+/// What the kernel says of an XDP link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[repr(C)]
+pub(super) struct LinkInfo {
+    kind: u32,
+    id: u32,
+    /// Id of the program.
+    pub(super) program: u32,
+    _gap: u32,
+    /// Index of the interface; 0 when it is gone.
+    pub(super) interface: u32,
+    _rest: u32,
+}
+
+pub(super) fn map_info(map: BorrowedFd<'_>) -> io::Result<MapInfo> {
+    info(map)
+}
+
+pub(super) fn link_info(link: BorrowedFd<'_>) -> io::Result<LinkInfo> {
+    info(link)
+}
+
+fn info<T: Default>(object: BorrowedFd<'_>) -> io::Result<T> {
+    #[repr(C)]
+    struct GetInfo {
+        object: i32,
+        length: u32,
+        info: u64,
+    }
+
+    let mut info = T::default();
+    let length = u32::try_from(size_of::<T>()).unwrap_or(0);
+    let attr = GetInfo { object: object.as_raw_fd(), length, info: (&raw mut info) as u64 };
+    // SAFETY: `attr` is the head of the union for this command, and the kernel writes `length` bytes of integers to `info`.
+    unsafe { bpf(OBJ_GET_INFO_BY_FD, &attr) }.map(|_| info)
+}
+
+#[repr(C)]
+struct Pin {
+    path: u64,
+    object: i32,
+    flags: u32,
+}
+
+/// Gives an object a name in a BPF file system; it lives as long as the name.
+pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let attr = Pin { path: path.as_ptr() as u64, object: object.as_raw_fd(), flags: 0 };
+    // SAFETY: `attr` is the head of the union for this command, and the path outlives the call.
+    unsafe { bpf(OBJ_PIN, &attr) }.map(drop)
+}
+
+/// The object with this name in a BPF file system.
+pub(super) fn pinned(path: &Path) -> io::Result<OwnedFd> {
+    let path = CString::new(path.as_os_str().as_bytes())?;
+    let attr = Pin { path: path.as_ptr() as u64, object: 0, flags: 0 };
+    // SAFETY: as above.
+    let fd = unsafe { bpf(OBJ_GET, &attr) }?;
+    // SAFETY: the command returns a new descriptor that nobody else owns.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
 /// Makes an array of maps with one place, for maps that are like `inner`.

@@ -1,23 +1,20 @@
 //! `--trace-marks`: the log lines that the kernel program writes for marked SYNs.
 
-use std::{
-    io::{self, Write as _},
-    time::Duration,
-};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use aya_log::EbpfLogger;
 use honeyxdp_common::Family;
-use jiff::Timestamp;
 use log::{Log, Metadata, Record};
 use tokio::time;
 
 use super::program::Program;
+use crate::logging::MARK;
 
 /// How often the kernel's ring of log lines is emptied.
 const EVERY: Duration = Duration::from_millis(200);
 
-/// Prints the program's lines to standard error until the future is dropped.
+/// Logs the program's lines until the future is dropped.
 ///
 /// # Errors
 /// When the object has no log.
@@ -45,8 +42,7 @@ impl Log for Named {
         let line = record.args().to_string();
         let (id, rest) = line.split_once(' ').unwrap_or(("", &line));
         let family = id.parse().ok().and_then(Family::from_wire_id).map_or("?", Family::name);
-        // A log that nobody reads any more must not end the sensor.
-        let _ = writeln!(io::stderr(), "{:.0} mark {family} {rest}", Timestamp::now());
+        tracing::info!(target: MARK, "{family} {rest}");
     }
 
     fn flush(&self) {}

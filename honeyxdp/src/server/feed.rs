@@ -59,6 +59,8 @@ pub(super) struct Feed {
     pub(super) failure: Option<String>,
     /// Interfaces that the program is attached to.
     pub(super) attached: BTreeSet<String>,
+    /// Interfaces that it should be attached to and is not.
+    pub(super) missing: BTreeSet<String>,
     /// When the server started.
     pub(super) started: Instant,
 }
@@ -69,7 +71,13 @@ pub struct Publisher(watch::Sender<Feed>);
 
 impl Publisher {
     pub(super) fn new() -> (Self, watch::Receiver<Feed>) {
-        let feed = Feed { newest: None, failure: None, attached: BTreeSet::new(), started: Instant::now() };
+        let feed = Feed {
+            newest: None,
+            failure: None,
+            attached: BTreeSet::new(),
+            missing: BTreeSet::new(),
+            started: Instant::now(),
+        };
         let (sender, receiver) = watch::channel(feed);
         (Self(sender), receiver)
     }
@@ -87,12 +95,13 @@ impl Publisher {
         self.0.send_modify(|feed| feed.failure = Some(why));
     }
 
-    /// The program is attached to these interfaces, and to no other.
-    pub fn attached<'a>(&self, interfaces: impl IntoIterator<Item = &'a str>) {
-        let interfaces = interfaces.into_iter().map(str::to_owned).collect();
+    /// The program is attached to these interfaces and to no other, and should be attached to those that are missing.
+    pub fn watched<'a>(&self, attached: impl IntoIterator<Item = &'a str>, missing: impl IntoIterator<Item = &'a str>) {
+        let attached = attached.into_iter().map(str::to_owned).collect();
+        let missing = missing.into_iter().map(str::to_owned).collect();
         self.0.send_if_modified(|feed| {
-            let changed = feed.attached != interfaces;
-            feed.attached = interfaces;
+            let changed = feed.attached != attached || feed.missing != missing;
+            (feed.attached, feed.missing) = (attached, missing);
             changed
         });
     }

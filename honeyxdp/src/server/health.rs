@@ -2,13 +2,17 @@
 
 use std::time::Instant;
 
-use super::{feed::Feed, routes::App};
+use super::routes::App;
 
 impl App {
     /// Whether the program is attached to every interface and the last drain is younger than two intervals; else why not.
     pub(super) fn readiness(&self) -> Result<(), String> {
         let feed = self.feed();
         let (now, limit) = (Instant::now(), 2 * self.interval);
+        if !feed.missing.is_empty() {
+            let missing: Vec<&str> = feed.missing.iter().map(String::as_str).collect();
+            return Err(format!("the program is not attached to {}", missing.join(", ")));
+        }
         if feed.attached.is_empty() {
             return Err("the program is not attached to any interface".to_owned());
         }
@@ -19,10 +23,6 @@ impl App {
                 false => format!("the first drain comes with the first interval of {:?}{why}", self.interval),
             });
         };
-        let gone = gone(&feed);
-        if !gone.is_empty() {
-            return Err(format!("the program is no longer attached to {}", gone.join(", ")));
-        }
         let age = now.duration_since(newest.reading.at);
         if age > limit {
             let age = age.as_secs_f64();
@@ -33,15 +33,4 @@ impl App {
         }
         Ok(())
     }
-}
-
-/// Interfaces of the newest snapshot that the program is no longer attached to.
-fn gone(feed: &Feed) -> Vec<&str> {
-    let newest = feed.newest.as_ref();
-    newest
-        .into_iter()
-        .flat_map(|newest| &newest.reading.snapshot.interfaces)
-        .map(|interface| interface.name.as_str())
-        .filter(|name| !feed.attached.contains(*name))
-        .collect()
 }

@@ -60,7 +60,7 @@ pub(super) struct Metrics {
 #[derive(Debug)]
 struct Made {
     newest: Option<Arc<Document>>,
-    attached: BTreeSet<String>,
+    watched: (BTreeSet<String>, BTreeSet<String>),
 }
 
 impl Made {
@@ -70,7 +70,7 @@ impl Made {
             (None, None) => true,
             _ => false,
         };
-        same && self.attached == feed.attached
+        same && self.watched.0 == feed.attached && self.watched.1 == feed.missing
     }
 }
 
@@ -81,7 +81,7 @@ impl Metrics {
             Some((made, text)) if made.is_of(feed) => text.clone(),
             _ => {
                 let text = Bytes::from(self.make(feed, interval));
-                let made = Made { newest: feed.newest.clone(), attached: feed.attached.clone() };
+                let made = Made { newest: feed.newest.clone(), watched: (feed.attached.clone(), feed.missing.clone()) };
                 self.made = Some((made, text.clone()));
                 text
             }
@@ -118,18 +118,26 @@ impl Metrics {
         registry.register("attached", "Whether the program is attached to an interface", attached.clone());
         let frames = Labelled::<Frames, Counter>::default();
         registry.register("frames", "Frames by what became of them", frames.clone());
+        let syns = Labelled::<Syns, Counter>::default();
+        registry.register("syn", "SYNs by family", syns.clone());
         for interface in &snapshot.interfaces {
             let mode = match interface.mode {
                 ModeReport::Native => "native",
                 ModeReport::Generic => "generic",
             };
             let name = &interface.name;
-            let is = i64::from(feed.attached.contains(name));
-            attached.get_or_create(&Attached { interface: name.clone(), mode }).set(is);
+            attached.get_or_create(&Attached { interface: name.clone(), mode }).set(1);
             for (disposition, count) in &interface.dispositions {
                 let labels = Frames { interface: name.clone(), disposition: disposition.clone() };
                 frames.get_or_create(&labels).inc_by(*count);
             }
+            for (family, count) in &interface.families {
+                let labels = Syns { interface: name.clone(), family: family.clone() };
+                syns.get_or_create(&labels).inc_by(*count);
+            }
+        }
+        for name in &feed.missing {
+            attached.get_or_create(&Attached { interface: name.clone(), mode: "none" }).set(0);
         }
         counter(registry, "frame_bytes", "Bytes of all frames, without the check sequence", snapshot.frames.bytes);
         let filtered = Labelled::<Filtered, Counter>::default();
@@ -138,17 +146,6 @@ impl Metrics {
             filtered.get_or_create(&Filtered { reason: reason.clone() }).inc_by(*count);
         }
 
-        // SYNs are counted by port and family for all interfaces together.
-        let interface = match &snapshot.interfaces[..] {
-            [only] => only.name.as_str(),
-            _ => "all",
-        };
-        let syns = Labelled::<Syns, Counter>::default();
-        registry.register("syn", "SYNs by family", syns.clone());
-        for (family, report) in &snapshot.families {
-            let labels = Syns { interface: interface.to_owned(), family: family.clone() };
-            syns.get_or_create(&labels).inc_by(report.packets);
-        }
         let ports = Labelled::<Port, Counter>::default();
         registry.register("port_syn", "SYNs by family to the most frequent ports, and to all others", ports.clone());
         self.ports.each(|family, port, count| {

@@ -4,6 +4,7 @@
 //! docs/snapshot.schema.json is generated from these types.
 
 mod build;
+mod published;
 mod sensor;
 pub mod store;
 
@@ -14,6 +15,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Recorder, Run, Span};
+pub use published::published;
 pub use sensor::Sensor;
 
 /// Name and version of the schema.
@@ -69,9 +71,12 @@ pub struct InterfaceReport {
     pub program_id: u32,
     /// The kernel's hash over the program's instructions, 16 hexadecimal digits.
     pub program_tag: String,
-    /// Its frames since `started_at`, by what became of them. The sum over all interfaces is `frames.dispositions`.
+    /// Its frames since `started_at`, by what became of them. What an interface counted that is gone is only in the sums.
     #[serde(default)]
     pub dispositions: BTreeMap<String, u64>,
+    /// Its SYNs since `started_at`, by family.
+    #[serde(default)]
+    pub families: BTreeMap<String, u64>,
 }
 
 /// Where the program runs.
@@ -210,7 +215,7 @@ pub struct Records {
     pub packets: u64,
     /// Records that found no room.
     pub lost: u64,
-    /// SYNs in those.
+    /// SYNs in those, and in records that a killed process had read and not yet reported.
     pub lost_packets: u64,
     /// SYNs that --sample-records left out.
     pub unsampled_packets: u64,
@@ -219,7 +224,8 @@ pub struct Records {
 /// What came in since the snapshot before.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
-    /// When the snapshot before was made, by the wall clock: if that was set back, later than `end`.
+    /// When the snapshot before was made, by the wall clock as it is now: if that was set meanwhile, another time than the
+    /// `end` of the interval before.
     pub start: Timestamp,
     /// When the counters were read, by the wall clock.
     pub end: Timestamp,

@@ -1,9 +1,13 @@
 //! Where snapshots lie: `DIR/snapshot.json` is the newest and always whole, `DIR/history/` keeps the last ones.
 //!
-//! A file is written beside its place, synced, and renamed over it, so a reader sees the old one or the new one and
-//! never a half; what a crash leaves is one temporary file that the next write replaces. When writing fails (a full
-//! disk), the newest snapshot stays as it was and the caller tries again with the next one: counters are cumulative, so
-//! nothing is lost.
+//! A snapshot is written once, beside its place, and synced. Then it gets its name in the history as a hard link, and is
+//! renamed over the newest: a reader sees the old one or the new one and never a half, under either name. What a crash leaves is one
+//! temporary file that the next write replaces, and at worst no name in the history for the last snapshots. When writing fails (a full disk), the
+//! newest snapshot stays as it was and the caller tries again with the next one: counters are cumulative, so nothing is
+//! lost.
+//!
+//! Where there are no hard links (FAT, some network file systems, a history on another file system), the history gets a
+//! copy, written and synced like the newest.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -73,6 +77,17 @@ impl Store {
         self.folder.join(NEWEST)
     }
 
+    /// The last snapshot that was written before the folder was opened. It may be in the history alone: that is written first.
+    ///
+    /// # Errors
+    /// When there is none, or it is not one.
+    pub fn last(&self) -> anyhow::Result<Snapshot> {
+        match fs::read(self.folder.join(HISTORY).join(history_name(self.last_sequence))) {
+            Ok(json) => Ok(serde_json::from_slice(&json)?),
+            Err(_) => read(&self.folder),
+        }
+    }
+
     /// Stores a snapshot as the newest, and in the history.
     ///
     /// # Errors
@@ -82,11 +97,29 @@ impl Store {
         json.push(b'\n');
         // Somebody may have tidied up: a folder that is gone is made again.
         make_folders(&self.folder, self.keep)?;
-        if self.keep > 0 {
-            write_whole(&self.folder.join(HISTORY), &history_name(snapshot.sequence), &json)?;
+        let temporary = self.folder.join(TEMPORARY);
+        let result = self.replace(&temporary, snapshot.sequence, &json);
+        if result.is_err() {
+            // A full disk is not helped by half a file. If this fails too, the next write truncates it.
+            let _ = fs::remove_file(&temporary);
         }
-        write_whole(&self.folder, NEWEST, &json)?;
+        result?;
         self.prune().context("cannot remove old snapshots from history/")
+    }
+
+    /// Writes by way of a file beside the newest.
+    fn replace(&self, temporary: &Path, sequence: u64, json: &[u8]) -> anyhow::Result<()> {
+        let newest = self.newest();
+        write_synced(temporary, json).with_context(|| format!("cannot write {}", newest.display()))?;
+        if self.keep > 0 {
+            let entry = self.folder.join(HISTORY).join(history_name(sequence));
+            link(temporary, &entry)
+                .or_else(|error| if is_without_links(&error) { copy_whole(&entry, json) } else { Err(error) })
+                .with_context(|| format!("cannot write {}", entry.display()))?;
+        }
+        fs::rename(temporary, &newest)
+            .and_then(|()| File::open(&self.folder)?.sync_all())
+            .with_context(|| format!("cannot write {}", newest.display()))
     }
 
     /// By number and not by time, so that a clock that was set back makes no snapshot look old.
@@ -110,27 +143,47 @@ fn make_folders(folder: &Path, keep: usize) -> anyhow::Result<()> {
 }
 
 /// Whether another process has the folder open.
-fn in_use(folder: &Path) -> bool {
+pub fn in_use(folder: &Path) -> bool {
     let lock = File::open(folder.join(LOCK));
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
-/// Writes a file so that a reader finds the old one or the new one, also after a crash.
-fn write_whole(folder: &Path, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-    let temporary = folder.join(TEMPORARY);
-    let replace = || -> io::Result<()> {
-        let mut file = File::create(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        fs::rename(&temporary, folder.join(name))?;
-        File::open(folder)?.sync_all()
-    };
-    let result = replace();
+/// Writes a file that has no reader yet, to the disk.
+fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+/// Gives a file a second name, in place of what has that name: a snapshot that got no further than the history is tried
+/// again under its number.
+fn link(file: &Path, name: &Path) -> io::Result<()> {
+    match fs::hard_link(file, name) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            fs::remove_file(name)?;
+            fs::hard_link(file, name)
+        }
+        other => other,
+    }
+}
+
+/// Whether a hard link failed because there can be none: link(2) has EPERM for file systems without them, and network and
+/// user-space file systems say it in their own ways.
+fn is_without_links(error: &io::Error) -> bool {
+    use io::ErrorKind::{CrossesDevices, PermissionDenied, TooManyLinks, Unsupported};
+    matches!(error.kind(), CrossesDevices | PermissionDenied | TooManyLinks | Unsupported)
+        || error.raw_os_error() == Some(libc::ENOSYS)
+}
+
+/// Writes a file so that a reader finds none or a whole one, also after a crash.
+fn copy_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = path.with_file_name(TEMPORARY);
+    let result = write_synced(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
     if result.is_err() {
-        // A full disk is not helped by half a file. If this fails too, the next write truncates it.
+        // If this fails too, the next write truncates it.
         let _ = fs::remove_file(&temporary);
     }
-    result.with_context(|| format!("cannot write {}", folder.join(name).display()))
+    result
 }
 
 /// Ten digits, so that names sort like numbers.
@@ -186,7 +239,11 @@ pub fn read(folder: &Path) -> anyhow::Result<Snapshot> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeMap, time::Duration};
+    use std::{
+        collections::{BTreeMap, BTreeSet},
+        os::unix::fs::MetadataExt as _,
+        time::Duration,
+    };
 
     use jiff::Timestamp;
 
@@ -221,6 +278,49 @@ mod tests {
         let mut kept = numbers(&folder.path().join(HISTORY)).unwrap();
         kept.sort_unstable();
         assert_eq!(kept, [3, 4, 5]);
+    }
+
+    #[test]
+    fn the_newest_is_written_once_and_has_two_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 3).unwrap();
+        let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
+        let entry = |sequence| folder.path().join(HISTORY).join(history_name(sequence));
+        store.write(&snapshot(1)).unwrap();
+        let first = inode(entry(1));
+        assert_eq!(first, inode(store.newest()));
+        store.write(&snapshot(2)).unwrap();
+        assert_eq!(inode(entry(2)), inode(store.newest()));
+        assert_eq!(inode(entry(1)), first, "the older one stays");
+        assert!(!folder.path().join(TEMPORARY).exists());
+    }
+
+    #[test]
+    fn a_number_that_got_no_further_than_the_history_is_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), 3).unwrap();
+        let entry = folder.path().join(HISTORY).join(history_name(1));
+        fs::write(&entry, "old").unwrap();
+        store.write(&snapshot(1)).unwrap();
+        assert_eq!(fs::read(&entry).unwrap(), fs::read(store.newest()).unwrap());
+    }
+
+    #[test]
+    fn without_hard_links_the_history_gets_a_copy() {
+        // Another file system: no file of it can be linked from here.
+        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
+        std::os::unix::fs::symlink(other.path(), folder.path().join(HISTORY)).unwrap();
+        let store = Store::open(folder.path(), 2).unwrap();
+        for sequence in 1..=3 {
+            store.write(&snapshot(sequence)).unwrap();
+        }
+        let names = |path: &Path| -> BTreeSet<_> {
+            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+        };
+        assert_eq!(names(other.path()), [history_name(2), history_name(3)].into());
+        let copy = other.path().join(history_name(3));
+        assert_ne!(fs::metadata(&copy).unwrap().dev(), fs::metadata(store.newest()).unwrap().dev());
+        assert_eq!(fs::read(copy).unwrap(), fs::read(store.newest()).unwrap());
     }
 
     #[test]

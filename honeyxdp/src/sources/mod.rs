@@ -12,7 +12,7 @@ mod windows;
 use std::collections::BTreeMap;
 
 use honeyxdp_common::{Family, counters::FAMILY_SLOTS, flow::Flow};
-use jiff::{Timestamp, ToSpan as _, Unit, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, ToSpan as _, Unit, tz::TimeZone};
 
 pub use pairs::Pair;
 pub use set::SourceSet;
@@ -45,6 +45,8 @@ pub const PORTS: &str =
     "22,23,80,81,445,2323,3389,5358,5555,7547,8080,8291,8443,9000,9527,9530,34567,37215,52869,60001";
 /// Bytes for sets of sources when nobody says more.
 pub const MEMORY: u64 = 512 << 20;
+/// A clock that is set back by so little goes on with the window that it is in: corrections at the turn of an hour or day.
+const SMALL_STEP: SignedDuration = SignedDuration::from_mins(5);
 /// Part of the memory that pair tests may take.
 const PAIRS: u64 = 4;
 
@@ -55,6 +57,8 @@ pub struct Tally {
     pub records: u64,
     /// SYNs in them.
     pub packets: u64,
+    /// SYNs in records that a process before this one had read, and had not yet reported when it was killed.
+    pub gone: u64,
 }
 
 /// The records do not add up to the counters: a bug, which no number may hide.
@@ -107,6 +111,8 @@ struct Dated {
     unit: Unit,
     start: Timestamp,
     since: Timestamp,
+    /// The latest time in it.
+    latest: Timestamp,
     window: Window,
     last: Option<WindowReport>,
 }
@@ -146,7 +152,7 @@ impl Observer {
     pub fn begin(&mut self, time: Timestamp) {
         self.slice.start = time;
         for dated in [&mut self.hour, &mut self.day] {
-            (dated.start, dated.since) = (start_of(dated.unit, time), time);
+            (dated.start, dated.since, dated.latest) = (start_of(dated.unit, time), time, time);
         }
     }
 
@@ -177,6 +183,39 @@ impl Observer {
     /// # Errors
     /// When the records do not add up to the counters. The windows are up to date all the same.
     pub fn close(&mut self, counts: &Counts, now: Timestamp) -> Result<(), Imbalance> {
+        self.settle(counts);
+        // Of the slice's own hour: one that ends with the hour is brought here a moment later.
+        self.hour.begin(self.slice.start, &self.ports);
+        self.day.begin(self.slice.start, &self.ports);
+        for window in [&mut self.total, &mut self.hour.window, &mut self.day.window] {
+            window.merge(&self.slice.window);
+        }
+        self.next_slice(now);
+
+        let missing = counts.lost_packets() + counts.unsampled() + self.tally.gone;
+        if counts.syns() == self.tally.packets + missing {
+            Ok(())
+        } else {
+            Err(Imbalance { counted: counts.syns(), recorded: self.tally.packets, missing })
+        }
+    }
+
+    /// Goes on where another process ended. `counts` are the counters up to the last record, `before` what that process had
+    /// said of records. Its sets are gone: what it counted is missing in those of the run and of the interval, and the hour
+    /// and the day begin anew.
+    pub fn resume(&mut self, counts: &Counts, before: Tally, now: Timestamp) {
+        self.settle(counts);
+        self.total.merge(&self.slice.window);
+        self.next_slice(now);
+        self.begin(now);
+        self.tally.records += before.records;
+        self.tally.packets += before.packets;
+        let known = self.tally.packets + counts.lost_packets() + counts.unsampled();
+        self.tally.gone = counts.syns().saturating_sub(known);
+    }
+
+    /// Compares the slice with the counters.
+    fn settle(&mut self, counts: &Counts) {
         let slice = &mut self.slice;
         let mut missing = counts.families();
         let mut families = missing;
@@ -195,24 +234,21 @@ impl Observer {
             .collect();
         slice.window.settle();
         slice.window.miss(&missing, missing_ports.into_iter());
+    }
 
-        // Of the slice's own hour: one that ends with the hour is brought here a moment later.
-        self.hour.begin(slice.start, &self.ports);
-        self.day.begin(slice.start, &self.ports);
-        for window in [&mut self.interval, &mut self.total, &mut self.hour.window, &mut self.day.window] {
-            window.merge(&slice.window);
-        }
-        slice.window = Window::new(self.ports.len());
-        slice.start = now;
+    /// Ends the slice, which the longer windows already have, and begins the next one.
+    fn next_slice(&mut self, now: Timestamp) {
+        // Mostly the interval is empty, and this saves a copy.
+        self.interval.take(&mut self.slice.window);
+        self.slice.window = Window::new(self.ports.len());
+        self.slice.start = now;
         self.pairs.age();
         self.bound();
+    }
 
-        let missing = counts.lost_packets() + counts.unsampled();
-        if counts.syns() == self.tally.packets + missing {
-            Ok(())
-        } else {
-            Err(Imbalance { counted: counts.syns(), recorded: self.tally.packets, missing })
-        }
+    /// Registers of a family since the start, to merge those into that outlived another process.
+    pub fn total_sketch(&mut self, family: Family) -> &mut Sketch {
+        self.total.sketch(family)
     }
 
     /// The interval was stored: the next one begins.
@@ -322,14 +358,23 @@ impl Report<'_> {
 
 impl Dated {
     fn new(unit: Unit, now: Timestamp, window: &Window) -> Self {
-        Self { unit, start: start_of(unit, now), since: now, window: window.clone(), last: None }
+        Self { unit, start: start_of(unit, now), since: now, latest: now, window: window.clone(), last: None }
     }
 
-    /// Begins anew if `time` is in another hour or day.
+    /// Begins anew if `time` is in another hour or day. The window before is always an earlier one: when the clock was set
+    /// back, what was counted by the wrong one is given up, unless it is so little that the clock soon catches up.
     fn begin(&mut self, time: Timestamp, ports: &BTreeMap<u16, usize>) {
         let start = start_of(self.unit, time);
+        let is_earlier = start < self.start;
+        if is_earlier && self.latest.duration_since(time) <= SMALL_STEP {
+            return;
+        }
+        self.latest = if is_earlier { time } else { time.max(self.latest) };
         if start != self.start {
-            self.last = Some(self.report(ports));
+            self.last = match self.last.take() {
+                _ if !is_earlier => Some(self.report(ports)),
+                last => last.filter(|last| last.start < start),
+            };
             (self.start, self.since) = (start, time);
             self.window = Window::new(ports.len());
         }
@@ -410,6 +455,36 @@ mod tests {
         assert_eq!(last_day.since.as_second(), NOON, "it does not say that it saw the morning");
         let total = report.total_family(Family::MIRAI);
         assert_eq!((total.value, total.exact), (200, true));
+    }
+
+    #[test]
+    fn windows_do_not_run_backwards_when_the_clock_does() {
+        let mut observer = Observer::new(&Settings::default(), Timestamp::from_second(NOON).unwrap());
+        let mut counts = Counts::default();
+        // One new source in each slice, which ends at these minutes after noon.
+        let mut host = 0;
+        let mut slice = |observer: &mut Observer, minute: i64| {
+            host += 1;
+            let syn = Syn { src: Address::from_v4(host), dport: 80, ..Syn::BLANK };
+            counts.syn(&syn, Family::OTHER, 0);
+            counts.frame(honeyxdp_common::Disposition::Syn, 60);
+            observer.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
+            observer.close(&counts, Timestamp::from_second(NOON + minute * 60).unwrap()).unwrap();
+            let minutes = |time: Timestamp| (time.as_second() - NOON) / 60;
+            let windows = observer.report().windows();
+            let value = |window: &WindowReport| (minutes(window.start), minutes(window.since), window.ports[&80].value);
+            (value(&windows.hour), windows.last_hour.as_ref().map(value))
+        };
+        assert_eq!(slice(&mut observer, 61), ((0, 0, 1), None));
+        assert_eq!(slice(&mut observer, 58), ((60, 61, 1), Some((0, 0, 1))));
+        // Two minutes before the hour again: the present hour goes on.
+        assert_eq!(slice(&mut observer, 80), ((60, 61, 2), Some((0, 0, 1))));
+        assert_eq!(slice(&mut observer, 20), ((60, 61, 3), Some((0, 0, 1))));
+        // An hour back: counted anew since then, and what the wrong clock called the hour before is no more.
+        assert_eq!(slice(&mut observer, 50), ((0, 20, 1), None));
+        assert_eq!(slice(&mut observer, 60), ((0, 20, 2), None));
+        assert_eq!(slice(&mut observer, 70), ((60, 60, 1), Some((0, 20, 2))));
+        assert_eq!(observer.report().total_port(80).unwrap().value, 7);
     }
 
     #[test]

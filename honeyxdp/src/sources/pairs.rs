@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use foldhash::quality::RandomState;
 use honeyxdp_common::{
     Family, Options,
     family::{Certainty, Rule},
@@ -212,12 +213,16 @@ impl Trace {
     }
 }
 
+/// What is known, by address. Who forges sources chooses the addresses: the hash has a secret, so nobody can choose such that
+/// fall together.
+type Traces = HashMap<u128, Trace, RandomState>;
+
 /// The sources whose SYNs are compared.
 #[derive(Debug)]
 pub(super) struct Pairs {
-    recent: HashMap<u128, Trace>,
+    recent: Traces,
     /// What was in `recent` before it was put away.
-    older: HashMap<u128, Trace>,
+    older: Traces,
     since: Instant,
     /// Sources that `recent` may have.
     most: usize,
@@ -228,8 +233,8 @@ impl Pairs {
     /// Starts with nothing, and takes at most about this many bytes.
     pub(super) fn new(bytes: u64) -> Self {
         Self {
-            recent: HashMap::new(),
-            older: HashMap::new(),
+            recent: Traces::default(),
+            older: Traces::default(),
             since: Instant::now(),
             most: usize::try_from(bytes / SOURCE / 2).unwrap_or(usize::MAX),
             untested: 0,

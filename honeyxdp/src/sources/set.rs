@@ -1,7 +1,8 @@
 //! An exact set of source addresses.
 
-use std::collections::HashSet;
+use std::{borrow::Cow, collections::HashSet, mem};
 
+use foldhash::quality::RandomState;
 use honeyxdp_common::flow::Flow;
 use roaring::RoaringBitmap;
 
@@ -10,6 +11,8 @@ const INBOX: usize = 1 << 16;
 
 /// Bytes that a container of a Roaring bitmap takes beside its values: its entry, and the allocator's header and rounding.
 const CONTAINER: u64 = 64;
+/// A bitmap of so many containers is merged into another one in its place; of more, a new bitmap is made of both.
+const FEW: u32 = 64;
 /// Bytes that an IPv6 address takes in a hash table that is half full.
 const V6: u64 = 40;
 
@@ -17,7 +20,8 @@ const V6: u64 = 40;
 #[derive(Clone, Debug, Default)]
 pub struct SourceSet {
     v4: RoaringBitmap,
-    v6: HashSet<u128>,
+    /// Its hash has a secret, as in the table of pairs.
+    v6: HashSet<u128, RandomState>,
     inbox: Vec<u32>,
     /// How many there were when it was given up.
     given_up: Option<u64>,
@@ -52,14 +56,19 @@ impl SourceSet {
             self.inbox.sort_unstable();
             self.inbox.dedup();
             let new = RoaringBitmap::from_sorted_iter(self.inbox.drain(..)).expect("they are sorted");
-            if self.v4.is_empty() {
-                self.v4 = new;
-            } else {
-                // A new bitmap, because `|=` inserts new containers one by one, and moves all behind them each time.
-                self.v4 = &self.v4 | &new;
-            }
+            self.unite(Cow::Owned(new));
         }
         self.measure();
+    }
+
+    /// Adds all of another set, whose inbox is empty, and leaves that empty if it helps. As [`SourceSet::merge`].
+    pub fn take(&mut self, other: &mut Self) {
+        if self.given_up.is_none() && self.is_empty() && other.given_up.is_none() {
+            (self.v4, self.v6) = (mem::take(&mut other.v4), mem::take(&mut other.v6));
+            self.measure();
+        } else {
+            self.merge(other);
+        }
     }
 
     /// Adds all of another set, whose inbox is empty. What was given up there is given up here.
@@ -73,7 +82,7 @@ impl SourceSet {
             return;
         }
         if other.bytes > 0 {
-            self.v4 = if self.v4.is_empty() { other.v4.clone() } else { &self.v4 | &other.v4 };
+            self.unite(Cow::Borrowed(&other.v4));
             self.v6.extend(&other.v6);
             self.measure();
         }
@@ -102,6 +111,18 @@ impl SourceSet {
     /// About how much memory it takes, as of the last time it changed, bytes.
     pub const fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Adds addresses.
+    fn unite(&mut self, new: Cow<'_, RoaringBitmap>) {
+        if self.v4.is_empty() {
+            self.v4 = new.into_owned();
+        } else if new.statistics().n_containers <= FEW {
+            self.v4 |= new.as_ref();
+        } else {
+            // A new bitmap, because `|=` searches for each container, and inserts new ones one by one and moves all behind them.
+            self.v4 = &self.v4 | new.as_ref();
+        }
     }
 
     fn give_up_at(&mut self, least: u64) {
@@ -160,6 +181,31 @@ mod tests {
         assert_eq!(one.len(), 200_001);
         one.merge(&other);
         assert_eq!(one.len(), 200_001);
+    }
+
+    #[test]
+    fn a_set_that_is_taken_is_the_same_as_one_that_is_merged() {
+        let parts = || {
+            let few = (0..10).map(v4);
+            let sparse = (0..65_536).map(|at| v4((at << 16) | (at % 7)));
+            [set(few), set(sparse.clone()), set([v6(1)]), set(sparse.map(|flow| v4(flow.src.v4() + 9)))]
+        };
+        let (mut merged, mut taken) = (SourceSet::default(), SourceSet::default());
+        let mut truth = std::collections::BTreeSet::new();
+        for mut part in parts() {
+            truth.extend(part.v4.iter());
+            merged.merge(&part);
+            taken.take(&mut part);
+            assert_eq!(merged.len(), taken.len());
+        }
+        assert!(merged.v4.iter().eq(truth.iter().copied()) && merged.v4 == taken.v4);
+        assert_eq!(merged.len(), truth.len() as u64 + 1);
+
+        let mut given_up = set((0..10).map(v4));
+        given_up.give_up();
+        let mut taken = SourceSet::default();
+        taken.take(&mut given_up);
+        assert_eq!((taken.len(), taken.is_exact()), (10, false));
     }
 
     #[test]

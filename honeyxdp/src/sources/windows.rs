@@ -64,9 +64,20 @@ impl Window {
         self.sets_mut().for_each(SourceSet::settle);
     }
 
+    /// Adds another window, whose inboxes are empty, and leaves that with any sets.
+    pub(super) fn take(&mut self, other: &mut Self) {
+        self.sets_mut().zip(other.sets_mut()).for_each(|(set, other)| set.take(other));
+        self.merge_rest(other);
+    }
+
     /// Adds another window, whose inboxes are empty.
     pub(super) fn merge(&mut self, other: &Self) {
         self.sets_mut().zip(other.sets()).for_each(|(set, other)| set.merge(other));
+        self.merge_rest(other);
+    }
+
+    /// Adds what is no set.
+    fn merge_rest(&mut self, other: &Self) {
         self.sketches.iter_mut().zip(&other.sketches).for_each(|(sketch, other)| sketch.merge(other));
         self.settled_packets.iter_mut().zip(other.settled_packets).for_each(|(packets, new)| *packets += new);
         self.miss(&other.missing, other.missing_ports.iter().copied());

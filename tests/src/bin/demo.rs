@@ -80,7 +80,9 @@ fn report(what: &str, result: anyhow::Result<()>) {
 fn sensor(cable: &Cable, out: &Path) -> anyhow::Result<ExitCode> {
     cable.sensor.enter()?;
     let out = out.to_str().context("the folder's name is not UTF-8")?;
-    Ok(honeyxdp::cli::main_from(["honeyxdp", "run", "-i", SENSOR, "--interval", "2s", "--out", out].map(Into::into)))
+    // The settings of this machine's own sensor are not the demo's.
+    let args = ["honeyxdp", "run", "--config", "/dev/null", "-i", SENSOR, "--interval", "2s", "--out", out];
+    Ok(honeyxdp::cli::main_from(args.map(Into::into)))
 }
 
 /// What Ctrl-C does.

@@ -3,30 +3,46 @@
 //! A thread of its own, because the kernel overwrites nothing and waits for nobody: who comes late finds a full ring.
 
 use std::{
-    sync::{Arc, mpsc},
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::oneshot;
 
 use crate::{
+    Counts,
+    cli::duration,
     collector::{Collector, CutError},
     kernel::Maps,
-    snapshot::{Recorder, Run, Snapshot, Span, store::Store},
+    snapshot::{InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
     sources::{Settings, next_hour},
 };
 
 /// Longest time between two looks at the rings. They hold several times what a fast link brings meanwhile.
 const LAZY: Duration = Duration::from_millis(20);
+/// The same while next to nothing comes: waking up is most of what an idle sensor takes of a CPU.
+const IDLE: Duration = Duration::from_millis(50);
+/// Less full than this, nothing comes.
+const EMPTY: f64 = 0.001;
+/// SYNs a second that one CPU brings at most: a ring must have room for twice what comes in an idle pause.
+const RATE: u32 = 5_000_000;
 /// Shortest time.
 const BUSY: Duration = Duration::from_micros(500);
 /// A ring that is fuller than this, is looked at more often.
 const HIGH: f64 = 0.1;
 /// Longest time between two cuts: a flow's counter has 32 bits.
 const CUT: Duration = Duration::from_secs(60);
+
+/// A wall clock that is off by more than this was set; less is within what both clocks take to be read.
+const SET: SignedDuration = SignedDuration::from_secs(1);
 
 /// One moment by both clocks.
 #[derive(Clone, Copy)]
@@ -41,8 +57,26 @@ impl Clock {
     }
 
     fn span_since(self, start: Self) -> Span {
-        Span { start: start.wall, end: self.wall, length: self.steady.duration_since(start.steady) }
+        let length = self.steady.duration_since(start.steady);
+        // Steps are taken out of `start`; one that is too small for that can still be longer than a short interval.
+        let start = if self.wall < start.wall { before(self.wall, length) } else { start.wall };
+        Span { start, end: self.wall, length }
     }
+
+    /// How far the wall clock was set since `earlier`: forward, or back if it is negative.
+    fn step_since(self, earlier: Self) -> SignedDuration {
+        let steady = SignedDuration::try_from(self.steady.duration_since(earlier.steady)).unwrap_or_default();
+        self.wall.duration_since(earlier.wall).saturating_sub(steady)
+    }
+
+    /// The same moment by a wall clock that was set since.
+    fn set(&mut self, step: SignedDuration) {
+        self.wall = self.wall.checked_add(step).unwrap_or(self.wall);
+    }
+}
+
+fn before(end: Timestamp, length: Duration) -> Timestamp {
+    end.checked_sub(length).unwrap_or(end)
 }
 
 /// A snapshot, and what is wrong with it.
@@ -55,41 +89,100 @@ pub(super) struct Drained {
     pub(super) warning: Option<String>,
 }
 
+/// Signs of life of the thread, for others to look at.
+#[derive(Clone, Default)]
+pub(super) struct Pulse(Arc<Beats>);
+
+#[derive(Default)]
+struct Beats {
+    looks: AtomicU64,
+    overdue: AtomicBool,
+}
+
+impl Pulse {
+    /// How often the thread has come round: read the rings, and answered who asked. It stands still when the thread hangs,
+    /// wherever that is.
+    pub(super) fn beats(&self) -> u64 {
+        self.0.looks.load(Ordering::Relaxed)
+    }
+
+    /// Whether cuts succeed: false when the last one is older than twice the longest time between two.
+    pub(super) fn is_cutting(&self) -> bool {
+        !self.0.overdue.load(Ordering::Relaxed)
+    }
+
+    fn beat(&self, overdue: bool) {
+        self.0.overdue.store(overdue, Ordering::Relaxed);
+        self.0.looks.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// What the thread reads, and what it says of it.
+pub(super) struct Counted {
+    pub(super) maps: Maps,
+    pub(super) run: Run,
+    /// Of each interface of the run, the slot of its counters.
+    pub(super) slots: Vec<usize>,
+    /// Whether another process has read the maps before.
+    pub(super) resumed: bool,
+}
+
 /// The other threads' end.
 pub(super) struct Drain {
     requests: mpsc::Sender<Request>,
+    pulse: Pulse,
 }
 
-/// What the thread is asked for, and where the answer goes.
-struct Request {
-    store: bool,
-    answer: oneshot::Sender<anyhow::Result<Drained>>,
+/// What the thread is asked for.
+enum Request {
+    /// A snapshot, stored or only shown, and where it goes.
+    Drain { store: bool, answer: oneshot::Sender<anyhow::Result<Drained>> },
+    /// To say this of the interfaces and filters from now on.
+    Describe { interfaces: Vec<(usize, InterfaceReport)>, filters: Filters },
 }
+
+/// What a snapshot says of filters.
+type Filters = BTreeMap<String, serde_json::Value>;
 
 impl Drain {
     /// Starts the thread. It ends when this is dropped.
     pub(super) fn start(
-        maps: Maps,
+        counted: Counted,
         settings: &Settings,
-        run: Run,
         started: Clock,
         store: Arc<Store>,
     ) -> anyhow::Result<Self> {
+        let Counted { maps, run, slots, resumed } = counted;
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
+        let records = 1_u32 << maps.sizes().ring_bits;
         let mut drainer = Drainer {
+            idle: (Duration::from_secs(1) * (records / 2) / RATE).clamp(LAZY, IDLE),
             collector: Collector::new(maps, settings, started.wall),
             stored: (recorder(), started),
             shown: (recorder(), started),
             store: Arc::clone(&store),
+            slots,
             cut: started,
+            seen: started,
+            hour_ends: next_hour(started.wall),
             warning: None,
+            pulse: Pulse::default(),
         };
+        if resumed {
+            drainer.resume(run.started_at)?;
+        }
+        let pulse = drainer.pulse.clone();
         thread::Builder::new()
             .name("drain".to_owned())
             .spawn(move || drainer.work(&received))
             .context("cannot start a thread for the drain")?;
-        Ok(Self { requests })
+        Ok(Self { requests, pulse })
+    }
+
+    /// Its signs of life.
+    pub(super) fn pulse(&self) -> Pulse {
+        self.pulse.clone()
     }
 
     /// Reads everything and stores what it says.
@@ -102,10 +195,16 @@ impl Drain {
         self.ask(false).await
     }
 
+    /// From now on snapshots say this of interfaces and filters.
+    pub(super) fn describe(&self, interfaces: Vec<(usize, InterfaceReport)>, filters: Filters) {
+        // A thread that is gone is noticed by whoever wants a snapshot.
+        let _ = self.requests.send(Request::Describe { interfaces, filters });
+    }
+
     async fn ask(&self, store: bool) -> anyhow::Result<Drained> {
         const GONE: &str = "the thread that reads the kernel's maps has ended; please report this";
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request { store, answer }).ok().context(GONE)?;
+        self.requests.send(Request::Drain { store, answer }).ok().context(GONE)?;
         answered.await.context(GONE)?
     }
 }
@@ -116,9 +215,18 @@ struct Drainer {
     stored: (Recorder, Clock),
     shown: (Recorder, Clock),
     store: Arc<Store>,
+    /// Of each interface of the recorders, the slot of its counters.
+    slots: Vec<usize>,
+    /// Longest pause when nothing comes.
+    idle: Duration,
     /// When the maps were last cut.
     cut: Clock,
+    /// When the clocks were last looked at.
+    seen: Clock,
+    /// When the hour of that ends.
+    hour_ends: Timestamp,
     warning: Option<String>,
+    pulse: Pulse,
 }
 
 impl Drainer {
@@ -126,30 +234,89 @@ impl Drainer {
         let mut pause = LAZY;
         loop {
             match requests.recv_timeout(pause) {
-                Ok(Request { store, answer }) => {
+                Ok(Request::Drain { store, answer }) => {
                     // Who asked may have gone.
                     let _ = answer.send(self.drain(store));
+                }
+                Ok(Request::Describe { interfaces, filters }) => {
+                    let (slots, interfaces): (_, Vec<_>) = interfaces.into_iter().unzip();
+                    self.slots = slots;
+                    for (recorder, _) in [&mut self.stored, &mut self.shown] {
+                        recorder.describe(interfaces.clone(), filters.clone());
+                    }
                 }
                 Err(mpsc::RecvTimeoutError::Timeout) => {}
                 Err(mpsc::RecvTimeoutError::Disconnected) => return,
             }
-            pause = if self.collector.poll() > HIGH { BUSY } else { (pause * 2).min(LAZY) };
-            let now = Clock::now();
+            pause = match self.collector.poll() {
+                fill if fill > HIGH => BUSY,
+                fill if fill < EMPTY => (pause * 2).min(self.idle),
+                _ => (pause * 2).min(LAZY),
+            };
+            let now = self.now();
             // The hour's sources are those up to the full hour, whatever the interval is.
-            let hour_is_over = now.wall >= next_hour(self.cut.wall);
-            if hour_is_over || now.steady.duration_since(self.cut.steady) >= CUT {
+            if now.wall >= self.hour_ends || now.steady.duration_since(self.cut.steady) >= CUT {
                 self.cut(now);
             }
+            self.pulse.beat(now.steady.duration_since(self.cut.steady) >= 2 * CUT);
         }
     }
 
-    fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
+    /// Goes on where another process ended: the first interval begins with its last snapshot, if that is of the same run,
+    /// else with the run.
+    fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
         let now = Clock::now();
+        let last = self.store.last().ok().filter(|last| last.started_at == started_at);
+        let mut before = None;
+        let tally = |counts: &Counts| {
+            before = last.as_ref().and_then(|last| published(last, counts));
+            before.as_ref().map(|(_, tally)| *tally).unwrap_or_default()
+        };
+        self.collector.resume(tally, now.wall)?;
+        let start = match (&last, &before) {
+            (Some(last), Some(_)) => last.generated_at,
+            _ => started_at,
+        };
+        // The steady clock of the other process is not known here.
+        let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
+        let start = Clock { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
+        for (recorder, begin) in [&mut self.stored, &mut self.shown] {
+            recorder.resume(before.clone().unwrap_or_default());
+            *begin = start;
+        }
+        self.begin(now);
+        Ok(())
+    }
+
+    /// What time it is. When the wall clock was set, earlier moments are told by the new one: then no interval has a length
+    /// that it did not have.
+    fn now(&mut self) -> Clock {
+        let now = Clock::now();
+        let step = now.step_since(self.seen);
+        if step.abs() >= SET {
+            let (by, way) = (duration::shown(step.unsigned_abs()), if step.is_negative() { "back" } else { "forward" });
+            tracing::warn!(
+                "the clock was set {way} by {by}: counting goes on, and times of snapshots are those of the new clock"
+            );
+            for earlier in [&mut self.stored.1, &mut self.shown.1, &mut self.cut] {
+                earlier.set(step);
+            }
+            // What came until now belongs to the hour of the clock before.
+            self.cut(now);
+        }
+        self.seen = now;
+        now
+    }
+
+    fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
+        let now = self.now();
         self.cut(now);
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
         let mut snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
-        Recorder::interfaces(&mut snapshot, &self.collector.frames());
+        for (interface, slot) in snapshot.interfaces.iter_mut().zip(&self.slots) {
+            self.collector.interface(*slot, interface);
+        }
         if store {
             self.store.write(&snapshot)?;
         }
@@ -165,13 +332,45 @@ impl Drainer {
 
     fn cut(&mut self, now: Clock) {
         match self.collector.cut(now.wall) {
-            Ok(()) => self.cut = now,
+            Ok(()) => self.begin(now),
             Err(error) => {
                 if matches!(error, CutError::Imbalance(_)) {
-                    self.cut = now;
+                    self.begin(now);
                 }
                 self.warning = Some(error.to_string());
             }
         }
+    }
+
+    /// Everything up to now was taken.
+    fn begin(&mut self, now: Clock) {
+        self.cut = now;
+        self.hour_ends = next_hour(now.wall);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_is_never_negative_and_a_step_of_the_clock_is_not_part_of_it() {
+        let wall = |second| Timestamp::from_second(second).unwrap();
+        let steady = Instant::now();
+        let start = Clock { wall: wall(10_000), steady };
+        let ten = Duration::from_secs(10);
+        for (end, step) in [(10_010, 0), (6_410, -3_600), (13_610, 3_600)] {
+            let now = Clock { wall: wall(end), steady: steady + ten };
+            assert_eq!(now.step_since(start), SignedDuration::from_secs(step));
+            let mut told = start;
+            told.set(now.step_since(start));
+            let span = now.span_since(told);
+            assert_eq!((span.start, span.end, span.length), (wall(end - 10), wall(end), ten));
+        }
+        // Less than what counts as set.
+        let short =
+            Clock { wall: wall(10_000) - Duration::from_millis(500), steady: steady + Duration::from_millis(100) };
+        let span = short.span_since(start);
+        assert_eq!(span.end.duration_since(span.start), SignedDuration::from_millis(100));
     }
 }

@@ -1,9 +1,12 @@
 //! What a running sensor shows.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::{
+    fmt::Display,
+    io::{self, IsTerminal as _, Write as _},
+};
 
 use anyhow::Context as _;
-use jiff::Timestamp;
+use honeyxdp_common::Disposition;
 
 use super::{
     Args,
@@ -11,8 +14,9 @@ use super::{
 };
 use crate::{
     cli::snapshot::room,
-    kernel::Attachment,
-    snapshot::store::Store,
+    kernel::Installation,
+    logging,
+    snapshot::{Snapshot, store::Store},
     view::{self, Screen},
 };
 
@@ -21,14 +25,14 @@ pub(super) struct Output {
     live: bool,
     quiet: bool,
     screen: Option<Screen>,
-    notices: Vec<String>,
 }
 
 impl Output {
     pub(super) fn new(args: &Args) -> Self {
-        // Log lines and a live table cannot share a terminal.
-        let live = !args.quiet && args.traces() == 0 && io::stdout().is_terminal();
-        Self { live, quiet: args.quiet, screen: None, notices: Vec::new() }
+        // Single SYNs and JSON cannot share a terminal with a live table.
+        let shared = !logging::is_for_people() && io::stderr().is_terminal();
+        let live = !args.quiet && args.traces() == 0 && io::stdout().is_terminal() && !shared;
+        Self { live, quiet: args.quiet, screen: None }
     }
 
     pub(super) const fn is_live(&self) -> bool {
@@ -38,37 +42,49 @@ impl Output {
     pub(super) fn start(&mut self) -> anyhow::Result<()> {
         if self.live {
             self.screen = Some(Screen::enter().context("cannot draw on this terminal; try --quiet")?);
+            logging::hold();
         }
         Ok(())
     }
 
     pub(super) fn stop(&mut self) {
         self.screen = None;
+        logging::release();
     }
 
-    pub(super) fn attached(&mut self, attachment: &Attachment, program: u32) {
-        if let Some(reason) = &attachment.fallback {
-            self.warn(format!("{reason}; attached in generic mode instead, which costs more per packet"));
+    pub(super) fn installed(&self, installation: &Installation) {
+        let (program, _) = installation.program_id();
+        if installation.resumed() {
+            let since = installation.started_at();
+            self.note(format!("going on with what is pinned: the program has counted since {since:.0}"));
         }
-        self.note(format!("attached to {} ({}), program {program}", attachment.interface.name, attachment.mode));
+        for (_, attachment) in installation.attachments() {
+            if let Some(reason) = &attachment.fallback {
+                self.warn(format!("{reason}; attached in generic mode instead, which costs more per packet"));
+            }
+            self.note(format!("attached to {} ({}), program {program}", attachment.interface.name, attachment.mode));
+        }
     }
 
     /// Something to know. The live table shows it at its foot.
-    pub(super) fn note(&mut self, text: String) {
-        if !self.quiet {
-            print(&text);
-        }
-        self.notices.push(text);
+    pub(super) fn note(&self, text: impl Display) {
+        tracing::info!("{text}");
     }
 
     /// Something that is wrong: said even when quiet.
-    pub(super) fn warn(&mut self, text: String) {
-        let line = format!("{:.0} warning: {text}", Timestamp::now());
-        if self.screen.is_none() {
-            // Where nobody reads any more, nothing can be said, and counting goes on.
-            let _ = writeln!(io::stderr(), "{line}");
-        }
-        self.notices.push(line);
+    pub(super) fn warn(&self, text: impl Display) {
+        tracing::warn!("{text}");
+    }
+
+    /// Settings that were read again are wrong. Each line of the error is one.
+    pub(super) fn refused(&self, error: &anyhow::Error) {
+        format!("{error:#}").lines().for_each(|line| self.warn(line));
+        self.warn("the settings were read again and are wrong, so those in force stay");
+    }
+
+    /// The same, if something is wrong.
+    pub(super) fn warn_if(&mut self, text: Option<String>) {
+        text.into_iter().for_each(|text| self.warn(text));
     }
 
     /// Draws the live table. A terminal that is gone is no reason to stop counting.
@@ -78,9 +94,9 @@ impl Output {
             Err(error) => return self.warn(format!("{error:#}")),
         };
         drained.warning.into_iter().for_each(|warning| self.warn(warning));
-        let drawn = self.screen.as_ref().map(|screen| screen.show(&drained.snapshot, &self.notices));
+        let drawn = self.screen.as_ref().map(|screen| screen.show(&drained.snapshot, &logging::notices()));
         if let Some(Err(error)) = drawn {
-            self.screen = None;
+            self.stop();
             self.warn(format!("the live table ends, because the terminal cannot be written: {error}"));
         }
     }
@@ -88,11 +104,11 @@ impl Output {
     pub(super) fn interval(&mut self, Drained { snapshot, warning, .. }: Drained) {
         warning.into_iter().for_each(|warning| self.warn(warning));
         if !self.quiet && self.screen.is_none() {
-            print(&view::line(&snapshot));
+            say(&snapshot);
         }
     }
 
-    pub(super) fn end(&mut self, Drained { snapshot: last, warning, .. }: Drained, store: &Store) {
+    pub(super) fn end(&mut self, Drained { snapshot: last, warning, .. }: Drained, store: &Store, pinned: bool) {
         warning.into_iter().for_each(|warning| self.warn(warning));
         if self.quiet {
             return;
@@ -100,9 +116,29 @@ impl Output {
         if self.live {
             print(&format!("{}\n", view::table(&last, room())));
         } else {
-            print(&view::line(&last));
+            say(&last);
         }
-        print(&format!("detached; the last snapshot is {}", store.newest().display()));
+        let newest = store.newest();
+        let newest = newest.display();
+        if pinned {
+            self.note(format_args!(
+                "the program stays attached and goes on counting, until `honeyxdp detach`; the last snapshot is {newest}"
+            ));
+        } else {
+            self.note(format_args!("detached; the last snapshot is {newest}"));
+        }
+    }
+}
+
+/// A line for an interval: for people, or with the numbers for machines.
+fn say(snapshot: &Snapshot) {
+    let line = view::line(snapshot);
+    if logging::is_for_people() {
+        print(&line);
+    } else {
+        let frames = &snapshot.interval.frames;
+        let syns = frames.dispositions.get(Disposition::Syn.name()).copied().unwrap_or(0);
+        tracing::info!(sequence = snapshot.sequence, frames = frames.seen, syns, "{line}");
     }
 }
 

@@ -5,11 +5,9 @@ use std::{path::Path, sync::Arc, time::Duration};
 use super::{
     drain::{Drain, Drained},
     output::Output,
+    watch::Watch,
 };
-use crate::{
-    kernel::Attachment,
-    server::{Address, Bound, DEFAULT_PORT, Look, Publisher, Reading, SOCKET, Server},
-};
+use crate::server::{Address, Bound, DEFAULT_PORT, Look, Publisher, Reading, SOCKET, Server};
 
 /// Where the sensor answers.
 #[derive(Clone, Debug, clap::Args)]
@@ -70,20 +68,21 @@ impl Serving {
         Server::start(bound, interval, look, control).map(|server| Self(Some(server)))
     }
 
-    /// Tells it how a drain went, and what the program is attached to.
-    pub(super) fn publish(&self, drained: &anyhow::Result<Drained>, attachments: &[Attachment]) {
+    /// Tells it how a drain went.
+    pub(super) fn publish(&self, drained: &anyhow::Result<Drained>) {
         let Some((_, publisher)) = &self.0 else { return };
-        publisher.attached(attachments.iter().map(|attachment| attachment.interface.name.as_str()));
         match drained {
             Ok(drained) => publisher.stored(reading(drained)),
             Err(error) => publisher.failed(format!("{error:#}")),
         }
     }
 
-    /// Tells it what the program is attached to.
-    pub(super) fn attached(&self, attachments: &[Attachment]) {
+    /// Tells it what the program is attached to, and what it should be attached to and is not.
+    pub(super) fn watched(&self, watch: &Watch) {
         if let Some((_, publisher)) = &self.0 {
-            publisher.attached(attachments.iter().map(|attachment| attachment.interface.name.as_str()));
+            let installation = watch.installation();
+            let attached = installation.attachments().map(|(_, attachment)| attachment.interface.name.as_str());
+            publisher.watched(attached, installation.missing());
         }
     }
 }

@@ -2,18 +2,37 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use aya::Ebpf;
 use honeyxdp_common::{
-    Disposition,
-    counters::{Counter, FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, PORTS, V6},
+    Disposition, Family,
+    counters::{Counter, FAMILIES, FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, INTERFACES, PORTS},
 };
 
 use super::{MapsError, Sizes, shared::Shared};
-use crate::Counts;
+use crate::{
+    Counts,
+    kernel::ledger::{Kept, Ledger},
+};
 
 /// Words of a counter, and of all counters of an interface.
 const COUNTER_WORDS: usize = size_of::<Counter>() / 8;
 const INTERFACE_WORDS: usize = INTERFACE_COUNTERS * COUNTER_WORDS;
+
+/// The counters of one interface.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InterfaceCounts([Counter; INTERFACE_COUNTERS]);
+
+impl InterfaceCounts {
+    /// Frames with this disposition.
+    pub const fn disposition(&self, disposition: Disposition) -> u64 {
+        self.0[disposition as usize].count
+    }
+
+    /// SYNs whose primary family is `family`, as far as they are counted by interface: those that came while the sensor had
+    /// only one interface are not.
+    pub const fn family(&self, family: Family) -> u64 {
+        self.0[FAMILIES + family.wire_id()].count
+    }
+}
 
 /// The maps of counters, and what they held when they were last read.
 #[derive(Debug)]
@@ -23,23 +42,25 @@ pub(super) struct Counters {
     sizes: Sizes,
     /// Of each generation, the sums that `total` already has.
     held: [Counts; GENERATIONS],
+    /// Of each slot, the same and its total.
+    slots: Vec<([[Counter; INTERFACE_COUNTERS]; GENERATIONS], InterfaceCounts)>,
     /// Of each part, the SYNs that it had counted.
     syns: Vec<u64>,
-    /// Of each generation, the frames of each slot by disposition, all CPUs together.
-    slots: [Vec<[u64; V6]>; GENERATIONS],
     total: Counts,
 }
 
 impl Counters {
-    pub(super) fn take(ebpf: &Ebpf, sizes: Sizes) -> Result<Self, MapsError> {
+    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
+        const NONE: [Counter; INTERFACE_COUNTERS] = [Counter { count: 0, of: 0 }; INTERFACE_COUNTERS];
+        let sizes = ledger.sizes();
         let parts = GENERATIONS * sizes.cpus;
         Ok(Self {
-            ports: Shared::map(ebpf, "PORTS", parts * PORTS * FAMILY_SLOTS)?,
-            interfaces: Shared::map(ebpf, "INTERFACES", parts * sizes.slots * INTERFACE_WORDS)?,
+            ports: ledger.memory(Kept::Ports, parts * PORTS * FAMILY_SLOTS)?,
+            interfaces: ledger.memory(Kept::Interfaces, parts * INTERFACES * INTERFACE_WORDS)?,
             sizes,
             held: Default::default(),
+            slots: vec![([NONE; GENERATIONS], InterfaceCounts(NONE)); INTERFACES],
             syns: vec![0; parts],
-            slots: [const { Vec::new() }; GENERATIONS],
             total: Counts::default(),
         })
     }
@@ -61,21 +82,25 @@ impl Counters {
     /// Adds what is new in this generation to the total. `syns` says whether there is a new SYN; without, the ports need no look.
     pub(super) fn read(&mut self, generation: usize, syns: bool) -> &Counts {
         let parts = self.sizes.part(generation, 0)..self.sizes.part(generation + 1, 0);
-        let mut sums = [[0; COUNTER_WORDS]; INTERFACE_COUNTERS];
-        let mut slots = vec![[0; V6]; self.sizes.slots];
-        for part in parts.clone() {
-            for (slot, frames) in self.part(part).zip(&mut slots) {
-                sums.iter_mut().zip(slot).for_each(|(sum, counter)| add(sum, counter));
-                frames.iter_mut().zip(slot).for_each(|(sum, [count, _])| *sum += count.load(Ordering::Relaxed));
+        for slot in 0..INTERFACES {
+            let mut sums = [[0; COUNTER_WORDS]; INTERFACE_COUNTERS];
+            for part in parts.clone() {
+                let counters = self.part(part).nth(slot).expect("every part has every slot");
+                sums.iter_mut().zip(counters).for_each(|(sum, counter)| add(sum, counter));
+            }
+            let (held, own) = &mut self.slots[slot];
+            for (which, [count, of]) in sums.into_iter().enumerate() {
+                let held = &mut held[generation][which];
+                let new = Counter { count: count - held.count, of: of - held.of };
+                *held = Counter { count, of };
+                own.0[which].add(new);
+                // SYNs by family are in the rows of ports, for all interfaces together.
+                if which < FAMILIES {
+                    self.total.others[which].add(new);
+                }
             }
         }
-        self.slots[generation] = slots;
         let held = &mut self.held[generation];
-        for ((total, held), [count, of]) in self.total.others.iter_mut().zip(&mut held.others).zip(sums) {
-            total.count += count - held.count;
-            total.of += of - held.of;
-            *held = Counter { count, of };
-        }
         if syns {
             let rows: Vec<_> =
                 parts.filter(|&part| self.syns[part] > 0).map(|part| port_rows(&self.ports, part)).collect();
@@ -100,20 +125,14 @@ impl Counters {
         &self.total
     }
 
-    /// Frames of each interface by disposition, in the order of the slots, as they were last read.
-    pub(super) fn frames(&self) -> Vec<[u64; V6]> {
-        let mut frames = vec![[0; V6]; self.sizes.slots];
-        for slots in &self.slots {
-            for (sums, slot) in frames.iter_mut().zip(slots) {
-                sums.iter_mut().zip(slot).for_each(|(sum, count)| *sum += count);
-            }
-        }
-        frames
+    /// The counters of one interface, as they were last read.
+    pub(super) fn interface(&self, slot: usize) -> &InterfaceCounts {
+        &self.slots[slot].1
     }
 
     /// The counters of every interface in a part.
     fn part(&self, part: usize) -> impl Iterator<Item = &[[AtomicU64; COUNTER_WORDS]; INTERFACE_COUNTERS]> {
-        let words = self.sizes.slots * INTERFACE_WORDS;
+        let words = INTERFACES * INTERFACE_WORDS;
         self.interfaces.words(part * words, words).as_chunks().0.as_chunks().0.iter()
     }
 }

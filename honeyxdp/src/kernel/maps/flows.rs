@@ -2,13 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
-use aya::Ebpf;
 use honeyxdp_common::{
     counters::GENERATIONS,
     flow::{Flow, Position},
 };
 
 use super::{MapsError, Sizes, shared::Shared};
+use crate::kernel::ledger::{Kept, Ledger};
 
 /// Words of a [`Position`].
 const LINE: usize = size_of::<Position>() / 8;
@@ -25,11 +25,12 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    pub(super) fn take(ebpf: &Ebpf, sizes: Sizes) -> Result<Self, MapsError> {
+    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
+        let sizes = ledger.sizes();
         Ok(Self {
-            cache: Shared::map(ebpf, "FLOWS", (GENERATIONS * sizes.cpus) << sizes.flow_bits)?,
-            records: Shared::map(ebpf, "RECORDS", sizes.cpus << sizes.ring_bits)?,
-            positions: Shared::map(ebpf, "POSITIONS", sizes.cpus * 2 * LINE)?,
+            cache: ledger.memory(Kept::Flows, (GENERATIONS * sizes.cpus) << sizes.flow_bits)?,
+            records: ledger.memory(Kept::Records, sizes.cpus << sizes.ring_bits)?,
+            positions: ledger.memory(Kept::Positions, sizes.cpus * 2 * LINE)?,
             sizes,
         })
     }

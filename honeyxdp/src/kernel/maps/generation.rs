@@ -5,17 +5,14 @@ use std::{
     os::fd::{AsFd as _, OwnedFd},
 };
 
-use aya::{
-    Ebpf,
-    maps::{Array, Map, MapData, MapError},
-};
+use aya::maps::{Array, Map, MapData, MapError};
 use honeyxdp_common::counters::GENERATIONS;
 
 use super::MapsError;
-use crate::kernel::syscall;
-
-/// The program's variables that are not constant: this one alone.
-const MAP: &str = ".bss";
+use crate::kernel::{
+    ledger::{Kept, Ledger},
+    syscall,
+};
 
 /// Which generation the program writes.
 pub(super) struct Generation {
@@ -31,11 +28,8 @@ impl fmt::Debug for Generation {
 }
 
 impl Generation {
-    pub(super) fn take(ebpf: &Ebpf) -> Result<Self, MapsError> {
-        let Some(Map::Array(data)) = ebpf.map(MAP) else {
-            return Err(MapsError::Missing(MAP));
-        };
-        let fd = || data.fd().as_fd().try_clone_to_owned().map_err(MapsError::Grace);
+    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
+        let fd = || ledger.fd(Kept::Generation).try_clone_to_owned().map_err(MapsError::Grace);
         let grace = Grace::new(fd()?).map_err(MapsError::Grace)?;
         let variable: Array<_, u64> =
             MapData::from_fd(fd()?).map(Map::Array).and_then(Array::try_from).map_err(refused)?;

@@ -12,11 +12,13 @@ mod sketches;
 
 use std::io;
 
-use aya::Ebpf;
-use honeyxdp_common::{Family, counters::V6, flow::Flow};
+use honeyxdp_common::{Family, counters::INTERFACES, flow::Flow};
+use serde::{Deserialize, Serialize};
 
+pub use self::counters::InterfaceCounts;
 pub(super) use self::shared::Shared;
 use self::{counters::Counters, flows::Flows, generation::Generation, sketches::Sketches};
+use super::ledger::Ledger;
 use crate::{Counts, sources::Sketch};
 
 /// Why the maps cannot be read.
@@ -41,12 +43,10 @@ pub enum MapsError {
 }
 
 /// How large the maps are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sizes {
     /// Possible CPUs.
     pub cpus: usize,
-    /// Interfaces, at least one.
-    pub slots: usize,
     /// Places in the flow cache of each part, as a power of two.
     pub flow_bits: u32,
     /// Records in the ring of each CPU, as a power of two.
@@ -79,14 +79,17 @@ pub struct Cut {
 }
 
 impl Maps {
-    /// Takes the maps out of a loaded object.
-    pub(super) fn take(ebpf: &Ebpf, sizes: Sizes) -> Result<Self, MapsError> {
+    /// Takes the maps of a ledger, as they are.
+    ///
+    /// # Errors
+    /// When they cannot be mapped.
+    pub fn take(ledger: &Ledger) -> Result<Self, MapsError> {
         Ok(Self {
-            sizes,
-            generation: Generation::take(ebpf)?,
-            counters: Counters::take(ebpf, sizes)?,
-            flows: Flows::take(ebpf, sizes)?,
-            sketches: Sketches::take(ebpf, sizes)?,
+            sizes: ledger.sizes(),
+            generation: Generation::take(ledger)?,
+            counters: Counters::take(ledger)?,
+            flows: Flows::take(ledger)?,
+            sketches: Sketches::take(ledger)?,
         })
     }
 
@@ -115,11 +118,6 @@ impl Maps {
         self.counters.total()
     }
 
-    /// Frames of each interface by disposition, in the order in which the interfaces were given, as they were last read.
-    pub fn frames(&self) -> Vec<[u64; V6]> {
-        self.counters.frames()
-    }
-
     /// Takes the records that wait in the rings, all CPUs, oldest first. With a cut only those up to it, and then also the
     /// flows that are still in the cache.
     ///
@@ -135,5 +133,26 @@ impl Maps {
     /// Moves a family's registers up to a cut into `sketch`.
     pub fn sketch(&mut self, cut: &Cut, family: Family, sketch: &mut Sketch) {
         self.sketches.take_family(cut.generation, &cut.cpus, family, sketch);
+    }
+
+    /// Merges a family's registers since the ledger was begun into `sketch`.
+    pub fn total_sketch(&self, family: Family, sketch: &mut Sketch) {
+        self.sketches.total(family, sketch);
+    }
+
+    /// The counters of one interface, as they were last read.
+    pub fn interface(&self, slot: usize) -> &InterfaceCounts {
+        self.counters.interface(slot)
+    }
+
+    /// SYNs of one interface whose primary family is `family`. What came while there was only one interface is counted by port
+    /// alone, and is that of the first slot.
+    pub fn syns_of(&self, slot: usize, family: Family) -> u64 {
+        let counted = |slot| self.counters.interface(slot).family(family);
+        if slot > 0 {
+            return counted(slot);
+        }
+        let others: u64 = (1..INTERFACES).map(counted).sum();
+        self.counters.total().family(family) - others
     }
 }

@@ -3,12 +3,11 @@
 use std::{
     io,
     marker::PhantomData,
-    os::fd::{AsFd as _, AsRawFd as _},
+    os::fd::{AsFd, AsRawFd as _},
     ptr,
     sync::atomic::{AtomicU64, Ordering},
 };
 
-use aya::{Ebpf, maps::Map};
 use memmap2::{MmapOptions, MmapRaw};
 
 use super::MapsError;
@@ -21,16 +20,13 @@ pub(in crate::kernel) struct Shared<T> {
 }
 
 impl<T: Copy> Shared<T> {
-    /// Maps `elements` elements of a loaded object's map, to read and to write.
-    pub(in crate::kernel) fn map(ebpf: &Ebpf, map: &'static str, elements: usize) -> Result<Self, MapsError> {
+    /// Maps `elements` elements of an array map, to read and to write. `map` is its name.
+    pub(in crate::kernel) fn map(fd: impl AsFd, map: &'static str, elements: usize) -> Result<Self, MapsError> {
         const { assert!(size_of::<T>().is_multiple_of(8), "the kernel rounds elements up to eight bytes") };
-        let Some(Map::Array(data)) = ebpf.map(map) else {
-            return Err(MapsError::Missing(map));
-        };
         let bytes = elements * size_of::<T>();
         MmapOptions::new()
             .len(bytes)
-            .map_raw(data.fd().as_fd().as_raw_fd())
+            .map_raw(fd.as_fd().as_raw_fd())
             .map(|memory| Self { memory, elements: PhantomData })
             .map_err(|source: io::Error| MapsError::Mmap { map, bytes, source })
     }

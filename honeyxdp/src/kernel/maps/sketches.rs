@@ -2,7 +2,6 @@
 
 use std::sync::atomic::Ordering;
 
-use aya::Ebpf;
 use honeyxdp_common::{
     Family,
     counters::{FAMILY_SLOTS, GENERATIONS},
@@ -10,23 +9,41 @@ use honeyxdp_common::{
 };
 
 use super::{MapsError, Sizes, shared::Shared};
-use crate::sources::Sketch;
+use crate::{
+    kernel::ledger::{Kept, Ledger},
+    sources::Sketch,
+};
 
 /// The registers of every family.
 #[derive(Debug)]
 pub(super) struct Sketches {
     registers: Shared<u64>,
+    /// What was ever taken, all CPUs together: it outlives this process.
+    totals: Shared<u64>,
     sizes: Sizes,
 }
 
 impl Sketches {
-    pub(super) fn take(ebpf: &Ebpf, sizes: Sizes) -> Result<Self, MapsError> {
-        let words = GENERATIONS * sizes.cpus * FAMILY_SLOTS * WORDS;
-        Ok(Self { registers: Shared::map(ebpf, "SKETCHES", words)?, sizes })
+    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
+        let sizes = ledger.sizes();
+        let words = FAMILY_SLOTS * WORDS;
+        let registers = ledger.memory(Kept::Sketches, GENERATIONS * sizes.cpus * words)?;
+        Ok(Self { registers, totals: ledger.memory(Kept::Totals, words)?, sizes })
     }
 
-    /// Merges a family's registers into `sketch` and clears them. Nobody writes that generation.
+    /// Merges a family's registers of the whole run into `sketch`.
+    pub(super) fn total(&self, family: Family, sketch: &mut Sketch) {
+        for (at, word) in self.totals.words(family.wire_id() * WORDS, WORDS).iter().enumerate() {
+            let registers = word.load(Ordering::Relaxed);
+            if registers != 0 {
+                sketch.raise(at, registers);
+            }
+        }
+    }
+
+    /// Moves a family's registers into `sketch` and into those of the whole run. Nobody writes that generation.
     pub(super) fn take_family(&mut self, generation: usize, cpus: &[usize], family: Family, sketch: &mut Sketch) {
+        let totals = self.totals.words(family.wire_id() * WORDS, WORDS);
         for cpu in cpus {
             let part = self.sizes.part(generation, *cpu);
             let words = self.registers.words((part * FAMILY_SLOTS + family.wire_id()) * WORDS, WORDS);
@@ -34,9 +51,18 @@ impl Sketches {
                 let registers = word.load(Ordering::Relaxed);
                 if registers != 0 {
                     sketch.raise(at, registers);
+                    // Before they are cleared: whoever is killed in between has counted nothing twice, registers only rise.
+                    totals[at].store(higher(totals[at].load(Ordering::Relaxed), registers), Ordering::Relaxed);
                     word.store(0, Ordering::Relaxed);
                 }
             }
         }
     }
+}
+
+/// The higher one of each pair of registers, eight to a word.
+fn higher(one: u64, other: u64) -> u64 {
+    let mut registers = one.to_ne_bytes();
+    registers.iter_mut().zip(other.to_ne_bytes()).for_each(|(one, other)| *one = (*one).max(other));
+    u64::from_ne_bytes(registers)
 }

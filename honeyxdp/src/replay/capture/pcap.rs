@@ -41,7 +41,10 @@ pub(super) fn read(stream: &mut Stream<'_>, each: impl FnMut(Packet<'_>)) -> Res
         each,
     };
     stream.consume(HEADER);
-    stream.each_window(|bytes| packets.take(bytes))?;
+    match packets.order {
+        Order::Little => stream.each_window(|bytes| packets.take(bytes, Order::Little))?,
+        Order::Big => stream.each_window(|bytes| packets.take(bytes, Order::Big))?,
+    }
     match stream.window().len() {
         0 => Ok(()),
         left if left < packets.header => Err(Reason::Cut("the header of a packet")),
@@ -62,13 +65,16 @@ struct Packets<F> {
 
 impl<F: FnMut(Packet<'_>)> Packets<F> {
     /// Takes the whole packets off the front of `bytes`; how many bytes the next one has.
-    fn take(&mut self, bytes: &mut &[u8]) -> Result<usize, Reason> {
+    ///
+    /// The order of the file is said by the caller, as a constant: then no integer is read in both.
+    #[inline(always)]
+    fn take(&mut self, bytes: &mut &[u8], order: Order) -> Result<usize, Reason> {
         loop {
             let header: &[u8; PACKET_HEADER] = match bytes.first_chunk() {
                 Some(header) if bytes.len() >= self.header => header,
                 _ => return Ok(self.header),
             };
-            let word = |at| self.order.u32(header, at);
+            let word = |at| order.u32(header, at);
             let (seconds, fraction, captured, original_len) = (word(0), word(4), word(8), word(12));
             let length = self.header + captured as usize;
             if length > MAX_RECORD {

@@ -118,7 +118,7 @@ fn drain(settings: Settings, key: &str, title: &str, pattern: Pattern) -> anyhow
     row("counters: all ports and families", Summary::of(steps.counters));
     row("a drain: all of that, into sets of sources", collect);
     row("make the snapshot", Summary::of(steps.snapshot));
-    row(&format!("write it twice and sync: {size} KiB"), Summary::of(steps.write));
+    row(&format!("write and sync: {size} KiB"), Summary::of(steps.write));
     row("all together", Summary::of(steps.whole));
     row("for comparison: the counters of ports by BPF_MAP_LOOKUP_BATCH from a per-CPU array", batch);
     table.note("The cut sleeps until the kernel's grace period is over, a tick of its clock or more; no CPU is taken for that.");

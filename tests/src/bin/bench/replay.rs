@@ -48,7 +48,7 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
             if let Some(time) = packet.timestamp {
                 census.clock(time.seconds());
             }
-            census.frame(replay::dissect(packet.link, packet.data), u64::from(packet.original_len), tick);
+            census.packet(packet.link, packet.data, packet.original_len.into(), tick);
         })?;
         census.close(Timestamp::now())?;
         ensure!(census.counts().seen() == u64::from(packets), "{} packets were counted", census.counts().seen());

@@ -1,0 +1,181 @@
+//! `honeyxdp config`: look at the file of settings.
+
+use std::{
+    fmt::Write as _,
+    path::{Path, PathBuf},
+};
+
+use anyhow::bail;
+use clap::{Command, CommandFactory as _, FromArgMatches as _};
+use serde_json::json;
+
+use super::{Cli, run, snapshot::print};
+use crate::config::{self, DEFAULT_FILE, Effective, File, FileError, Kind, Problem, Settings, Source};
+
+/// Look at the file of settings
+///
+/// `honeyxdp run` takes its settings from flags, then from the environment, then from a TOML file, then from defaults. A key of
+/// the file is a flag without its dashes, in the section that is the flag's heading in `honeyxdp run --help`: --port is `port`
+/// in the section [filters]. Flags that can be repeated take arrays.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Inner,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Inner {
+    Check(CheckArgs),
+    Dump(Box<DumpArgs>),
+}
+
+/// Say whether a file is right, or all that is wrong with it
+///
+/// Judges every setting, also whether they go together, and reads the lists of prefixes that it names. Exit status 1 if
+/// anything is wrong.
+#[derive(Debug, clap::Args)]
+struct CheckArgs {
+    /// The file. Default: what HONEYXDP_CONFIG says, else /etc/honeyxdp/honeyxdp.toml
+    #[arg(value_name = "FILE", env = config::VARIABLE, default_value = DEFAULT_FILE)]
+    file: PathBuf,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Print the settings in force, and where each comes from
+///
+/// Takes the flags of `honeyxdp run`, and prints what it would do with them as TOML that can be used as a file. Nothing is
+/// started.
+#[derive(Debug, clap::Args)]
+struct DumpArgs {
+    /// Print them as JSON
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    run: run::Args,
+}
+
+pub(super) fn config(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
+    match (args.command, settings) {
+        (Inner::Check(args), _) => check(&args),
+        (Inner::Dump(args), Some(settings)) => {
+            args.run.judge()?;
+            print(if args.json { json_of(&settings)? } else { toml_of(&settings)? }.trim_end())
+        }
+        (Inner::Dump(_), None) => bail!("the settings were not read; please report this"),
+    }
+}
+
+fn check(args: &CheckArgs) -> anyhow::Result<()> {
+    let checked = checked(&args.file);
+    let problems = checked.as_ref().err().map_or(&[][..], |error| &error.problems);
+    if args.json {
+        let errors: Vec<_> =
+            problems.iter().map(|Problem { line, message }| json!({"line": line, "message": message})).collect();
+        let file = args.file.display().to_string();
+        print(&serde_json::to_string_pretty(&json!({"file": file, "ok": checked.is_ok(), "errors": errors}))?)?;
+    }
+    match &checked {
+        Ok(_) if args.json => Ok(()),
+        Ok(file) => {
+            let (path, number) = (args.file.display().to_string(), file.entries.len());
+            let s = if number == 1 { "" } else { "s" };
+            print(&format!("{}: ok, {number} setting{s}", path.escape_debug()))
+        }
+        Err(error) => {
+            if !args.json {
+                error.lines().for_each(|line| eprintln!("{line}"));
+            }
+            let s = if problems.len() == 1 { "" } else { "s" };
+            bail!("{} error{s} in {}", problems.len(), args.file.display().to_string().escape_debug())
+        }
+    }
+}
+
+/// The file, if all is right with it: by itself, whatever the environment says.
+fn checked(path: &Path) -> Result<File, FileError> {
+    let command = run_command();
+    let keys = config::keys(&command);
+    let file = File::read(path, &command, &keys)?;
+    let flags = file.entries.iter().flat_map(config::Entry::flags);
+    let wrong = |message: String| FileError { file: path.to_owned(), problems: vec![file.place(message)] };
+    let alone = command.mut_args(|arg| arg.env(None::<&str>));
+    let parsed = alone.try_get_matches_from(["honeyxdp".to_owned()].into_iter().chain(flags));
+    let matches = parsed.map_err(|error| {
+        let text = error.to_string();
+        wrong(text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
+    })?;
+    let judged = run::Args::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|args| args.judge());
+    judged.map_err(|error| wrong(format!("{error:#}")))?;
+    Ok(file)
+}
+
+/// The command whose arguments are the settings.
+fn run_command() -> Command {
+    Cli::command().find_subcommand("run").expect("it is a subcommand").clone()
+}
+
+fn toml_of(settings: &Settings) -> anyhow::Result<String> {
+    let mut text = String::from("# The settings in force. Use it as a file with `honeyxdp run --config FILE`.\n");
+    if let Some(file) = settings.file() {
+        writeln!(text, "# File: {}", file.path.display().to_string().escape_debug())?;
+    }
+    let mut section = &None;
+    for Effective { key, values, source } in settings.effective() {
+        if *section != key.section {
+            section = &key.section;
+            writeln!(text, "\n[{}]", section.as_deref().unwrap_or_default())?;
+        }
+        let name = &key.name;
+        if values.is_empty() {
+            writeln!(text, "# {name} is not set")?;
+            continue;
+        }
+        let from = match source {
+            Source::Flag => "flag".to_owned(),
+            Source::Environment => format!("environment, {}", key.variable.as_deref().unwrap_or_default()),
+            Source::File => match settings.file().and_then(|file| file.entry(key)) {
+                Some(entry) => format!("file, line {}", entry.line),
+                None => "file".to_owned(),
+            },
+            Source::Default => "default".to_owned(),
+        };
+        writeln!(text, "{name} = {} # {from}", toml_value(key.kind, &values))?;
+    }
+    Ok(text)
+}
+
+/// Numbers stay numbers, so that it looks as people write it.
+fn toml_value(kind: Kind, values: &[String]) -> toml::Value {
+    let scalar = |text: &String| match text.parse::<i64>() {
+        Ok(number) if number.to_string() == *text => toml::Value::Integer(number),
+        _ => toml::Value::String(text.clone()),
+    };
+    match (kind, values) {
+        (Kind::Switch, [value]) => toml::Value::Boolean(value == "true"),
+        (Kind::One, [value]) => scalar(value),
+        (_, values) => toml::Value::Array(values.iter().map(scalar).collect()),
+    }
+}
+
+fn json_of(settings: &Settings) -> anyhow::Result<String> {
+    let values: serde_json::Map<String, serde_json::Value> = settings
+        .effective()
+        .map(|Effective { key, values, source }| {
+            let value = match (values.is_empty(), toml_value(key.kind, &values)) {
+                (true, _) => serde_json::Value::Null,
+                (_, toml::Value::Boolean(value)) => value.into(),
+                (_, toml::Value::Integer(value)) => value.into(),
+                (_, toml::Value::Array(_)) => values.into(),
+                _ => values.concat().into(),
+            };
+            (key.path(), json!({"value": value, "source": source}))
+        })
+        .collect();
+    let file = settings.file().map(|file| file.path.display().to_string());
+    Ok(serde_json::to_string_pretty(&json!({"file": file, "settings": values}))?)
+}
+
+#[cfg(test)]
+mod tests;

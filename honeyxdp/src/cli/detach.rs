@@ -1,0 +1,49 @@
+//! `honeyxdp detach`: take off what a sensor has pinned.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+
+use super::snapshot::print;
+use crate::kernel::pins;
+
+/// Take off what is pinned in the kernel
+///
+/// A sensor that was started with --pin leaves its program attached and counting when it ends. This takes it off: from one
+/// interface, whose counts stay for the next run, or with --all from every one, and then its counters are gone too. A sensor
+/// that runs has to be stopped first.
+#[derive(Debug, clap::Args)]
+#[command(group = clap::ArgGroup::new("what").required(true))]
+pub(super) struct Args {
+    /// Take it off this interface only, and keep its counts
+    #[arg(short, long, value_name = "IFACE", group = "what")]
+    interface: Option<String>,
+    /// Take it off all interfaces, and end its counts
+    #[arg(long, group = "what")]
+    all: bool,
+    /// Folder of the pins
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::FOLDER)]
+    pin_path: PathBuf,
+}
+
+pub(super) fn detach(args: &Args) -> anyhow::Result<()> {
+    let folder = args.pin_path.display();
+    if !args.pin_path.exists() {
+        bail!(
+            "nothing is pinned in {folder}; a sensor without --pin detaches when it ends, and --pin-path names other folders"
+        );
+    }
+    match &args.interface {
+        Some(interface) if pins::detach(&args.pin_path, interface)? => {
+            print(&format!("detached from {interface}; its counts are kept in {folder}"))
+        }
+        Some(interface) => {
+            bail!("nothing that is pinned in {folder} is attached to {interface:?}; see `honeyxdp status`")
+        }
+        None => {
+            let links = pins::detach_all(&args.pin_path)?;
+            let s = if links == 1 { "" } else { "s" };
+            print(&format!("detached from {links} interface{s}; nothing is left in {folder}"))
+        }
+    }
+}

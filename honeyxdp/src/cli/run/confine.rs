@@ -1,0 +1,79 @@
+//! The rights of a running sensor.
+
+use std::path::{Path, PathBuf};
+
+use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
+
+use super::{Args, output::Output, watch::pin_folders};
+use crate::{
+    config,
+    sandbox::{self, Folders, Landlock},
+};
+
+/// What a running sensor may do.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct ConfineArgs {
+    /// Go on as this user, who then owns the files. Needs root, and leaves CAP_BPF and CAP_NET_ADMIN
+    #[arg(long, value_name = "NAME", env = "HONEYXDP_USER", value_parser = NonEmptyStringValueParser::new())]
+    user: Option<String>,
+    /// Keep all rights. Else the sensor keeps, once it is attached, CAP_BPF, CAP_NET_ADMIN and its own folders
+    #[arg(long, env = "HONEYXDP_NO_SANDBOX", value_parser = FalseyValueParser::new())]
+    no_sandbox: bool,
+}
+
+impl ConfineArgs {
+    /// Before anything is made, so that it belongs to the user.
+    pub(super) fn become_user(&self) -> anyhow::Result<()> {
+        Ok(self.user.as_deref().map_or(Ok(()), sandbox::become_user)?)
+    }
+
+    /// Gives away what the sensor needs no more. To be called while there is one thread.
+    pub(super) fn give_away(&self, args: &Args, output: &Output) -> anyhow::Result<()> {
+        if self.no_sandbox {
+            return Ok(());
+        }
+        let confined = sandbox::enter(&folders(args))?;
+        if let (Some(folder), Some(user)) = (&confined.foreign, &self.user) {
+            let folder = folder.display();
+            anyhow::bail!("{user} cannot write to {folder}; give it the folder by `chown -R {user} {folder}`");
+        }
+        if let Some(folder) = &confined.foreign {
+            output.warn(format!(
+                "{} belongs to another user, so CAP_DAC_OVERRIDE is kept to write to it; give it to this one, or use --user",
+                folder.display()
+            ));
+        }
+        match confined.landlock {
+            Landlock::Missing => output.warn(confined),
+            _ => tracing::debug!("{confined}"),
+        }
+        Ok(())
+    }
+
+    /// An error of the store, with what the sandbox has to do with it.
+    pub(super) fn explain(&self, args: &Args, error: &anyhow::Error) -> String {
+        if !self.no_sandbox && !args.out.exists() {
+            let folder = args.out.display();
+            return format!(
+                "{folder} was removed, and the rights that are left do not let it be made again: make it and restart the sensor"
+            );
+        }
+        format!("{error:#}")
+    }
+}
+
+/// Everything that a running sensor writes to or reads again.
+fn folders(args: &Args) -> Folders {
+    // An editor replaces a file by another one of the same name, so it is the folder that has to be readable.
+    let file = args.config.clone().unwrap_or_else(|| config::DEFAULT_FILE.into());
+    let readable = args.filters.files().chain([file.as_path()]).map(folder_of).collect();
+    let writable = [args.out.clone()].into_iter().chain(pin_folders(args)).collect();
+    Folders { writable, readable }
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    match file.parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}

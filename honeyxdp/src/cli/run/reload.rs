@@ -1,0 +1,143 @@
+//! Reading the settings again while the sensor runs.
+
+use super::watch::Rules;
+use clap::{CommandFactory as _, FromArgMatches as _};
+
+use crate::{
+    cli::{Cli, Command, filters::FilterArgs},
+    config::{Error, Key, Settings},
+};
+
+/// Settings that were read again, and are right.
+#[derive(Debug)]
+pub(super) struct Reloaded {
+    /// The rules as they shall be. Lists of prefixes were read again too, so they may differ though no setting does.
+    pub(super) rules: Rules,
+    /// Rules that are set otherwise than those in force, by their keys.
+    pub(super) changed: Vec<String>,
+    /// Other settings that are otherwise than at the start, and that only a restart brings into force.
+    pub(super) restart: Vec<String>,
+    /// All settings.
+    settings: Settings,
+}
+
+/// What a running sensor knows of its settings.
+#[derive(Debug)]
+pub(super) struct Reloads {
+    started: Settings,
+    /// Those whose filters are in force.
+    applied: Settings,
+}
+
+impl Reloads {
+    /// The sensor was started with these.
+    pub(super) fn new(settings: Settings) -> Self {
+        Self { applied: settings.clone(), started: settings }
+    }
+
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.started
+    }
+
+    /// The filters of these are in force now.
+    pub(super) fn applied(&mut self, reloaded: Reloaded) {
+        self.applied = reloaded.settings;
+    }
+
+    /// Reads the file again, under the same flags and variables as at the start.
+    ///
+    /// # Errors
+    /// When anything is wrong with the file, or with a list of prefixes that it names; a line for each error. Nothing is changed
+    /// then.
+    pub(super) fn reload(&self) -> anyhow::Result<Reloaded> {
+        let (matches, settings) = self.started.reread(&Cli::command()).map_err(|error| match error {
+            Error::Usage(error) => anyhow::anyhow!("{}", error.to_string().lines().next().unwrap_or_default()),
+            Error::File(error) => error.into(),
+        })?;
+        let Command::Run(args) = Cli::from_arg_matches(&matches)?.command else {
+            anyhow::bail!("the settings are those of another command; please report this");
+        };
+        args.judge()?;
+        let live = live_settings();
+        let is_live = |key: &&Key| live.contains(&key.id);
+        let changed = self.applied.changed(&settings).filter(is_live).map(Key::path).collect();
+        let restart = self.started.changed(&settings).filter(|key| !is_live(key)).map(Key::path).collect();
+        Ok(Reloaded { rules: Rules::of(&args)?, changed, restart, settings })
+    }
+}
+
+/// Ids of the settings that can be changed while the sensor runs.
+fn live_settings() -> Vec<String> {
+    let filters = <FilterArgs as clap::Args>::augment_args(clap::Command::new("filters"));
+    let filters = filters.get_arguments().map(|arg| arg.get_id().to_string());
+    filters.chain(["verdict", "sample_records"].map(str::to_owned)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{ffi::OsString, fs, path::Path};
+
+    use super::*;
+
+    fn start(path: &Path, words: &[&str]) -> Reloads {
+        let mut args: Vec<OsString> = vec!["honeyxdp".into(), "run".into(), "--config".into(), path.into()];
+        args.extend(words.iter().map(OsString::from));
+        Reloads::new(crate::config::parse(&Cli::command(), args).unwrap().1.unwrap())
+    }
+
+    #[test]
+    fn changed_filters_are_told_from_what_needs_a_restart_and_flags_stay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("honeyxdp.toml");
+        fs::write(&path, "interval = \"1s\"\n[filters]\nport = 23\n").unwrap();
+        let mut reloads = start(&path, &["--history", "5"]);
+
+        let same = reloads.reload().unwrap();
+        assert_eq!((same.changed.len(), same.restart.len()), (0, 0));
+
+        fs::write(&path, "interval = \"2s\"\nhistory = 9\n[filters]\nport = [23, 80]\nverdict = \"drop\"\n").unwrap();
+        let changed = reloads.reload().unwrap();
+        assert_eq!(changed.changed, ["filters.port", "filters.verdict"]);
+        assert_eq!(changed.restart, ["interval"], "the flag --history goes first");
+        assert!(changed.rules.filters.ports.contains(80) && !changed.rules.filters.ports.contains(81));
+
+        // Filters that are in force are compared with the next time; what waits for a restart still waits.
+        reloads.applied(changed);
+        let again = reloads.reload().unwrap();
+        assert_eq!((again.changed.len(), again.restart.len()), (0, 1));
+    }
+
+    #[test]
+    fn a_broken_file_changes_nothing_and_is_named_line_by_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("honeyxdp.toml");
+        fs::write(&path, "[filters]\nport = 23\n").unwrap();
+        let reloads = start(&path, &[]);
+        for (wrong, words) in [
+            ("intervall = 1\n", "line 1: there is no setting"),
+            ("[filters]\nport = 1\nignore-port = 1\n", "leave no port to count"),
+            ("[filters]\nignore-src = \"@/nonexistent\"\n", "cannot read"),
+        ] {
+            fs::write(&path, wrong).unwrap();
+            let error = format!("{:#}", reloads.reload().unwrap_err());
+            assert!(error.contains(words), "{error}");
+        }
+        fs::remove_file(&path).unwrap();
+        assert!(reloads.reload().unwrap_err().to_string().contains("cannot read it"));
+        fs::write(&path, "[filters]\nport = 23\n").unwrap();
+        assert_eq!(reloads.reload().unwrap().changed.len(), 0);
+    }
+
+    #[test]
+    fn a_list_of_prefixes_is_read_again_though_no_setting_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, list) = (folder.path().join("honeyxdp.toml"), folder.path().join("ours"));
+        fs::write(&list, "192.0.2.0/24\n").unwrap();
+        fs::write(&path, format!("[filters]\nignore-src = \"@{}\"\n", list.display())).unwrap();
+        let reloads = start(&path, &[]);
+        assert_eq!(reloads.reload().unwrap().rules.filters.ignored_sources.len(), 1);
+        fs::write(&list, "192.0.2.0/24\n203.0.113.0/24\n").unwrap();
+        let reloaded = reloads.reload().unwrap();
+        assert_eq!((reloaded.rules.filters.ignored_sources.len(), reloaded.changed.len()), (2, 0));
+    }
+}

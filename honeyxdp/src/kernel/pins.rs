@@ -1,0 +1,392 @@
+//! What stays in the kernel when the process ends: the ledger's maps and the links, as names in a BPF file system.
+//!
+//! Beside them lies `about`: who began the ledger, when, and with which sizes and rules. It is written last, so a folder without
+//! it is one that somebody was killed in, and is cleared. A lock on the folder is held by the sensor that reads the maps, and
+//! falls with its process.
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, ErrorKind},
+    os::fd::{AsFd as _, OwnedFd},
+    path::{Path, PathBuf},
+};
+
+use aya::maps::{Array, Map, MapData};
+use honeyxdp_common::{Family, counters::LAYOUT};
+use jiff::Timestamp;
+use rustix::fs::statfs;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    ledger::{Kept, Ledger, LedgerError},
+    maps::Sizes,
+    syscall::{self, LinkInfo},
+};
+
+/// Where pins lie when nothing else is said.
+pub const FOLDER: &str = "/sys/fs/bpf/honeyxdp";
+
+/// BPF_FS_MAGIC of linux/magic.h.
+const BPF_FS: i64 = 0xcafe_4a11;
+/// Name of the map that says whose the others are.
+const ABOUT: &str = "about";
+/// Its size: JSON, and zeros behind it.
+const ABOUT_BYTES: usize = 4_096;
+
+/// Why pins cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PinError {
+    /// The folder is not in a BPF file system.
+    #[error(
+        "{folder} is not in a BPF file system: mount one with `mount -t bpf bpf /sys/fs/bpf`, or name a folder in one with \
+         --pin-path"
+    )]
+    NoFileSystem {
+        /// What was asked for.
+        folder: PathBuf,
+    },
+    /// Another process has it.
+    #[error("another honeyxdp{} uses the pins in {folder}; stop it, or give this one a folder of its own with --pin-path", pid.map_or_else(String::new, |pid| format!(" (process {pid})")))]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// Who, as far as it says.
+        pid: Option<u32>,
+    },
+    /// What lies there was made by a version that counts differently.
+    #[error(
+        "what is pinned in {folder} cannot go on: {reason}; `honeyxdp detach --all` takes it off and ends its counts, and the \
+         next run begins anew"
+    )]
+    Mismatch {
+        /// The folder.
+        folder: PathBuf,
+        /// What is different.
+        reason: String,
+    },
+    /// A system call failed.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+/// Who began a ledger, and what has to be the same for whoever goes on with it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct About {
+    /// Version of the maps' layout, `honeyxdp_common::counters::LAYOUT`.
+    pub layout: u32,
+    /// Ids of the rules whose counts are in it, by family: a count goes on only under the same rule.
+    pub rules: Vec<String>,
+    /// Version of honeyxdp that last went on with it.
+    pub version: String,
+    /// Process that last went on with it.
+    pub pid: u32,
+    /// Since when it counts.
+    pub started_at: Timestamp,
+    /// Names of the interfaces, each in its slot.
+    pub interfaces: Vec<String>,
+    /// How large the maps are.
+    pub sizes: Sizes,
+    /// What hashes begin with.
+    seed: u64,
+}
+
+impl About {
+    /// Of a ledger that begins now.
+    pub(super) fn begin(ledger: &Ledger, now: Timestamp) -> Self {
+        Self {
+            layout: LAYOUT,
+            rules: rules(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            pid: std::process::id(),
+            started_at: now,
+            interfaces: Vec::new(),
+            sizes: ledger.sizes(),
+            seed: ledger.seed(),
+        }
+    }
+
+    /// Why this version cannot go on with it.
+    fn mismatch(&self, cpus: usize) -> Option<String> {
+        if self.layout != LAYOUT {
+            Some(format!("its maps have layout {}, and this version has {LAYOUT}", self.layout))
+        } else if self.rules != rules() {
+            let changed: Vec<&str> =
+                self.rules.iter().filter(|rule| !rules().contains(rule)).map(String::as_str).collect();
+            Some(format!("its counts are under other rules than this version's ({})", changed.join(", ")))
+        } else if self.sizes.cpus != cpus {
+            Some(format!("its maps are for {} CPUs, and this machine has {cpus}", self.sizes.cpus))
+        } else {
+            None
+        }
+    }
+}
+
+/// Ids of all rules, in the order of the wire ids.
+fn rules() -> Vec<String> {
+    Family::ALL.iter().flat_map(|family| family.rules()).map(|rule| rule.id.to_owned()).collect()
+}
+
+/// A folder of pins that this process alone uses.
+#[derive(Debug)]
+pub struct Pins {
+    folder: PathBuf,
+    about: OwnedFd,
+    _lock: File,
+}
+
+/// What was found in a folder of pins, or begun in it.
+pub(super) struct Opened {
+    pub(super) pins: Pins,
+    pub(super) ledger: Ledger,
+    pub(super) about: About,
+    /// Whether somebody else began it.
+    pub(super) resumed: bool,
+}
+
+impl Pins {
+    /// Opens a folder, makes it if need be, and the ledger in it: the one that is there, or a new one by `create`.
+    pub(super) fn open(
+        folder: &Path,
+        cpus: usize,
+        now: Timestamp,
+        create: impl FnOnce() -> Result<Ledger, LedgerError>,
+    ) -> Result<Opened, super::InstallError> {
+        let parent = folder.parent().unwrap_or(folder);
+        if !statfs(parent).is_ok_and(|fs| i128::from(fs.f_type) == i128::from(BPF_FS)) {
+            return Err(PinError::NoFileSystem { folder: folder.to_owned() }.into());
+        }
+        match fs::create_dir(folder) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(io("make", folder)(error).into()),
+            _ => {}
+        }
+        let lock = lock(folder)?;
+        if let Some((about_map, mut about)) = read_about(folder)? {
+            let mismatch = |reason| PinError::Mismatch { folder: folder.to_owned(), reason };
+            if let Some(reason) = about.mismatch(cpus) {
+                return Err(mismatch(reason).into());
+            }
+            let ledger = Ledger::open(about.sizes, about.seed, |name| syscall::pinned(&folder.join(name)))
+                .map_err(|error| mismatch(error.to_string()))?;
+            let pins = Self { folder: folder.to_owned(), about: about_map, _lock: lock };
+            (about.pid, about.version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
+            pins.write_about(&about)?;
+            return Ok(Opened { pins, ledger, about, resumed: true });
+        }
+        clear(folder)?;
+        let ledger = create()?;
+        for kept in Kept::ALL {
+            let path = folder.join(kept.name());
+            syscall::pin(ledger.fd(kept), &path).map_err(io("pin", &path))?;
+        }
+        let about = About::begin(&ledger, now);
+        let size = u32::try_from(ABOUT_BYTES).unwrap_or(0);
+        let path = folder.join(ABOUT);
+        let map = syscall::create_array(ABOUT, size, 1, 0).map_err(io("make", &path))?;
+        let pins = Self { folder: folder.to_owned(), about: map, _lock: lock };
+        pins.write_about(&about)?;
+        syscall::pin(pins.about.as_fd(), &path).map_err(io("pin", &path))?;
+        Ok(Opened { pins, ledger, about, resumed: false })
+    }
+
+    /// Says who has the ledger now.
+    pub(super) fn write_about(&self, about: &About) -> Result<(), PinError> {
+        let mut bytes = [0; ABOUT_BYTES];
+        let json = serde_json::to_vec(about).unwrap_or_default();
+        let failed = io("write", &self.folder.join(ABOUT));
+        let Some(place) = bytes.get_mut(..json.len()) else {
+            return Err(failed(io::Error::other(format!("{} bytes are too many", json.len()))));
+        };
+        place.copy_from_slice(&json);
+        let write = || -> io::Result<()> {
+            let fd = self.about.try_clone()?;
+            let map = MapData::from_fd(fd).map(Map::Array).map_err(io::Error::other)?;
+            let mut map: Array<_, [u8; ABOUT_BYTES]> = Array::try_from(map).map_err(io::Error::other)?;
+            map.set(0, bytes, 0).map_err(io::Error::other)
+        };
+        write().map_err(failed)
+    }
+
+    /// The link of the interface in a slot, if there is one.
+    pub(super) fn link(&self, slot: usize) -> Option<(OwnedFd, LinkInfo)> {
+        pinned_link(&self.folder.join(link_name(slot)))
+    }
+
+    /// Keeps the link of the interface in a slot.
+    pub(super) fn keep_link(&self, slot: usize, link: &OwnedFd) -> Result<(), PinError> {
+        let path = self.folder.join(link_name(slot));
+        syscall::pin(link.as_fd(), &path).map_err(io("pin", &path))
+    }
+
+    /// Takes the interface's link off, and forgets it.
+    pub(super) fn drop_link(&self, slot: usize) -> Result<(), PinError> {
+        let path = self.folder.join(link_name(slot));
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", &path)(error)),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What is pinned, for whoever wants to know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pinned {
+    /// Where.
+    pub folder: PathBuf,
+    /// Whose.
+    pub about: About,
+    /// Whether a process reads it now.
+    pub in_use: bool,
+    /// Its interfaces.
+    pub links: Vec<PinnedLink>,
+}
+
+/// An interface that a pinned link is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PinnedLink {
+    /// Name of the interface when it was attached.
+    pub interface: String,
+    /// Its index; `None` when it is gone, or was never there.
+    pub index: Option<u32>,
+    /// The kernel's id of the program.
+    pub program_id: Option<u32>,
+}
+
+/// What is pinned in a folder; `None` when nothing is.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn pinned(folder: &Path) -> Result<Option<Pinned>, PinError> {
+    let Some((_, about)) = read_about(folder)? else {
+        return Ok(None);
+    };
+    let links = about.interfaces.iter().enumerate().map(|(slot, name)| {
+        let link = pinned_link(&folder.join(link_name(slot))).map(|(_, info)| info).filter(|info| info.interface != 0);
+        PinnedLink {
+            interface: name.clone(),
+            index: link.map(|info| info.interface),
+            program_id: link.map(|info| info.program),
+        }
+    });
+    let links = links.collect();
+    let in_use = matches!(lock(folder), Err(PinError::InUse { .. }));
+    Ok(Some(Pinned { folder: folder.to_owned(), about, in_use, links }))
+}
+
+/// Takes the link of one interface off. Returns whether there was one.
+///
+/// # Errors
+/// When a sensor uses the pins, or the kernel refuses.
+pub fn detach(folder: &Path, interface: &str) -> Result<bool, PinError> {
+    let _lock = lock(folder)?;
+    let Some((_, about)) = read_about(folder)? else {
+        return Ok(false);
+    };
+    let Some(slot) = about.interfaces.iter().position(|name| name == interface) else {
+        return Ok(false);
+    };
+    remove_link(&folder.join(link_name(slot)))
+}
+
+/// Takes everything in the folder off: links, maps, and with them all counts. Returns how many links there were.
+///
+/// # Errors
+/// When a sensor uses the pins, or the kernel refuses.
+pub fn detach_all(folder: &Path) -> Result<usize, PinError> {
+    let lock = lock(folder)?;
+    let links = clear(folder)?;
+    drop(lock);
+    fs::remove_dir(folder).map_err(io("remove", folder))?;
+    Ok(links)
+}
+
+/// Removes what lies in the folder: links first, so that nothing writes to maps that nobody can find any more.
+fn clear(folder: &Path) -> Result<usize, PinError> {
+    let entries = fs::read_dir(folder).map_err(io("read", folder))?;
+    let mut names: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    names.sort_by_key(|path| !is_link(path));
+    let mut links = 0;
+    for path in names {
+        if is_link(&path) {
+            links += usize::from(remove_link(&path)?);
+        } else {
+            fs::remove_file(&path).map_err(io("remove", &path))?;
+        }
+    }
+    Ok(links)
+}
+
+/// Takes a link off its interface, also when some process still holds it. Returns whether it was on one.
+fn remove_link(path: &Path) -> Result<bool, PinError> {
+    let Some((link, info)) = pinned_link(path) else {
+        return Ok(false);
+    };
+    if info.interface != 0 {
+        syscall::detach_link(link.as_fd()).map_err(io("detach", path))?;
+    }
+    fs::remove_file(path).map_err(io("remove", path))?;
+    Ok(info.interface != 0)
+}
+
+fn pinned_link(path: &Path) -> Option<(OwnedFd, LinkInfo)> {
+    let link = syscall::pinned(path).ok()?;
+    let info = syscall::link_info(link.as_fd()).ok()?;
+    Some((link, info))
+}
+
+const LINK: &str = "link_";
+
+/// Not the interface's name, which may have a dot.
+fn link_name(slot: usize) -> String {
+    format!("{LINK}{slot}")
+}
+
+fn is_link(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LINK))
+}
+
+fn lock(folder: &Path) -> Result<File, PinError> {
+    let file = File::open(folder).map_err(io("open", folder))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            let pid = read_about(folder).ok().flatten().map(|(_, about)| about.pid);
+            Err(PinError::InUse { folder: folder.to_owned(), pid })
+        }
+        Err(TryLockError::Error(error)) => Err(io("lock", folder)(error)),
+    }
+}
+
+/// The map that says whose the others are, and what it says.
+fn read_about(folder: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
+    let path = folder.join(ABOUT);
+    let fd = match syscall::pinned(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(io("open", &path))?,
+    };
+    let read = || -> io::Result<About> {
+        let map = MapData::from_fd(fd.try_clone()?).map(Map::Array).map_err(io::Error::other)?;
+        let map: Array<_, [u8; ABOUT_BYTES]> = Array::try_from(map).map_err(io::Error::other)?;
+        let bytes = map.get(&0, 0).map_err(io::Error::other)?;
+        let end = bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len());
+        Ok(serde_json::from_slice(&bytes[..end])?)
+    };
+    match read() {
+        Ok(about) => Ok(Some((fd, about))),
+        // Another version may say other things of itself.
+        Err(error) => {
+            Err(PinError::Mismatch { folder: folder.to_owned(), reason: format!("{}: {error}", path.display()) })
+        }
+    }
+}
+
+fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PinError + use<> {
+    let path = path.to_owned();
+    move |source| PinError::Io { what, path, source }
+}

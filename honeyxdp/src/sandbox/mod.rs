@@ -1,0 +1,89 @@
+//! Giving away what a running sensor does not need.
+//!
+//! Loading and attaching take rights, counting takes few. [`enter`] is called between the two, while the process has one
+//! thread: capabilities and Landlock belong to threads, and every later one inherits them.
+
+mod capabilities;
+mod files;
+mod user;
+
+use std::{fmt, io, path::PathBuf};
+
+pub use caps::Capability;
+pub use user::{UserError, become_user};
+
+/// Which files a running sensor is at.
+#[derive(Clone, Debug, Default)]
+pub struct Folders {
+    /// Folders that it writes to, with all that is in them. They have to exist.
+    pub writable: Vec<PathBuf>,
+    /// Folders and files that it reads besides, with all that is in them. /proc and /sys are always among them.
+    pub readable: Vec<PathBuf>,
+}
+
+/// Why rights could not be given away.
+#[derive(Debug, thiserror::Error)]
+pub enum SandboxError {
+    /// prctl(2) or capset(2) failed.
+    #[error("giving capabilities away failed: {0}; --no-sandbox keeps them")]
+    Capabilities(#[from] caps::errors::CapsError),
+    /// prctl(2) failed.
+    #[error("setting no_new_privs failed: {0}; --no-sandbox goes without")]
+    NoNewPrivileges(io::Error),
+    /// The kernel has Landlock, but refused the rules.
+    #[error("Landlock refused the rules: {0}; --no-sandbox goes without")]
+    Landlock(#[from] landlock::RulesetError),
+}
+
+/// What is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Confined {
+    /// Capabilities that are kept.
+    pub capabilities: Vec<Capability>,
+    /// A folder that only CAP_DAC_OVERRIDE can write to, which is kept for it.
+    pub foreign: Option<PathBuf>,
+    /// How far Landlock goes.
+    pub landlock: Landlock,
+}
+
+/// How far Landlock goes on this kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Landlock {
+    /// Files and TCP.
+    Full,
+    /// This kernel does not know all of it.
+    Partial,
+    /// This kernel does not have it, or it is off.
+    Missing,
+}
+
+impl fmt::Display for Confined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept: Vec<String> = self.capabilities.iter().map(ToString::to_string).collect();
+        let kept = if kept.is_empty() { "no capability".to_owned() } else { kept.join(" and ") };
+        let files = match self.landlock {
+            Landlock::Full => "its own files, no TCP connections",
+            Landlock::Partial => "its own files as far as this kernel's Landlock goes",
+            Landlock::Missing => "and all files, because this kernel has no Landlock (see /sys/kernel/security/lsm)",
+        };
+        write!(f, "rights left: {kept}; {files}")
+    }
+}
+
+/// Gives away every capability but CAP_BPF and CAP_NET_ADMIN, which live operations need, the right to gain others, and
+/// access to files that are not in `folders`. For the calling thread, and all that it will start. There is no way back.
+///
+/// # Errors
+/// See [`SandboxError`].
+pub fn enter(folders: &Folders) -> Result<Confined, SandboxError> {
+    no_new_privileges().map_err(SandboxError::NoNewPrivileges)?;
+    let landlock = files::confine(folders)?;
+    let (capabilities, foreign) = capabilities::give_away(&folders.writable)?;
+    Ok(Confined { capabilities, foreign, landlock })
+}
+
+fn no_new_privileges() -> io::Result<()> {
+    // SAFETY: prctl(2) with plain numbers; the unused ones have to be 0.
+    let result = unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}

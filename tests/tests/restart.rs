@@ -1,0 +1,216 @@
+//! What outlives the process: kill -9, upgrades, other rules. Every frame is counted once, whatever happens meanwhile.
+
+use std::{
+    env, fs,
+    path::Path,
+    process::Command,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use honeyxdp::snapshot::{Snapshot, store};
+use lab::{
+    bpffs::BpfFs,
+    craft,
+    network::{Cable, SENSOR},
+    sensor::Sensor,
+};
+use rustix::process::Signal;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
+
+/// Frames that are sent at once.
+const BATCH: usize = 64;
+
+fn mirai(source: u8) -> Vec<u8> {
+    craft::mirai([198, 18, 0, source].into(), [198, 18, 0, 1].into(), 23)
+}
+
+fn pinned_sensor(cable: &Cable, pins: &Path, out: &Path, args: &str) -> anyhow::Result<Sensor> {
+    let mut command = cable.sensor.command(BINARY);
+    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--pin", "--pin-path"]);
+    command.arg(pins).arg("--out").arg(out).args(args.split_whitespace());
+    Sensor::spawn(command, out.to_owned())
+}
+
+/// Runs the command line in the sensor's namespace to its end: exit status, and all that it printed.
+fn run(cable: &Cable, words: &[&str]) -> (Option<i32>, String) {
+    let output = cable.sensor.command(BINARY).args(words).output().unwrap();
+    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// Sends SYNs of several sources all the time, while `work` is done. Returns how many.
+fn under_traffic(cable: &Cable, work: impl FnOnce()) -> u64 {
+    let (sent, over) = (AtomicU64::new(0), AtomicBool::new(false));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let batch: Vec<Vec<u8>> = (0..BATCH).map(|at| mirai(100 + u8::try_from(at).unwrap())).collect();
+            while !over.load(Ordering::Relaxed) {
+                cable.send(&batch).unwrap();
+                sent.fetch_add(BATCH as u64, Ordering::Relaxed);
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        work();
+        over.store(true, Ordering::Relaxed);
+    });
+    sent.into_inner()
+}
+
+fn history(out: &Path) -> Vec<Snapshot> {
+    let entries = fs::read_dir(out.join("history")).unwrap();
+    let read = |path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    let mut snapshots: Vec<Snapshot> = entries.map(|entry| read(entry.unwrap().path())).collect();
+    snapshots.sort_by_key(|snapshot| snapshot.sequence);
+    snapshots
+}
+
+/// Seconds that a test under traffic takes. The figures in docs/benchmarks.md are of longer ones.
+fn seconds(default: u64) -> Duration {
+    Duration::from_secs(env::var("HONEYXDP_SECONDS").map_or(default, |text| text.parse().unwrap()))
+}
+
+#[test]
+fn nothing_is_lost_when_the_sensor_is_killed_again_and_again() {
+    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.folder("honeyxdp");
+    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    let mut kills = 0;
+    let sent = under_traffic(&cable, || {
+        let start = Instant::now();
+        while start.elapsed() < seconds(16) {
+            thread::sleep(Duration::from_millis(1_500));
+            sensor.signal(Signal::KILL).unwrap();
+            sensor.wait().unwrap();
+            kills += 1;
+            thread::sleep(Duration::from_millis(500));
+            sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+        }
+    });
+    let last = sensor.wait_for(|snapshot| snapshot.frames.seen >= sent).unwrap();
+    sensor.signal(Signal::TERM).unwrap();
+    assert!(sensor.wait().unwrap().success());
+    println!("{kills} kills, {sent} frames sent, {} counted", last.frames.seen);
+    assert_eq!((last.frames.seen, last.families["mirai"].packets), (sent, sent), "{kills} kills");
+
+    let snapshots = history(out.path());
+    assert!(snapshots.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence), "the sequence has a gap");
+    assert!(snapshots.iter().all(|snapshot| snapshot.started_at == snapshots[0].started_at));
+    assert!(snapshots.windows(2).all(|pair| pair[0].interval.end == pair[1].interval.start), "the time has a gap");
+    let sum: u64 = snapshots.iter().map(|snapshot| snapshot.interval.families["mirai"].packets).sum();
+    assert_eq!(sum, sent, "the intervals do not add up");
+    let bytes: u64 = snapshots.iter().map(|snapshot| snapshot.interval.frames.bytes).sum();
+    assert_eq!(bytes, last.frames.bytes);
+
+    // Every SYN is in a record, or said to be missing in them.
+    let records = last.records.unwrap();
+    assert_eq!(records.packets + records.lost_packets, sent);
+    let sources = last.families["mirai"].unique_sources.clone().unwrap();
+    assert!(!sources.exact && sources.value <= BATCH as u64, "sets do not outlive the process");
+    assert_eq!(sources.estimate, BATCH as u64, "registers do");
+}
+
+#[test]
+fn a_stopped_sensor_with_pins_goes_on_counting_until_it_is_detached() {
+    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.folder("honeyxdp");
+    let (pin_path, folder) = (pins.to_str().unwrap(), out.path().to_str().unwrap());
+    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    cable.send(&vec![mirai(100); 10]).unwrap();
+
+    let (code, said) = run(&cable, &["status", "--pin-path", pin_path, "--out", folder]);
+    assert!(code == Some(0) && said.contains("running, writes to") && said.contains("ours"), "{said}");
+    let (code, said) = run(&cable, &["detach", "--all", "--pin-path", pin_path]);
+    assert!(code == Some(1) && said.contains("another honeyxdp (process"), "{said}");
+    let other = tempfile::tempdir().unwrap();
+    let error = pinned_sensor(&cable, &pins, other.path(), "").map(drop).unwrap_err().to_string();
+    assert!(error.contains("another honeyxdp (process"), "{error}");
+
+    let mut stopped = sensor;
+    stopped.signal(Signal::TERM).unwrap();
+    assert!(stopped.wait().unwrap().success(), "{}", stopped.printed());
+    assert!(stopped.printed().contains("goes on counting, until `honeyxdp detach`"), "{}", stopped.printed());
+    cable.send(&vec![mirai(101); 20]).unwrap();
+    let (_, said) = run(&cable, &["status", "--json", "--pin-path", pin_path, "--out", folder]);
+    let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&status["sensor"]["running"], &status["pinned"]["in_use"]), (&false.into(), &false.into()));
+    assert_eq!(status["programs"][0]["ours"], true);
+
+    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    let on = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 30).unwrap();
+    assert_eq!(on.families["mirai"].unique_sources.as_ref().unwrap().estimate, 2);
+    let mut stopped = sensor;
+    stopped.signal(Signal::TERM).unwrap();
+    stopped.wait().unwrap();
+
+    let (code, said) = run(&cable, &["detach", "-i", "lo", "--pin-path", pin_path]);
+    assert!(code == Some(1) && said.contains("honeyxdp status"), "{said}");
+    let (code, said) = run(&cable, &["detach", "-i", SENSOR, "--pin-path", pin_path]);
+    assert!(code == Some(0) && said.contains("its counts are kept"), "{said}");
+    assert!(!cable.sensor.run(&format!("ip -d link show {SENSOR}")).unwrap().contains("prog/xdp"));
+    // What comes now is counted by nobody; the counts until then are still there.
+    cable.send(&vec![mirai(102); 5]).unwrap();
+    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    sensor.wait_for(|snapshot| snapshot.sequence > on.sequence + 2 && snapshot.frames.seen == 30).unwrap();
+    drop(sensor);
+    let (code, said) = run(&cable, &["detach", "--all", "--pin-path", pin_path]);
+    assert!(code == Some(0) && said.contains("detached from 1 interface;") && !pins.exists(), "{said}");
+    let (code, said) = run(&cable, &["detach", "--all", "--pin-path", pin_path]);
+    assert!(code == Some(1) && said.contains("nothing is pinned"), "{said}");
+    assert_eq!(run(&cable, &["detach"]).0, Some(2));
+}
+
+#[test]
+fn what_cannot_go_on_is_refused_with_what_to_do() {
+    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.folder("honeyxdp");
+    let nowhere = tempfile::tempdir().unwrap();
+    let refused =
+        |pins: &Path, args: &str| pinned_sensor(&cable, pins, out.path(), args).map(drop).unwrap_err().to_string();
+    let error = refused(&nowhere.path().join("pins"), "");
+    assert!(error.contains("is not in a BPF file system: mount one with"), "{error}");
+
+    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "--mode generic").unwrap();
+    sensor.signal(Signal::KILL).unwrap();
+    sensor.wait().unwrap();
+    let error = refused(&pins, "--mode native");
+    assert!(error.contains("attached in generic mode") && error.contains("detach -i in0"), "{error}");
+
+    // A map of another size, as another version would have left it.
+    let map = |kind: &str, value: &str| {
+        let path = pins.join("POSITIONS");
+        fs::remove_file(&path).unwrap();
+        let path = path.to_str().unwrap().to_owned();
+        let words = ["map", "create", &path, "type", kind, "key", "4", "value", value, "entries", "3", "name", "x"];
+        let output = Command::new("bpftool").args(words).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    map("array", "8");
+    let error = refused(&pins, "");
+    assert!(error.contains("map POSITIONS has another size") && error.contains("honeyxdp detach --all"), "{error}");
+    // Somebody was killed before he was done: what is there is cleared.
+    fs::remove_file(pins.join("about")).unwrap();
+    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    cable.send(&vec![mirai(100); 3]).unwrap();
+    sensor.wait_for(|snapshot| snapshot.frames.seen == 3).unwrap();
+}
+
+#[test]
+fn another_out_folder_begins_its_first_interval_with_the_run() {
+    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.folder("honeyxdp");
+    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    cable.send(&vec![mirai(100); 10]).unwrap();
+    let first = sensor.wait_for(|snapshot| snapshot.frames.seen == 10).unwrap();
+    sensor.signal(Signal::KILL).unwrap();
+    sensor.wait().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let sensor = pinned_sensor(&cable, &pins, other.path(), "").unwrap();
+    sensor.wait_for(|snapshot| snapshot.sequence >= 1).unwrap();
+    drop(sensor);
+    let begun = &history(other.path())[0];
+    assert_eq!((begun.sequence, begun.started_at, begun.interval.start), (1, first.started_at, first.started_at));
+    assert_eq!((begun.frames.seen, begun.interval.frames.seen), (10, 10));
+    assert!(store::read(out.path()).unwrap().sequence >= first.sequence);
+}

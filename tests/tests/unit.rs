@@ -1,0 +1,130 @@
+//! The systemd unit, started by a real systemd: its user, its rights, its watchdog.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt as _,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
+
+use lab::{
+    booted::Booted,
+    craft,
+    network::{Cable, SENSOR},
+};
+use tempfile::TempDir;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
+
+/// What the package installs, with settings for the cable.
+fn files() -> TempDir {
+    let root = tempfile::tempdir().unwrap();
+    let contrib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contrib/systemd");
+    let install = |from: &Path, to: &str| {
+        let to = root.path().join(to);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(from, &to).unwrap();
+        to
+    };
+    let binary = install(Path::new(BINARY), "usr/bin/honeyxdp");
+    fs::set_permissions(binary, fs::Permissions::from_mode(0o755)).unwrap();
+    install(&contrib.join("honeyxdp.service"), "usr/lib/systemd/system/honeyxdp.service");
+    install(&contrib.join("sysusers.d/honeyxdp.conf"), "usr/lib/sysusers.d/honeyxdp.conf");
+    install(&contrib.join("tmpfiles.d/honeyxdp.conf"), "usr/lib/tmpfiles.d/honeyxdp.conf");
+    let settings = install(&contrib.join("honeyxdp.default"), "etc/default/honeyxdp");
+    fs::write(settings, format!("HONEYXDP_INTERFACE={SENSOR}\nHONEYXDP_INTERVAL=300ms\n")).unwrap();
+    let mut own = "[Service]\nWatchdogSec=3\n".to_owned();
+    // The unit keeps the program in the BPF file system as soon as there is a flag for it.
+    if !has_pin() {
+        own.push_str("ExecStart=\nExecStart=/usr/bin/honeyxdp run\n");
+    }
+    fs::create_dir_all(root.path().join("etc/systemd/system/honeyxdp.service.d")).unwrap();
+    fs::write(root.path().join("etc/systemd/system/honeyxdp.service.d/test.conf"), own).unwrap();
+    root
+}
+
+fn has_pin() -> bool {
+    let help = Command::new(BINARY).args(["run", "--help"]).output().unwrap();
+    String::from_utf8_lossy(&help.stdout).contains("--pin")
+}
+
+/// Waits until a line of shell prints this.
+fn wait_for(machine: &Booted, line: &str, expected: impl Fn(&str) -> bool) -> String {
+    let start = Instant::now();
+    loop {
+        // A file may not be there yet.
+        let said = machine.run(line).unwrap_or_else(|error| format!("{error:#}"));
+        if expected(said.trim()) {
+            return said.trim().to_owned();
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{line}: {said}");
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn it_runs_as_its_own_user_with_two_capabilities_and_the_watchdog_bites() {
+    let cable = Cable::silent(1_500).unwrap();
+    let files = files();
+    let machine = Booted::new(&cable.sensor, files.path()).unwrap();
+    // Comes back when the sensor says that it is ready.
+    if let Err(error) = machine.run("systemctl start honeyxdp") {
+        panic!("{error:#}\n{}", machine.run("journalctl --no-pager -u honeyxdp | tail -n 20").unwrap());
+    }
+    let pid = machine.run("systemctl show -P MainPID honeyxdp").unwrap();
+    let status = machine.run(&format!("cat /proc/{}/status", pid.trim())).unwrap();
+    let value = |name: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().to_owned()
+    };
+    let user = machine.run("id -u honeyxdp").unwrap();
+    assert_eq!(value("Uid:"), user.trim());
+    assert_ne!(user.trim(), "0");
+    // CAP_BPF is 39, CAP_NET_ADMIN 12. It may have given up some after the start, and never has others.
+    let two = 1_u64 << 39 | 1 << 12;
+    for set in ["CapBnd:", "CapPrm:", "CapEff:", "CapInh:", "CapAmb:"] {
+        let held = u64::from_str_radix(&value(set), 16).unwrap();
+        assert_eq!(held & !two, 0, "{set} {held:x}");
+    }
+    assert_eq!((value("NoNewPrivs:").as_str(), value("Seccomp:").as_str()), ("1", "2"));
+
+    cable.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 7]).unwrap();
+    wait_for(&machine, "jq .families.mirai.packets /var/lib/honeyxdp/snapshot.json", |packets| packets == "7");
+    let told = wait_for(&machine, "systemctl show -P StatusText honeyxdp", |text| text.contains("frames"));
+    assert!(told.contains("syn "), "{told}");
+    let owners = machine.run("stat -c '%U %a %n' /var/lib/honeyxdp /run/honeyxdp /sys/fs/bpf/honeyxdp").unwrap();
+    assert_eq!(
+        owners,
+        "honeyxdp 755 /var/lib/honeyxdp\nhoneyxdp 750 /run/honeyxdp\nhoneyxdp 750 /sys/fs/bpf/honeyxdp\n"
+    );
+    if has_pin() {
+        assert_ne!(machine.run("ls /sys/fs/bpf/honeyxdp").unwrap(), "", "nothing is pinned");
+    }
+
+    // The sandbox, from the inside.
+    for (line, error) in [
+        ("touch /var/lib/other", "Read-only file system"),
+        ("cat /proc/sys/vm/swappiness", "No such file or directory"),
+        ("ls /home", "Permission denied"),
+        ("chown 0 /var/lib/honeyxdp/snapshot.json", "Operation not permitted"),
+    ] {
+        let inside = format!(
+            "nsenter --target {} --mount --wd=/ setpriv --reuid=honeyxdp --regid=honeyxdp --clear-groups --inh-caps=-all sh -c \
+             '{line}' 2>&1 || true",
+            pid.trim()
+        );
+        let said = machine.run(&inside).unwrap();
+        assert!(said.contains(error), "{line}: {said}");
+    }
+
+    machine.run(&format!("kill -STOP {}", pid.trim())).unwrap();
+    wait_for(&machine, "systemctl show -P NRestarts honeyxdp", |restarts| restarts == "1");
+    wait_for(&machine, "systemctl is-active honeyxdp || true", |state| state == "active");
+    let journal = machine.run("journalctl --no-pager -u honeyxdp").unwrap();
+    assert!(journal.contains("Watchdog timeout"), "{journal}");
+
+    machine.run("systemctl stop honeyxdp").unwrap();
+    assert_eq!(machine.run("systemctl show -P Result honeyxdp").unwrap(), "success\n");
+}

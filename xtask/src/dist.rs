@@ -1,0 +1,202 @@
+//! `cargo xtask dist`: what is handed out, a Debian package and an archive for everybody else.
+//!
+//! Both hold the same stripped binary, manual pages, completions, the systemd unit and the dashboards. Times in them are
+//! that of the last commit, so that the same sources give the same files.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+
+use anyhow::{Context as _, Result, ensure};
+use sha2::{Digest as _, Sha256};
+
+use crate::{
+    command::{build_release, cargo, output, repository, run, say, target},
+    programs::{self, Program},
+};
+
+/// Make the Debian package, an archive, and their checksums
+///
+/// Builds for release, writes manual pages and shell completions from the command line, and packs everything:
+/// honeyxdp_VERSION_ARCH.deb, honeyxdp-VERSION-ARCH.tar.gz and SHA256SUMS. cargo-deb is installed in target/tools, and
+/// what it calls by apt-get, if they are missing.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder for the results. Default: dist/ in cargo's target folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// The version of cargo-deb that the package is made and tested with.
+const CARGO_DEB: &str = "3.8.0";
+
+/// As in honeyxdp/Cargo.toml.
+const MAINTAINER: &str = "The honeyxdp authors <honeyxdp@localhost>";
+
+/// Programs that it runs, and Debian's package of each.
+const PROGRAMS: &[Program] =
+    &[("dpkg-deb", "dpkg"), ("dpkg-shlibdeps", "dpkg-dev"), ("strip", "binutils"), ("tar", "tar"), ("gzip", "gzip")];
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    programs::install("The packages", PROGRAMS)?;
+    let out = match &args.out {
+        Some(out) => std::path::absolute(out)?,
+        None => target().join("dist"),
+    };
+    fs::create_dir_all(&out).with_context(|| format!("{} cannot be made.", out.display()))?;
+    let cargo_deb = cargo_deb()?;
+    let binary = build_release("honeyxdp", "honeyxdp")?;
+    let release = binary.parent().context("The binary lies in no folder.")?;
+    let moment = last_commit()?;
+    write_manual(release)?;
+    write_changelog(release, &moment)?;
+
+    let package = run_for_file(
+        Command::new(cargo_deb)
+            .current_dir(repository())
+            .args(["--no-build", "--strip", "--package", "honeyxdp", "--output"])
+            .arg(&out)
+            .env("CARGO_TARGET_DIR", target())
+            .env("SOURCE_DATE_EPOCH", &moment),
+        &out,
+        "deb",
+    )?;
+    try_out(&package)?;
+    let archive = archive(&binary, release, &out, &moment)?;
+    let sums = [&package, &archive].map(|file| checksum(file)).into_iter().collect::<Result<String>>()?;
+    fs::write(out.join("SHA256SUMS"), &sums)?;
+    for file in [&package, &archive] {
+        say(format!("{} ({} KiB)", file.display(), fs::metadata(file)?.len() / 1024));
+    }
+    Ok(())
+}
+
+/// Where cargo-deb is, after it was installed if it had to be.
+fn cargo_deb() -> Result<PathBuf> {
+    let tools = target().join("tools");
+    let program = tools.join("bin/cargo-deb");
+    let there = output(Command::new(&program).arg("--version")).is_ok_and(|version| version.contains(CARGO_DEB));
+    if !there {
+        let mut install = cargo();
+        install.args(["install", "cargo-deb", "--locked", "--version", CARGO_DEB, "--root"]);
+        run(install.arg(&tools))?;
+    }
+    Ok(program)
+}
+
+/// Seconds since 1970.
+fn last_commit() -> Result<String> {
+    if let Ok(moment) = std::env::var("SOURCE_DATE_EPOCH") {
+        return Ok(moment);
+    }
+    let moment = output(Command::new("git").current_dir(repository()).args(["log", "-1", "--format=%ct"]))
+        .context("Set SOURCE_DATE_EPOCH where there is no git.")?;
+    Ok(moment.trim().to_owned())
+}
+
+/// Manual pages and completions, beside the binary.
+fn write_manual(release: &Path) -> Result<()> {
+    let folder = release.join("pages");
+    // What a subcommand that is gone left there would be packed.
+    if folder.exists() {
+        fs::remove_dir_all(&folder)?;
+    }
+    let program = build_release("honeyxdp-tests", "manual")?;
+    run(Command::new(program).arg(&folder))?;
+    let pages = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    compress(pages.iter().filter(|page| page.extension().is_some_and(|section| section == "1")))
+}
+
+/// Debian wants one of its own; CHANGELOG.md, which is packed as well, says what changed.
+fn write_changelog(release: &Path, moment: &str) -> Result<()> {
+    let date = output(Command::new("date").args(["--utc", "-R", "-d", &format!("@{moment}")]).env("LC_ALL", "C"))?;
+    let text = format!(
+        "honeyxdp ({}-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- {MAINTAINER}  {date}",
+        env!("CARGO_PKG_VERSION"),
+    );
+    let folder = release.join("debian");
+    fs::create_dir_all(&folder)?;
+    let file = folder.join("changelog.Debian");
+    fs::write(&file, text)?;
+    compress([&file].into_iter())
+}
+
+/// As Debian wants it: well, and without the time.
+fn compress<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
+    run(Command::new("gzip").args(["-9n", "--force"]).args(files))
+}
+
+/// Unpacks the package and starts what is in it: it was stripped and packed since it was built.
+fn try_out(package: &Path) -> Result<()> {
+    let folder = tempfile::tempdir().context("There is no room to unpack the package.")?;
+    run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(folder.path()))?;
+    let version = output(Command::new(folder.path().join("usr/bin/honeyxdp")).arg("--version"))?;
+    ensure!(version.trim() == concat!("honeyxdp ", env!("CARGO_PKG_VERSION")), "The packed program says {version:?}.");
+    Ok(())
+}
+
+/// The archive: one folder with everything in it.
+fn archive(binary: &Path, release: &Path, out: &Path, moment: &str) -> Result<PathBuf> {
+    let name = format!("honeyxdp-{}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
+    let staging = tempfile::tempdir_in(release).context("There is no room for the archive.")?;
+    let folder = staging.path().join(&name);
+    fs::create_dir(&folder)?;
+    run(Command::new("strip").arg("-o").arg(folder.join("honeyxdp")).arg(binary))?;
+    let root = repository();
+    let mut copy = Command::new("cp");
+    copy.arg("-r").args([release.join("pages"), root.join("contrib"), root.join("docs")]);
+    for file in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "LICENSE-GPL2"] {
+        copy.arg(root.join(file));
+    }
+    run(copy.arg(&folder))?;
+    let archive = out.join(format!("{name}.tar.gz"));
+    let mut tar = Command::new("tar");
+    tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"]);
+    tar.arg(format!("--mtime=@{moment}")).args(["--use-compress-program=gzip -9n", "--create", "--file"]).arg(&archive);
+    run(tar.arg("--directory").arg(staging.path()).arg(&name))?;
+    Ok(archive)
+}
+
+/// Runs a program that writes a file of this kind to the folder, and finds it.
+fn run_for_file(command: &mut Command, folder: &Path, extension: &str) -> Result<PathBuf> {
+    let files = || -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+        Ok(entries.into_iter().filter(|file| file.extension().is_some_and(|found| found == extension)).collect())
+    };
+    for old in files()? {
+        fs::remove_file(old)?;
+    }
+    run(command)?;
+    let mut found = files()?;
+    ensure!(found.len() == 1, "{} holds {} files of kind {extension}, and not one.", folder.display(), found.len());
+    Ok(found.remove(0))
+}
+
+/// A line as sha256sum writes it.
+fn checksum(file: &Path) -> Result<String> {
+    let hash = Sha256::digest(fs::read(file)?);
+    let name = file.file_name().context("A file has a name.")?.to_string_lossy();
+    Ok(format!("{}  {name}\n", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_maintainer_is_the_same_everywhere() {
+        let manifest = fs::read_to_string(repository().join("honeyxdp/Cargo.toml")).unwrap();
+        assert!(manifest.contains(&format!("maintainer = \"{MAINTAINER}\"")));
+    }
+
+    #[test]
+    fn a_checksum_is_one_that_sha256sum_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a file");
+        fs::write(&file, "abc").unwrap();
+        let line = checksum(&file).unwrap();
+        assert_eq!(line, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a file\n");
+    }
+}
