@@ -136,7 +136,8 @@ fn nothing_can_be_changed_and_every_answer_is_guarded() {
 #[test]
 fn ready_is_who_is_attached_and_drains() {
     let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 1s");
+    // In its sandbox it could not make a folder that was removed again.
+    let sensor = start(&cable, "--interval 1s --no-sandbox");
     let first = get(&cable, "/readyz", &[]);
     assert_eq!(first.status, 503);
     assert!(first.text().contains("the first drain comes"), "{}", first.text());
@@ -169,11 +170,12 @@ fn an_interface_that_is_gone_makes_it_unready() {
     wait_for(&cable, "/readyz", 200);
     cable.sensor.ip("link del in1").unwrap();
     let answer = wait_for(&cable, "/readyz", 503);
-    assert!(answer.text().contains("no longer attached to in1"), "{}", answer.text());
+    assert!(answer.text().contains("the program is not attached to in1"), "{}", answer.text());
     let metrics = get(&cable, "/metrics", &[]);
-    let attached = |interface: &str| format!("honeyxdp_attached{{interface=\"{interface}\",mode=\"generic\"}}");
-    assert!(metrics.text().contains(&format!("{} 0", attached("in1"))), "{}", metrics.text());
-    assert!(metrics.text().contains(&format!("{} 1", attached(SENSOR))), "{}", metrics.text());
+    let attached =
+        |interface: &str, mode: &str| format!("honeyxdp_attached{{interface=\"{interface}\",mode=\"{mode}\"}}");
+    assert!(metrics.text().contains(&format!("{} 0", attached("in1", "none"))), "{}", metrics.text());
+    assert!(metrics.text().contains(&format!("{} 1", attached(SENSOR, "generic"))), "{}", metrics.text());
     drop(sensor);
 }
 

@@ -244,7 +244,7 @@ mod tests {
             }
         }
         flows.empty(&mut observer);
-        let Tally { records, packets } = observer.tally();
+        let Tally { records, packets, .. } = observer.tally();
         assert_eq!(packets, crowd * 3);
         assert_eq!(records, REACH as u64 + (crowd - REACH as u64) * 3);
     }
