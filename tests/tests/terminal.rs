@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io::BufWriter,
-    process::{self, Command},
+    process::Command,
     thread,
     time::Duration,
 };
@@ -12,53 +12,11 @@ use lab::{
     craft,
     network::{Cable, SENSOR},
     pcap::Writer,
+    terminal::Terminal,
 };
 use rustix::process::{Pid, Signal, kill_process};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
-
-/// A terminal with a shell command in it. The tmux server is the test's own, and goes with it.
-struct Terminal {
-    server: String,
-}
-
-impl Terminal {
-    fn open(name: &str, width: u16, height: u16, command: &str) -> Self {
-        let terminal = Self { server: format!("hx-{}-{name}", process::id()) };
-        let size = [width.to_string(), height.to_string()];
-        terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", &size[0], "-y", &size[1], command]);
-        terminal
-    }
-
-    fn tmux(&self, args: &[&str]) -> String {
-        let output = Command::new("tmux").args(["-L", &self.server]).args(args).output().expect("tmux is needed");
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn screen(&self) -> String {
-        self.tmux(&["capture-pane", "-p"])
-    }
-
-    /// Waits until the screen has this property.
-    fn wait(&self, property: impl Fn(&str) -> bool) -> String {
-        for _ in 0..300 {
-            let screen = self.screen();
-            if property(&screen) {
-                return screen;
-            }
-            thread::sleep(Duration::from_millis(50));
-        }
-        panic!("not in 15 seconds:\n{}", self.screen());
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        // The server may have ended with its last session.
-        let _ = Command::new("tmux").args(["-L", &self.server, "kill-server"]).output();
-    }
-}
 
 /// Sends SIGHUP to the sensor in a namespace, as `systemctl reload` does.
 fn hangup(cable: &Cable) {

@@ -62,6 +62,10 @@ const PROGRAMS: &[Program] = &[
     ("systemd-analyze", "systemd"),
     ("jq", "jq"),
     ("clang", "clang"),
+    ("prometheus", "prometheus"),
+    ("promtool", "prometheus"),
+    ("wrk", "wrk"),
+    ("chromium", "chromium"),
     LIBBPF_HEADERS,
 ];
 

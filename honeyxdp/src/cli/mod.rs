@@ -12,6 +12,7 @@ mod run;
 mod snapshot;
 mod sources;
 mod status;
+mod top;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -53,6 +54,7 @@ enum Command {
     Run(Box<run::Args>),
     Replay(Box<replay::Args>),
     Snapshot(snapshot::Args),
+    Top(top::Args),
     Status(status::Args),
     Filter(filter::Args),
     Detach(detach::Args),
@@ -93,6 +95,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Run(args) => run::run(*args, settings),
         Command::Replay(args) => replay::replay(&args),
         Command::Snapshot(args) => snapshot::snapshot(&args),
+        Command::Top(args) => top::top(&args),
         Command::Status(args) => status::status(&args),
         Command::Filter(args) => filter::filter(args),
         Command::Detach(args) => detach::detach(&args),

@@ -22,7 +22,7 @@ pub const SCHEMA: &str = "honeyxdp.live/1";
 /// How long what was read is fresh.
 const FRESH: Duration = Duration::from_millis(900);
 /// Rates over less time than this jump about.
-const SHORTEST: Duration = Duration::from_millis(500);
+const SHORTEST: Duration = Duration::from_millis(800);
 /// How far back samples go, and how many there are at most.
 const PAST: Duration = Duration::from_secs(600);
 const MOST_SAMPLES: usize = 700;
@@ -225,7 +225,10 @@ impl Live {
             seconds,
             syns: Family::ALL.iter().map(|family| added(&reading.snapshot, old, family.name())).collect(),
         };
-        self.samples.push_back((reading.at, sample));
+        // The first one may be of a moment only, whose rate would dwarf all others.
+        if seconds >= SHORTEST.as_secs_f64() {
+            self.samples.push_back((reading.at, sample));
+        }
         let too_old = |samples: &VecDeque<(Instant, Sample)>| {
             samples.front().is_some_and(|(at, _)| reading.at.saturating_duration_since(*at) > PAST)
         };

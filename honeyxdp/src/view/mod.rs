@@ -2,10 +2,13 @@
 
 mod format;
 mod line;
+mod live;
 mod screen;
 mod table;
+pub mod top;
 
 pub use format::{count, rate};
 pub use line::line;
+pub use live::live;
 pub use screen::Screen;
 pub use table::{Room, table, totals};

@@ -124,12 +124,12 @@ fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
 }
 
 /// Different sources: exactly, or the estimate after a `~`.
-fn sources(sources: &UniqueSources) -> String {
+pub(super) fn sources(sources: &UniqueSources) -> String {
     if sources.exact { count(sources.value) } else { format!("~{}", count(sources.estimate.max(sources.value))) }
 }
 
 /// Different sources: exactly, or how many there were at least after a `>`.
-fn port_sources(sources: &PortSources) -> String {
+pub(super) fn port_sources(sources: &PortSources) -> String {
     if sources.exact { count(sources.value) } else { format!(">{}", count(sources.value)) }
 }
 
@@ -152,7 +152,7 @@ pub fn totals(snapshot: &Snapshot) -> String {
     format!("{} frames, {} bytes{colon}{}{lost}", count(frames.seen), count(frames.bytes), parts.join(", "))
 }
 
-fn new_table(width: u16, header: &[&str]) -> Table {
+pub(super) fn new_table(width: u16, header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
@@ -162,6 +162,6 @@ fn new_table(width: u16, header: &[&str]) -> Table {
     table
 }
 
-fn number(text: String) -> Cell {
+pub(super) fn number(text: String) -> Cell {
     Cell::new(text).set_alignment(CellAlignment::Right)
 }

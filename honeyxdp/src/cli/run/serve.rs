@@ -22,6 +22,14 @@ pub(super) struct ServeArgs {
 }
 
 impl ServeArgs {
+    /// Paths of the unix sockets that were named: they are removed at the end.
+    pub(super) fn sockets(&self) -> impl Iterator<Item = &Path> {
+        self.listen.iter().filter_map(|address| match address {
+            Address::Unix(path) => Some(path.as_path()),
+            _ => None,
+        })
+    }
+
     /// Binds what was named, which has to be possible, and the defaults, which need not.
     pub(super) fn bind(&self, folder: &Path, output: &mut Output) -> anyhow::Result<Bound> {
         let mut bound = Bound::default();

@@ -40,14 +40,13 @@ function draw(tag, attributes, text) {
   return element;
 }
 
-// A table's rows: cells are text or nodes, and {n: ...} is a number's. The first cell heads its row.
+// A table's rows: cells are text or nodes; {n: ...} is a number, {wide: ...} may take lines, {bar: ...} says nothing new. The
+// first cell heads its row.
 function fill(table, heads, rows) {
   const cell = (tag, content, properties = {}) => {
-    const number = content !== null && typeof content === "object" && "n" in content;
-    const wide = content !== null && typeof content === "object" && "wide" in content;
-    const inner = number ? content.n : wide ? content.wide : content;
-    const kind = number ? "n" : wide ? "wide" : "";
-    return make(tag, kind ? { class: kind, ...properties } : properties, inner);
+    const kind = typeof content === "object" && !(content instanceof Node) ? Object.keys(content)[0] : "";
+    if (kind === "bar") return make("td", { class: "bars", "aria-hidden": "true" }, content.bar);
+    return make(tag, kind ? { class: kind, ...properties } : properties, kind ? content[kind] : content);
   };
   const head = make("tr", {}, ...heads.map((content) => cell("th", content, { scope: "col" })));
   const body = rows.map(({ cells, none }) => {
@@ -218,7 +217,7 @@ function families(view) {
       named(family.name), { n: rate(family.per_second) }, { n: count(family.packets) },
       { n: unique(family.sources_hour ?? zero) }, { n: unique(family.sources_day ?? zero) }, { n: unique(family.sources) },
       { n: count(family.packets_v6) }, family.rule, family.certainty,
-      { wide: family.ports.map(([port, packets]) => `${port} (${count(packets)})`).join(", ") },
+      { wide: family.ports.map(([port, packets]) => `${port}\u00a0(${count(packets)})`).join(", ") },
     ],
   })));
 }
@@ -228,7 +227,7 @@ function ports(view) {
   fill(byId("ports"), heads, view.ports.map((port) => ({
     cells: [
       { n: String(port.port) }, { n: rate(port.per_second) }, { n: count(port.packets) }, { n: atLeast(port.sources) },
-      { wide: port.families.map(([family, packets]) => `${family} (${count(packets)})`).join(", ") },
+      { wide: port.families.slice(0, 3).map(([family, packets]) => `${family}\u00a0(${count(packets)})`).join(", ") + (port.families.length > 3 ? `, and ${port.families.length - 3} more` : "") },
     ],
   })));
   const more = view.ports_seen - view.ports.length;
@@ -238,10 +237,10 @@ function ports(view) {
 function dispositions(view) {
   const all = Object.entries(view.frames.dispositions).sort((a, b) => b[1] - a[1]);
   const most = Math.max(1, ...all.map(([, frames]) => frames));
-  fill(byId("dispositions"), ["disposition", { n: "frames" }, ""], all.map(([name, frames]) => {
-    const bar = make("span", { class: "bar", "aria-hidden": "true" });
+  fill(byId("dispositions"), ["disposition", { n: "frames" }, { bar: "" }], all.map(([name, frames]) => {
+    const bar = make("span", { class: "bar" });
     bar.style.width = `${(frames / most) * 100}%`;
-    return { none: frames === 0, cells: [name, { n: count(frames) }, frames > 0 ? bar : ""] };
+    return { none: frames === 0, cells: [name, { n: count(frames) }, { bar: frames > 0 ? bar : "" }] };
   }));
   const records = view.records ?? { emitted: 0, packets: 0, lost: 0, lost_packets: 0, unsampled_packets: 0 };
   pairs(byId("records"), [
@@ -318,7 +317,7 @@ function chart() {
     parts.push(draw("line", { class: "grid", x1: LEFT, x2: width, y1: y(value), y2: y(value) }));
     parts.push(draw("text", { x: LEFT - 8, y: y(value) + 4, "text-anchor": "end" }, short(value)));
   }
-  const ticks = width < 500 ? 3 : 5;
+  const ticks = width < 420 ? 2 : width < 700 ? 3 : 5;
   for (let tick = 0; tick <= ticks; tick += 1) {
     const time = start + ((newest - start) * tick) / ticks;
     const anchor = tick === ticks ? "end" : tick === 0 ? "start" : "middle";
