@@ -8,7 +8,7 @@ use aya_ebpf::{
 };
 use honeyxdp_common::{
     Address, Family, FilterReason, Syn,
-    filter::{BUCKET, Cover, TRIE_KEY, bloom_bits, blocks_bit, bucket, networks_bit, port_bit, trie_key},
+    filter::{BUCKET, Cover, TRIE_KEY, blocks_bit, bloom_bits, bucket, networks_bit, port_bit, trie_key},
 };
 
 use crate::element::{covers, element};
