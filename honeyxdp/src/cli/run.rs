@@ -4,6 +4,7 @@ mod confine;
 mod control;
 mod drain;
 mod hangup;
+mod live;
 mod notify;
 mod output;
 mod reload;
@@ -22,12 +23,12 @@ use tokio::{
 
 use self::{
     confine::ConfineArgs,
-    control::Asked,
     drain::{Clock, Counted, Drain},
     hangup::Hangup,
+    live::Live,
     notify::Manager,
     output::Output,
-    reload::{Reloaded, Reloads},
+    reload::Reloads,
     serve::{ServeArgs, Serving},
     watch::{Rules, Watch},
 };
@@ -45,8 +46,6 @@ use crate::{
 
 /// How often the live table is drawn.
 const REFRESH: Duration = Duration::from_secs(1);
-/// How often it is looked whether the interfaces are still there.
-const SURVEY: Duration = Duration::from_secs(1);
 
 /// Watch interfaces and count
 ///
@@ -137,10 +136,10 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // First of all: from here on a signal ends the loop below, and never leaves a snapshot unwritten.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let mut hangup = Hangup::watch()?;
+    let hangup = Hangup::watch()?;
 
     let rules = Rules::of(&args)?;
-    let mut reloads = settings.map(Reloads::new);
+    let reloads = settings.map(Reloads::new);
     let settings = args.sources.settings()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
     let mut output = Output::new(&args);
@@ -164,7 +163,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
     let counted = Counted { maps, run, slots, resumed };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
-    let (routes, mut asked) = control::routes();
+    let (routes, asked) = control::routes();
     let serving = Serving::start(bound, args.interval, &drain, routes)?;
     serving.watched(&watch);
     let mut manager = Manager::new(drain.pulse());
@@ -173,40 +172,30 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
 
     let mut intervals = ticks(args.interval);
     let mut refreshes = ticks(REFRESH);
-    let mut surveys = ticks(SURVEY);
-    loop {
-        tokio::select! {
-            _ = interrupt.recv() => break,
-            _ = terminate.recv() => break,
-            () = hangup.came() => match &mut reloads {
-                Some(reloads) if hangup::means_reload(reloads.settings()) => match reloads.reload() {
-                    Ok(reloaded) => bring_into_force(reloaded, reloads, &mut watch, &drain, &output).await,
-                    Err(error) => output.refused(&error),
-                },
-                _ => break,
-            },
-            () = watch.trace() => {}
-            Some(asked) = asked.recv() => answer(asked, &mut watch, &drain, &output).await,
-            () = manager.look() => output.warn_if(manager.looked()),
-            _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
-            _ = surveys.tick() => {
-                if watch.survey(&drain, &output).await {
-                    serving.watched(&watch);
-                }
-            }
-            _ = intervals.tick() => {
-                let drained = drain.publish().await;
-                serving.publish(&drained);
-                match drained {
-                    Ok(drained) => {
-                        output.warn_if(manager.interval(&drained.snapshot));
-                        output.interval(drained);
-                    }
-                    // The counters go on: the next snapshot says what this one could not.
-                    Err(error) => {
-                        let text = format!("{}; trying again at the next interval", args.confine.explain(&args, &error));
-                        output.warn_if(manager.trouble(&text));
-                        output.warn(text);
+    {
+        let live = Live { watch: &mut watch, drain: &drain, serving: &serving, reloads, hangup, asked };
+        let mut hung_up = std::pin::pin!(live.go_on());
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                () = &mut hung_up => break,
+                () = manager.look() => output.warn_if(manager.looked()),
+                _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
+                _ = intervals.tick() => {
+                    let drained = drain.publish().await;
+                    serving.publish(&drained);
+                    match drained {
+                        Ok(drained) => {
+                            output.warn_if(manager.interval(&drained.snapshot));
+                            output.interval(drained);
+                        }
+                        // The counters go on: the next snapshot says what this one could not.
+                        Err(error) => {
+                            let text = format!("{}; trying again at the next interval", args.confine.explain(&args, &error));
+                            output.warn_if(manager.trouble(&text));
+                            output.warn(text);
+                        }
                     }
                 }
             }
@@ -251,48 +240,6 @@ fn record_buffer(text: &str) -> Result<ByteSize, String> {
     } else {
         Err("it is from 1MiB to 8GiB".to_owned())
     }
-}
-
-/// Settings were read again: what can be changed while the sensor runs is changed.
-async fn bring_into_force(
-    reloaded: Reloaded,
-    reloads: &mut Reloads,
-    watch: &mut Watch,
-    drain: &Drain,
-    output: &Output,
-) {
-    let waiting = reloaded.restart.join(", ");
-    if reloaded.rules != *watch.rules() {
-        if let Err(error) = watch.apply(reloaded.rules.clone(), drain).await {
-            return output.warn(format!("the settings were read again, but those in force stay: {error:#}"));
-        }
-        let what =
-            if reloaded.changed.is_empty() { "lists of prefixes".to_owned() } else { reloaded.changed.join(", ") };
-        output.note(format!("the settings were read again; in force now: {what}"));
-    } else if waiting.is_empty() {
-        output.note("the settings were read again; none that counts has changed");
-    }
-    reloads.applied(reloaded);
-    if !waiting.is_empty() {
-        output.warn(format!("the settings were read again; a restart brings into force: {waiting}"));
-    }
-}
-
-/// Somebody asked for the rules in force, or to change them.
-async fn answer(asked: Asked, watch: &mut Watch, drain: &Drain, output: &Output) {
-    let Some(change) = asked.change.clone() else {
-        return asked.answer(Ok(watch.rules()));
-    };
-    let rules = match change.apply(watch.rules()) {
-        Ok(rules) => rules,
-        Err(error) => return asked.answer(Err(error.to_string())),
-    };
-    if let Err(error) = watch.apply(rules, drain).await {
-        output.warn(format!("the filters stay as they are: {error:#}"));
-        return asked.answer(Err(format!("{error:#}")));
-    }
-    output.note(format!("other filters are in force, by request: {}", watch.rules().shown()));
-    asked.answer(Ok(watch.rules()));
 }
 
 /// The first tick is one period away, and late ticks are not made up for.

@@ -59,7 +59,7 @@ impl Server {
                 give_way();
                 if let Err(error) = runtime.block_on(serve(bound, app, control, stopped)) {
                     // Counting goes on; this is said where warnings are.
-                    eprintln!("honeyxdp: the HTTP server has ended: {error}");
+                    tracing::error!("the HTTP server has ended: {error}");
                 }
                 runtime.shutdown_background();
             })

@@ -76,12 +76,6 @@ impl Output {
         tracing::warn!("{text}");
     }
 
-    /// Settings that were read again are wrong. Each line of the error is one.
-    pub(super) fn refused(&self, error: &anyhow::Error) {
-        format!("{error:#}").lines().for_each(|line| self.warn(line));
-        self.warn("the settings were read again and are wrong, so those in force stay");
-    }
-
     /// The same, if something is wrong.
     pub(super) fn warn_if(&mut self, text: Option<String>) {
         text.into_iter().for_each(|text| self.warn(text));

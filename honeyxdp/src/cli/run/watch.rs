@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, future, num::NonZeroU32, path::PathBuf, pin::Pi
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Args, drain::Drain, output::Output};
+use super::{Args, drain::Drain};
 use crate::{
     cli::filters,
     filter::Filters,
@@ -116,12 +116,12 @@ impl Watch {
     }
 
     /// Looks which interfaces are gone, and watches those that came back. Returns whether anything changed.
-    pub(super) async fn survey(&mut self, drain: &Drain, output: &Output) -> bool {
+    pub(super) async fn survey(&mut self, drain: &Drain) -> bool {
         let program = self.installation.program_id();
         let changes = match self.installation.survey(&self.interfaces).await {
             Ok(changes) => changes,
             Err(error) => {
-                output.warn(error);
+                tracing::warn!("{error}");
                 return false;
             }
         };
@@ -131,14 +131,14 @@ impl Watch {
         for change in changes {
             match change {
                 Change::Lost { interface, taken_off: false } => {
-                    output.warn(format!("{interface} is gone: its frames are not counted until it is back"));
+                    tracing::warn!("{interface} is gone: its frames are not counted until it is back");
                 }
                 Change::Lost { interface, taken_off: true } => {
-                    output.warn(format!("somebody took the program off {interface}: attaching it again"));
+                    tracing::warn!("somebody took the program off {interface}: attaching it again");
                 }
-                Change::Back { interface } => output.note(format!("{interface} is watched again")),
+                Change::Back { interface } => tracing::info!("{interface} is watched again"),
                 Change::Refused { interface, reason } => {
-                    output.warn(format!("{interface} is there, but is not watched: {reason}"));
+                    tracing::warn!("{interface} is there, but is not watched: {reason}");
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Watch {
         if self.installation.program_id() != program
             && let Err(error) = self.read_trace()
         {
-            output.warn(format!("{error:#}"));
+            tracing::warn!("{error:#}");
         }
         true
     }
