@@ -2,17 +2,50 @@
 
 use std::fmt::Write as _;
 
-use honeyxdp::{snapshot::json_schema, sources::Pair};
+use honeyxdp::{config::Kind, snapshot::json_schema, sources::Pair};
 use honeyxdp_common::{Disposition, Family, family::Certainty};
 
 /// Path from the repository's root, and content.
 pub fn all() -> Vec<(&'static str, String)> {
-    vec![("docs/marks.md", marks()), ("docs/snapshot.schema.json", schema())]
+    vec![("docs/marks.md", marks()), ("docs/snapshot.schema.json", schema()), ("docs/settings.md", settings())]
 }
 
 fn schema() -> String {
     let mut text = serde_json::to_string_pretty(&json_schema()).expect("a value is JSON");
     text.push('\n');
+    text
+}
+
+fn settings() -> String {
+    let mut text = String::from(
+        "# Settings\n\n\
+         <!-- Made from the flags of `honeyxdp run` by `cargo xtask docs`. Do not edit. -->\n\n\
+         What `honeyxdp run` does is set by flags, then by the environment, then by the file that `--config` or HONEYXDP_CONFIG\n\
+         names (/etc/honeyxdp/honeyxdp.toml if it exists and none is named), then by defaults. A key of the file is the flag\n\
+         without its dashes. [contrib/honeyxdp.toml](../contrib/honeyxdp.toml) has all of them, to copy.\n",
+    );
+    let mut section = None;
+    for key in honeyxdp::cli::settings() {
+        if section.as_ref() != Some(&key.section) {
+            let title =
+                key.section.as_deref().map_or_else(|| "Before all sections".to_owned(), |name| format!("`[{name}]`"));
+            let _ = write!(
+                text,
+                "\n## {title}\n\n| key | takes | variable | default | what it does |\n|---|---|---|---|---|\n"
+            );
+            section = Some(key.section.clone());
+        }
+        let takes = match key.kind {
+            Kind::Switch => "true or false",
+            Kind::One => "one value",
+            Kind::List => "a list",
+        };
+        let default = key.default.join(",").replace(',', ", ");
+        let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
+        let variable = key.variable.unwrap_or_default();
+        let help = key.help.replace('\n', " ").replace('|', "\\|");
+        let _ = writeln!(text, "| `{}` | {takes} | `{variable}` | {default} | {help} |", key.name);
+    }
     text
 }
 

@@ -214,3 +214,103 @@ fn another_out_folder_begins_its_first_interval_with_the_run() {
     assert_eq!((begun.frames.seen, begun.interval.frames.seen), (10, 10));
     assert!(store::read(out.path()).unwrap().sequence >= first.sequence);
 }
+
+/// Changes rules of a running sensor, and returns what `honeyxdp filter` printed.
+fn filter(cable: &Cable, out: &Path, words: &str) -> (Option<i32>, String) {
+    let mut all = vec!["filter"];
+    all.extend(words.split_whitespace());
+    all.extend(["--out", out.to_str().unwrap()]);
+    run(cable, &all)
+}
+
+#[test]
+fn nothing_is_lost_when_filters_change_and_new_versions_come_under_traffic() {
+    let (changes, replacements) = match env::var("HONEYXDP_CHANGES") {
+        Ok(number) => (number.parse().unwrap(), 20),
+        Err(_) => (10, 4),
+    };
+    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.folder("honeyxdp");
+    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    let mut programs = Vec::new();
+    let sent = under_traffic(&cable, || {
+        for change in 0..changes {
+            let words = match change % 5 {
+                0 => "add --ignore-src 198.18.0.128/26",
+                1 => "set --port 1-1000 --sample-records 2",
+                2 => "remove --ignore-src 198.18.0.128/26",
+                3 => "clear",
+                _ => "set --sample-records 1",
+            };
+            let (code, said) = filter(&cable, out.path(), words);
+            assert_eq!(code, Some(0), "{said}");
+        }
+        for _ in 0..replacements {
+            sensor.signal(Signal::TERM).unwrap();
+            assert!(sensor.wait().unwrap().success());
+            sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+            programs.push(sensor.wait_for(|_| true).unwrap().interfaces[0].program_id);
+        }
+    });
+    let last = sensor.wait_for(|snapshot| snapshot.frames.seen >= sent).unwrap();
+    let (syns, filtered) = (last.frames.dispositions["syn"], last.frames.dispositions["filtered"]);
+    println!("{changes} changes, {replacements} replacements: {sent} sent, {syns} counted, {filtered} filtered");
+    assert_eq!(last.frames.seen, sent);
+    assert_eq!(syns + filtered, sent);
+    assert!(filtered > 0 && last.frames.filtered["source"] == filtered, "the filters took out what they should");
+    assert_eq!(last.families["mirai"].packets, syns);
+    let records = last.records.unwrap();
+    assert_eq!(records.packets + records.lost_packets + records.unsampled_packets, syns);
+    let sum: u64 = history(out.path()).iter().map(|snapshot| snapshot.interval.frames.seen).sum();
+    assert_eq!(sum, sent, "the intervals do not add up");
+}
+
+#[test]
+fn filters_are_shown_changed_and_refused_in_words() {
+    let cable = Cable::silent(1_500).unwrap();
+    let sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 200ms --port 23")).unwrap();
+    let filter = |words: &str| filter(&cable, sensor.folder(), words);
+    assert_eq!(filter("show"), (Some(0), "port         23\n".to_owned()));
+    cable.send(&vec![mirai(100); 10]).unwrap();
+    sensor.wait_for(|snapshot| snapshot.frames.seen == 10).unwrap();
+
+    let list = tempfile::NamedTempFile::new().unwrap();
+    let prefixes: String = (0..5_000).map(|at| format!("10.{}.{}.0/25\n", at / 256, at % 256)).collect();
+    fs::write(list.path(), format!("198.18.0.100 # the scanner\n{prefixes}")).unwrap();
+    let (code, said) = filter(&format!("add --ignore-src @{} --port 80", list.path().display()));
+    assert!(code == Some(0) && said.contains("port         23,80") && said.contains("and 4991 more"), "{said}");
+    cable.send(&vec![mirai(100); 5]).unwrap();
+    let now = sensor.wait_for(|snapshot| snapshot.frames.seen == 15).unwrap();
+    assert_eq!((now.frames.dispositions["syn"], now.frames.filtered["source"]), (10, 5));
+    assert_eq!(now.filters["ignore_src"]["prefixes"], 5_001);
+
+    for (words, code, said) in [
+        ("remove --port 23,80", 1, "leaves no port to count"),
+        ("remove --ignore-src 192.0.2.0/24", 1, "is not in the list"),
+        ("add --family mira", 1, "there is no family \"mira\""),
+        ("add --ignore-src @/nonexistent", 1, "cannot read"),
+        ("add", 1, "name at least one filter"),
+        ("clear colour", 2, "colour"),
+    ] {
+        let (found, printed) = filter(words);
+        assert!(found == Some(code) && printed.contains(said), "{words}: {printed}");
+    }
+    let (_, json) = filter("clear ignore-src --json");
+    let rules: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&rules["filters"]["port"], &rules["filters"]["ignore-src"]),
+        (&["23,80"].into(), &Vec::<u8>::new().into())
+    );
+    assert_eq!(filter("set --verdict drop").1, "port         23,80\nverdict      drop\n");
+    assert!(sensor.printed().contains("other filters are in force, by request"), "{}", sensor.printed());
+
+    // Not over TCP, where everybody of this machine can ask.
+    let curl = cable.sensor.run("curl -s -o /dev/null -w %{http_code} http://127.0.0.1:7823/rules").unwrap();
+    assert_eq!(curl, "404");
+    let socket = sensor.folder().join("honeyxdp.sock");
+    let curl = format!(
+        "curl -s --unix-socket {} -d @/etc/hostname -H Content-Type:application/json http://x/rules",
+        socket.display()
+    );
+    assert!(cable.sensor.run(&curl).unwrap().contains("Failed to parse"));
+}

@@ -6,9 +6,14 @@ use std::{
     net::{TcpListener, TcpStream},
     os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink},
     path::Path,
+    process::Command,
 };
 
-use honeyxdp::sandbox::{self, Folders, Landlock};
+use aya::programs::xdp::XdpMode;
+use honeyxdp::{
+    kernel::{Options, Program},
+    sandbox::{self, Folders, Landlock},
+};
 use lab::{
     craft,
     network::{Cable, SENSOR},
@@ -143,6 +148,14 @@ fn in_the_sandbox_files_and_tcp_are_out_of_reach() {
             fs::read("/sys/devices/system/cpu/possible").unwrap();
             fs::read("/proc/self/status").unwrap();
             fs::read("/etc/hostname").unwrap();
+            let started = Command::new("true").status().map(drop);
+            denied(started, "starting a program");
+
+            // What live operations take: another program with maps of its own, on an interface.
+            let (mut program, mut maps) = Program::load(&Options::default()).unwrap();
+            let link = program.xdp().attach(SENSOR, XdpMode::Driver).unwrap();
+            maps.cut().unwrap();
+            program.xdp().detach(link).unwrap();
         })
         .unwrap();
 }

@@ -9,8 +9,9 @@ use anyhow::bail;
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use serde_json::json;
 
-use super::{Cli, run, snapshot::print};
+use super::{Cli, DEFAULT_FOLDER, run, snapshot::print};
 use crate::config::{self, DEFAULT_FILE, Effective, File, FileError, Kind, Problem, Settings, Source};
+use crate::kernel::pins;
 
 /// Look at the file of settings
 ///
@@ -111,8 +112,28 @@ fn checked(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
+/// The folder of the sensor on this machine: the one that was named, else that of its file of settings, else the default one.
+/// Whoever looks at a sensor may have no right to read its file, or only a broken one; then the default has to do.
+pub(super) fn folder(named: Option<&Path>) -> PathBuf {
+    named.map(Path::to_owned).or_else(|| in_file("out")).unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER))
+}
+
+/// The folder of a sensor's pins, in the same way.
+pub(super) fn pin_folder(named: Option<&Path>) -> PathBuf {
+    named.map(Path::to_owned).or_else(|| in_file("pin-path")).unwrap_or_else(|| PathBuf::from(pins::FOLDER))
+}
+
+/// What the file of settings says, if it can be read.
+fn in_file(path: &str) -> Option<PathBuf> {
+    let file = std::env::var_os(config::VARIABLE).map_or_else(|| PathBuf::from(DEFAULT_FILE), PathBuf::from);
+    let command = run_command();
+    let file = File::read(&file, &command, &config::keys(&command)).ok()?;
+    let entry = file.entries.into_iter().find(|entry| entry.key.path() == path)?;
+    entry.values.into_iter().next().map(PathBuf::from)
+}
+
 /// The command whose arguments are the settings.
-fn run_command() -> Command {
+pub(super) fn run_command() -> Command {
     Cli::command().find_subcommand("run").expect("it is a subcommand").clone()
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::snapshot::print;
+use super::{config::pin_folder, snapshot::print};
 use crate::kernel::pins;
 
 /// Take off what is pinned in the kernel
@@ -21,27 +21,28 @@ pub(super) struct Args {
     /// Take it off all interfaces, and end its counts
     #[arg(long, group = "what")]
     all: bool,
-    /// Folder of the pins
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::FOLDER)]
-    pin_path: PathBuf,
+    /// Folder of the pins. Default: the one in the file of settings, else /sys/fs/bpf/honeyxdp
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH")]
+    pin_path: Option<PathBuf>,
 }
 
 pub(super) fn detach(args: &Args) -> anyhow::Result<()> {
-    let folder = args.pin_path.display();
-    if !args.pin_path.exists() {
+    let path = pin_folder(args.pin_path.as_deref());
+    let folder = path.display();
+    if !pins::is_there(&path) {
         bail!(
             "nothing is pinned in {folder}; a sensor without --pin detaches when it ends, and --pin-path names other folders"
         );
     }
     match &args.interface {
-        Some(interface) if pins::detach(&args.pin_path, interface)? => {
+        Some(interface) if pins::detach(&path, interface)? => {
             print(&format!("detached from {interface}; its counts are kept in {folder}"))
         }
         Some(interface) => {
             bail!("nothing that is pinned in {folder} is attached to {interface:?}; see `honeyxdp status`")
         }
         None => {
-            let links = pins::detach_all(&args.pin_path)?;
+            let links = pins::detach_all(&path)?;
             let s = if links == 1 { "" } else { "s" };
             print(&format!("detached from {links} interface{s}; nothing is left in {folder}"))
         }

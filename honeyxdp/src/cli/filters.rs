@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr, path::Path};
 use anyhow::{Context as _, bail};
 use honeyxdp_common::Family;
 
-use crate::filter::{Filters, PortSet, PrefixSet};
+use crate::filter::{Filters, PortSet, PrefixSet, UNKNOWN, change};
 
 /// Which SYNs are counted. The others have the disposition `filtered`, with the reason.
 #[derive(Clone, Debug, PartialEq, clap::Args)]
@@ -78,25 +78,18 @@ impl FilterArgs {
             destinations: prefixes(&self.destinations).context("--dst")?,
             ignored_sources: prefixes(&self.ignored_sources).context("--ignore-src")?,
             ports,
-            families,
+            families: families | UNKNOWN,
             public_addresses,
         })
     }
 }
 
 fn family(name: &str) -> Result<Family, String> {
-    let name = name.trim();
-    Family::ALL.iter().copied().find(|family| family.name() == name).ok_or_else(|| {
-        let names: Vec<&str> = Family::ALL.iter().map(|family| family.name()).collect();
-        format!("the families are {}", names.join(", "))
-    })
+    change::family(name).map_err(|error| error.to_string())
 }
 
 fn public_address(pair: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
-    let parts = pair
-        .split_once('=')
-        .and_then(|(local, public)| Some((local.trim().parse().ok()?, public.trim().parse().ok()?)));
-    parts.ok_or_else(|| "write it as 10.0.0.5=198.51.100.5, IPv4".to_owned())
+    change::public_address(pair).map_err(|error| error.to_string())
 }
 
 /// The filters for the snapshot. The sensor's own addresses and those of others stay out of it: it says how many.

@@ -4,6 +4,7 @@ mod config;
 mod detach;
 mod doctor;
 mod duration;
+mod filter;
 mod filters;
 mod logs;
 mod replay;
@@ -18,7 +19,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    config::{Error, Settings},
+    config::{Error, Key, Settings},
     logging,
 };
 
@@ -55,6 +56,7 @@ enum Command {
     Snapshot(snapshot::Args),
     Top(top::Args),
     Status(status::Args),
+    Filter(filter::Args),
     Detach(detach::Args),
     Config(config::Args),
     Doctor(doctor::Args),
@@ -95,6 +97,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Snapshot(args) => snapshot::snapshot(&args),
         Command::Top(args) => top::top(&args),
         Command::Status(args) => status::status(&args),
+        Command::Filter(args) => filter::filter(args),
         Command::Detach(args) => detach::detach(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
@@ -106,6 +109,11 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// What can be set of `honeyxdp run`, for the documents.
+pub fn settings() -> Vec<Key> {
+    crate::config::keys(&config::run_command())
 }
 
 fn parse(args: Vec<OsString>) -> Result<(Cli, Option<Settings>), Error> {

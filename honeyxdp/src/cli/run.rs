@@ -1,6 +1,7 @@
 //! `honeyxdp run`: attach, drain every interval, write, and leave no trace.
 
 mod confine;
+mod control;
 mod drain;
 mod hangup;
 mod notify;
@@ -21,13 +22,18 @@ use tokio::{
 
 use self::{
     confine::ConfineArgs,
+    control::Asked,
     drain::{Clock, Counted, Drain},
     hangup::Hangup,
     notify::Manager,
     output::Output,
     reload::{Reloaded, Reloads},
     serve::{ServeArgs, Serving},
-    watch::{Rules, Verdict, Watch},
+    watch::{Rules, Watch},
+};
+pub(super) use self::{
+    control::{Change, InForce, ROUTE as RULES},
+    watch::Verdict,
 };
 use super::{DEFAULT_FOLDER, duration, filters::FilterArgs, logs::LogArgs, sources::SourceArgs};
 use crate::{
@@ -158,7 +164,8 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
     let counted = Counted { maps, run, slots, resumed };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
-    let serving = Serving::start(bound, args.interval, &drain)?;
+    let (routes, mut asked) = control::routes();
+    let serving = Serving::start(bound, args.interval, &drain, routes)?;
     serving.watched(&watch);
     let mut manager = Manager::new(drain.pulse());
     output.start()?;
@@ -179,6 +186,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
                 _ => break,
             },
             () = watch.trace() => {}
+            Some(asked) = asked.recv() => answer(asked, &mut watch, &drain, &output).await,
             () = manager.look() => output.warn_if(manager.looked()),
             _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
             _ = surveys.tick() => {
@@ -268,6 +276,23 @@ async fn bring_into_force(
     if !waiting.is_empty() {
         output.warn(format!("the settings were read again; a restart brings into force: {waiting}"));
     }
+}
+
+/// Somebody asked for the rules in force, or to change them.
+async fn answer(asked: Asked, watch: &mut Watch, drain: &Drain, output: &Output) {
+    let Some(change) = asked.change.clone() else {
+        return asked.answer(Ok(watch.rules()));
+    };
+    let rules = match change.apply(watch.rules()) {
+        Ok(rules) => rules,
+        Err(error) => return asked.answer(Err(error.to_string())),
+    };
+    if let Err(error) = watch.apply(rules, drain).await {
+        output.warn(format!("the filters stay as they are: {error:#}"));
+        return asked.answer(Err(format!("{error:#}")));
+    }
+    output.note(format!("other filters are in force, by request: {}", watch.rules().shown()));
+    asked.answer(Ok(watch.rules()));
 }
 
 /// The first tick is one period away, and late ticks are not made up for.

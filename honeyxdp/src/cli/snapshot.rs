@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, path::PathBuf};
 
-use super::DEFAULT_FOLDER;
+use super::config::folder;
 use crate::{
     snapshot::{json_schema, store},
     view::{self, Room},
@@ -13,9 +13,9 @@ use crate::{
 /// Reads snapshot.json of a running or stopped sensor, as a table or as the JSON it is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Folder that the sensor writes to
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_FOLDER)]
-    out: PathBuf,
+    /// Folder that the sensor writes to. Default: the one in its file of settings, else /var/lib/honeyxdp
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT")]
+    out: Option<PathBuf>,
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -28,7 +28,7 @@ pub(super) fn snapshot(args: &Args) -> anyhow::Result<()> {
     if args.schema {
         return print(&serde_json::to_string_pretty(&json_schema())?);
     }
-    let snapshot = store::read(&args.out)?;
+    let snapshot = store::read(&folder(args.out.as_deref()))?;
     if args.json {
         return print(&serde_json::to_string_pretty(&snapshot)?);
     }

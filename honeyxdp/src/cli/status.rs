@@ -6,7 +6,10 @@ use anyhow::Context as _;
 use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
-use super::{DEFAULT_FOLDER, snapshot::print};
+use super::{
+    config::{folder, pin_folder},
+    snapshot::print,
+};
 use crate::{
     kernel::{
         Interfaces,
@@ -21,12 +24,12 @@ use crate::{
 /// namespace, where other XDP programs may be as well. What needs rights to be read is left out with the reason.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Folder that the sensor writes to
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_FOLDER)]
-    out: PathBuf,
-    /// Folder of its pins
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::FOLDER)]
-    pin_path: PathBuf,
+    /// Folder that the sensor writes to. Default: the one in its file of settings, else /var/lib/honeyxdp
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT")]
+    out: Option<PathBuf>,
+    /// Folder of its pins. Default: the one in its file of settings, else /sys/fs/bpf/honeyxdp
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH")]
+    pin_path: Option<PathBuf>,
     /// Print it as JSON
     #[arg(long)]
     json: bool,
@@ -79,15 +82,16 @@ struct Program {
 }
 
 pub(super) fn status(args: &Args) -> anyhow::Result<()> {
-    let (newest, running) = (store::read(&args.out).ok(), store::in_use(&args.out));
-    let (pinned, pins_unreadable) = match pins::pinned(&args.pin_path) {
+    let (out, pin_path) = (folder(args.out.as_deref()), pin_folder(args.pin_path.as_deref()));
+    let (newest, running) = (store::read(&out).ok(), store::in_use(&out));
+    let (pinned, pins_unreadable) = match pins::pinned(&pin_path) {
         Ok(pinned) => (pinned, None),
         Err(error) => (None, Some(error.to_string())),
     };
     let of_sensor = newest.iter().filter(|_| running).flat_map(|snapshot| &snapshot.interfaces);
     let of_pins = pinned.iter().flat_map(|pinned| &pinned.links).filter_map(|link| link.program_id);
     let ours: Vec<u32> = of_sensor.map(|interface| interface.program_id).chain(of_pins).collect();
-    let sensor = Sensor { folder: args.out.clone(), running, snapshot: newest.map(Newest::of) };
+    let sensor = Sensor { folder: out, running, snapshot: newest.map(Newest::of) };
     let status = Status { sensor, pinned, pins_unreadable, programs: programs(&ours)? };
     if args.json {
         return print(&serde_json::to_string_pretty(&status)?);

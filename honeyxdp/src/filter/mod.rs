@@ -3,6 +3,7 @@
 //! The kernel program has its own form of them, see `honeyxdp_common::filter`; this one judges captures, and is what the
 //! kernel is tested against.
 
+pub mod change;
 mod ports;
 mod prefixes;
 
@@ -13,6 +14,16 @@ use honeyxdp_common::{Address, Family, FilterReason, Syn};
 pub use ports::{PortError, PortSet};
 pub use prefixes::{PrefixError, PrefixSet};
 
+/// Bits of families that there are not: always set, so that the same choice of families is the same number.
+pub(crate) const UNKNOWN: u32 = {
+    let (mut bits, mut at) = (u32::MAX, 0);
+    while at < Family::ALL.len() {
+        bits &= !(1 << Family::ALL[at].wire_id());
+        at += 1;
+    }
+    bits
+};
+
 /// All filters. By default every SYN is counted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Filters {
@@ -22,7 +33,7 @@ pub struct Filters {
     pub ignored_sources: PrefixSet,
     /// Ports that are counted.
     pub ports: PortSet,
-    /// Families that are counted: bit `n` is the family with wire id `n`.
+    /// Families that are counted: bit `n` is the family with wire id `n`; all other bits are set.
     pub families: u32,
     /// Public address of a local one, behind 1:1 NAT. Marks are judged by the public one, as the sender wrote it; the
     /// destination filter looks at the local one, which is in the packet.

@@ -82,6 +82,32 @@ impl PrefixSet {
         }
     }
 
+    /// Adds the addresses of another set.
+    #[must_use]
+    pub fn with(&self, other: &Self) -> Self {
+        self.nets().chain(other.nets()).collect()
+    }
+
+    /// Takes the addresses of another set out.
+    #[must_use]
+    pub fn without(&self, other: &Self) -> Self {
+        let mut left: Vec<IpNet> = self.nets().collect();
+        for hole in other.nets() {
+            left = left.into_iter().flat_map(|prefix| around(prefix, hole)).collect();
+        }
+        left.into_iter().collect()
+    }
+
+    /// Its prefixes in words.
+    pub fn words(&self) -> Vec<String> {
+        self.nets().map(|prefix| prefix.to_string()).collect()
+    }
+
+    fn nets(&self) -> impl Iterator<Item = IpNet> {
+        let v4 = self.v4.iter().copied().map(IpNet::V4);
+        v4.chain(self.v6.iter().copied().map(IpNet::V6))
+    }
+
     /// The IPv4 prefixes.
     pub fn v4(&self) -> &[Ipv4Net] {
         &self.v4
@@ -105,6 +131,26 @@ impl FromIterator<IpNet> for PrefixSet {
         // It sorts, drops what is inside another and joins neighbours.
         Self { v4: Ipv4Net::aggregate(&v4), v6: Ipv6Net::aggregate(&v6) }
     }
+}
+
+/// What is left of a prefix without another one.
+fn around(prefix: IpNet, hole: IpNet) -> Vec<IpNet> {
+    if hole.contains(&prefix) {
+        return Vec::new();
+    }
+    let (mut left, mut rest) = (Vec::new(), prefix);
+    // The half that does not hold it stays; the other one is cut in two again.
+    while rest != hole && rest.contains(&hole) {
+        let Ok(halves) = rest.subnets(rest.prefix_len() + 1) else { break };
+        for half in halves {
+            if half.contains(&hole) {
+                rest = half;
+            } else {
+                left.push(half);
+            }
+        }
+    }
+    if left.is_empty() { vec![prefix] } else { left }
 }
 
 fn read(file: PathBuf, prefixes: &mut Vec<IpNet>) -> Result<(), PrefixError> {

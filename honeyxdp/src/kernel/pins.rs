@@ -302,8 +302,14 @@ pub fn detach_all(folder: &Path) -> Result<usize, PinError> {
     let lock = lock(folder)?;
     let links = clear(folder)?;
     drop(lock);
-    fs::remove_dir(folder).map_err(io("remove", folder))?;
+    // Somebody else may have made the folder for us, and then it stays, empty.
+    let _ = fs::remove_dir(folder);
     Ok(links)
+}
+
+/// Whether anything is pinned in the folder.
+pub fn is_there(folder: &Path) -> bool {
+    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Removes what lies in the folder: links first, so that nothing writes to maps that nobody can find any more.

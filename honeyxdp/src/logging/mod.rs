@@ -68,7 +68,7 @@ pub fn start(choice: Choice, level: Level) {
         return;
     }
     // Libraries say what goes wrong; the rest of what they say is for whoever looks for an error in them.
-    let libraries = if level >= Level::Debug { level } else { level.min(Level::Warn) };
+    let libraries = if level == Level::Trace { level } else { level.min(Level::Warn) };
     let filter = Targets::new()
         .with_default(level_filter(libraries))
         .with_target("honeyxdp", level_filter(level))

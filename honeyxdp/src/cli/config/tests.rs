@@ -36,17 +36,19 @@ fn value(settings: &Settings, path: &str) -> (Vec<String>, Source) {
     (found.values, found.source)
 }
 
+/// The example with all its settings in use.
+fn example() -> String {
+    let used = |line: &str| match line.strip_prefix('#') {
+        Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => format!("{setting}\n"),
+        _ => format!("{line}\n"),
+    };
+    EXAMPLE.lines().map(used).collect()
+}
+
 #[test]
 fn every_setting_of_run_is_in_the_example_once_and_right() {
     assert_eq!(problems(EXAMPLE), []);
-    let used: String = EXAMPLE
-        .lines()
-        .map(|line| match line.strip_prefix('#') {
-            Some(setting) if !setting.is_empty() && !setting.starts_with(' ') => format!("{setting}\n"),
-            _ => format!("{line}\n"),
-        })
-        .collect();
-    let (_folder, path) = file(&used);
+    let (_folder, path) = file(&example());
     let command = run_command();
     let keys = keys(&command);
     let example = File::read(&path, &command, &keys).map_err(|error| error.to_string()).unwrap();
@@ -123,7 +125,7 @@ fn every_error_is_named_with_its_line_and_the_nearest_key() {
         (5, "history is one string or number, and not a number with a fraction"),
         (6, "interval cannot be \"0s\": it is from 100ms to 24h"),
         (8, "there is no setting \"filters.ignore_src\"; the nearest is filters.ignore-src"),
-        (9, "filters.family cannot be \"mira\": the families are mirai, "),
+        (9, "filters.family cannot be \"mira\": there is no family \"mira\": the families are mirai, "),
         (10, "filters.port is a list of strings or numbers, and true or false is in it"),
         (11, "there is no section [sourcs]; the nearest is [sources]"),
     ];
@@ -168,4 +170,32 @@ fn a_file_that_is_none_is_refused_in_words() {
     let binary = folder.path().join("binary");
     fs::write(&binary, [0xff, 0xfe]).unwrap();
     assert!(refused(&binary).contains("cannot read it"));
+}
+
+#[test]
+fn no_file_makes_it_panic() {
+    let (command, example) = (run_command(), example());
+    let keys = keys(&command);
+    let mut random = 2019_u64;
+    let mut number = |below: usize| {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(random >> 33).unwrap() % below
+    };
+    let mut wrong = 0;
+    for _ in 0..400 {
+        let mut bytes = example.clone().into_bytes();
+        for _ in 0..1 + number(4) {
+            let (at, other) = (number(bytes.len()), number(bytes.len()));
+            match number(4) {
+                0 => bytes[at] = b"[]{}=\"'\\#,.\n\0\x1b\xff-0"[number(16)],
+                1 => drop(bytes.remove(at)),
+                2 => bytes.swap(at, other),
+                _ => bytes.truncate(at.max(1)),
+            }
+        }
+        let (_, problems) = File::parse(Path::new("x"), &String::from_utf8_lossy(&bytes), &command, &keys);
+        wrong += usize::from(!problems.is_empty());
+        assert!(problems.iter().all(|problem| !problem.message.chars().any(char::is_control)), "{problems:?}");
+    }
+    assert!(wrong > 100, "only {wrong} were wrong");
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use anyhow::Context as _;
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, Unit};
 use tokio::sync::oneshot;
 
 use crate::{
@@ -294,7 +294,10 @@ impl Drainer {
         let now = Clock::now();
         let step = now.step_since(self.seen);
         if step.abs() >= SET {
-            let (by, way) = (duration::shown(step.unsigned_abs()), if step.is_negative() { "back" } else { "forward" });
+            let (by, way) = (
+                duration::shown(step.round(Unit::Second).unwrap_or(step).unsigned_abs()),
+                if step.is_negative() { "back" } else { "forward" },
+            );
             tracing::warn!(
                 "the clock was set {way} by {by}: counting goes on, and times of snapshots are those of the new clock"
             );

@@ -2,6 +2,8 @@
 
 use std::{path::Path, sync::Arc, time::Duration};
 
+use axum::Router;
+
 use super::{
     drain::{Drain, Drained},
     output::Output,
@@ -62,7 +64,8 @@ pub(super) struct Serving(Option<(Server, Publisher)>);
 
 impl Serving {
     /// Starts it.
-    pub(super) fn start(bound: Bound, interval: Duration, drain: &Arc<Drain>) -> anyhow::Result<Self> {
+    /// `control` are the routes that change something: they are answered on unix sockets alone.
+    pub(super) fn start(bound: Bound, interval: Duration, drain: &Arc<Drain>, control: Router) -> anyhow::Result<Self> {
         if bound.is_empty() {
             return Ok(Self(None));
         }
@@ -71,8 +74,6 @@ impl Serving {
             let drain = Arc::clone(&drain);
             async move { drain.look().await.map(|drained| reading(&drained)) }
         });
-        // The routes that change something come in here: they are answered on unix sockets alone.
-        let control = axum::Router::new();
         Server::start(bound, interval, look, control).map(|server| Self(Some(server)))
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Args, drain::Drain, output::Output};
 use crate::{
-    cli::filters::{self, FilterArgs},
+    cli::filters,
     filter::Filters,
     kernel::{self, Change, Installation, Interface, Interfaces, Mode, Plan},
     snapshot::{InterfaceReport, ModeReport},
@@ -24,9 +24,8 @@ pub(in crate::cli) enum Verdict {
 }
 
 /// The rules by which SYNs are counted and recorded: what can be changed while the sensor runs.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Rules {
-    pub(super) args: FilterArgs,
     pub(super) filters: Filters,
     pub(super) verdict: Verdict,
     pub(super) sample: NonZeroU32,
@@ -35,11 +34,7 @@ pub(super) struct Rules {
 impl Rules {
     /// Those of the command line and the file, with the lists of prefixes read.
     pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
-        Self::new(args.filters.clone(), args.verdict, args.sample_records)
-    }
-
-    pub(super) fn new(args: FilterArgs, verdict: Verdict, sample: NonZeroU32) -> anyhow::Result<Self> {
-        Ok(Self { filters: args.filters()?, args, verdict, sample })
+        Ok(Self { filters: args.filters.filters()?, verdict: args.verdict, sample: args.sample_records })
     }
 
     /// What snapshots say of them.
@@ -52,6 +47,13 @@ impl Rules {
             report.insert("sample_records".to_owned(), self.sample.get().into());
         }
         report
+    }
+
+    /// The same in one line.
+    pub(super) fn shown(&self) -> String {
+        let report = self.report();
+        let shown: Vec<String> = report.iter().map(|(name, value)| format!("{name} {value}")).collect();
+        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
     }
 
     fn options(&self, base: kernel::Options) -> kernel::Options {

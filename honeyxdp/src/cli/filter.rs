@@ -1,0 +1,145 @@
+//! `honeyxdp filter`: see and change the filters of a running sensor.
+
+use std::{fmt::Write as _, num::NonZeroU32, path::PathBuf, time::Duration};
+
+use anyhow::Context as _;
+
+use super::{
+    config::folder,
+    run::{Change, InForce, RULES, Verdict},
+    snapshot::print,
+};
+use crate::{
+    filter::change::{Operation, Words},
+    server::{
+        SOCKET,
+        client::{Client, Target},
+    },
+};
+
+/// Longest time for an answer: a program with many prefixes takes a while to load.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// So many entries of a list are shown; `--json` has them all.
+const SHOWN: usize = 10;
+
+/// See and change the filters of a running sensor
+///
+/// A change puts a new program in the place of the old one, with the same counters: no frame is lost or counted twice. It holds
+/// until the sensor ends or reads its file of settings again; to keep it, put it there.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Inner,
+    /// Folder of the sensor, with its socket honeyxdp.sock. Default: the one in its file of settings, else /var/lib/honeyxdp
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", global = true)]
+    out: Option<PathBuf>,
+    /// Socket of the sensor instead, as unix:/path. Over TCP nothing can be changed
+    #[arg(long, value_name = "URL", env = "HONEYXDP_CONNECT", global = true)]
+    connect: Option<Target>,
+    /// Print the rules in force as JSON, whole lists
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Inner {
+    /// Show the rules in force
+    Show,
+    /// Add to lists: more ports that are counted, more sources that are ignored
+    Add {
+        #[command(flatten)]
+        words: Words,
+    },
+    /// Take out of lists; also a part of a prefix
+    Remove {
+        #[command(flatten)]
+        words: Words,
+    },
+    /// Put new lists in the place of those in force. What is not named stays
+    Set(Box<SetArgs>),
+    /// Take filters away: those named, or all
+    Clear {
+        /// Filters to take away, as port, dst, ignore-src. Default: all
+        #[arg(value_name = "FILTER", value_parser = ["port", "ignore-port", "dst", "ignore-src", "family", "ignore-family", "public-addr"])]
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct SetArgs {
+    #[command(flatten)]
+    words: Words,
+    /// What happens to a counted SYN
+    #[arg(long, value_name = "pass|drop", hide_possible_values = true)]
+    verdict: Option<Verdict>,
+    /// Keep flow records of one SYN in N, by chance
+    #[arg(long, value_name = "N")]
+    sample_records: Option<NonZeroU32>,
+}
+
+pub(super) fn filter(args: Args) -> anyhow::Result<()> {
+    let change = change(args.command)?;
+    let target = args.connect.unwrap_or_else(|| Target::Unix(folder(args.out.as_deref()).join(SOCKET)));
+    let client = Client::new(target, PATIENCE);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
+    let rules: InForce = runtime.block_on(async {
+        match &change {
+            Some(change) => client.post(RULES, change).await,
+            None => client.get(RULES).await,
+        }
+    })?;
+    if args.json {
+        return print(&serde_json::to_string_pretty(&rules)?);
+    }
+    print(text(&rules)?.trim_end())
+}
+
+/// What is asked for. Lists are read here, with the rights of whoever asks.
+fn change(command: Inner) -> anyhow::Result<Option<Change>> {
+    let filters = |operation, words: Words| -> anyhow::Result<_> {
+        let words = words.with_files_read()?;
+        Ok(Some(Change::Filters { operation, words, verdict: None, sample_records: None }))
+    };
+    match command {
+        Inner::Show => Ok(None),
+        Inner::Add { words } => filters(Operation::Add, words),
+        Inner::Remove { words } => filters(Operation::Remove, words),
+        Inner::Clear { names } => Ok(Some(Change::Clear { names })),
+        Inner::Set(args) => {
+            let SetArgs { words, verdict, sample_records } = *args;
+            let words = words.with_files_read()?;
+            Ok(Some(Change::Filters { operation: Operation::Set, words, verdict, sample_records }))
+        }
+    }
+}
+
+fn text(rules: &InForce) -> anyhow::Result<String> {
+    let mut text = String::new();
+    let filters = &rules.filters;
+    for (name, list) in [
+        ("port", &filters.port),
+        ("dst", &filters.dst),
+        ("ignore-src", &filters.ignore_src),
+        ("family", &filters.family),
+        ("public-addr", &filters.public_addr),
+    ] {
+        if list.is_empty() {
+            continue;
+        }
+        let more = match list.len().saturating_sub(SHOWN) {
+            0 => String::new(),
+            more => format!(" and {more} more (--json shows all)"),
+        };
+        writeln!(text, "{name:<12} {}{more}", list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))?;
+    }
+    if text.is_empty() {
+        writeln!(text, "no filter: every SYN is counted")?;
+    }
+    if rules.verdict == Verdict::Drop {
+        writeln!(text, "{:<12} drop", "verdict")?;
+    }
+    if rules.sample_records.get() > 1 {
+        writeln!(text, "{:<12} one SYN in {}", "records", rules.sample_records)?;
+    }
+    Ok(text)
+}
