@@ -177,7 +177,7 @@ fn the_settings_of_the_service_are_variables_that_the_program_knows() {
         .filter_map(|line| line.split_once('=').map(|(name, _)| name))
         .filter(|name| name.starts_with("HONEYXDP_"))
         .collect();
-    assert!(names.len() > 4, "{names:?}");
+    assert!(names.len() >= 2, "{names:?}");
     for name in names {
         assert!(help.contains(&format!("[env: {name}=")), "{name} is not in the help of run");
     }

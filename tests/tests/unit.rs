@@ -4,16 +4,11 @@ use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
     path::Path,
-    process::Command,
     thread,
     time::{Duration, Instant},
 };
 
-use lab::{
-    booted::Booted,
-    craft,
-    network::{Cable, SENSOR},
-};
+use lab::{booted::Booted, craft, network::Cable};
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
@@ -33,22 +28,16 @@ fn files() -> TempDir {
     install(&contrib.join("honeyxdp.service"), "usr/lib/systemd/system/honeyxdp.service");
     install(&contrib.join("sysusers.d/honeyxdp.conf"), "usr/lib/sysusers.d/honeyxdp.conf");
     install(&contrib.join("tmpfiles.d/honeyxdp.conf"), "usr/lib/tmpfiles.d/honeyxdp.conf");
-    let settings = install(&contrib.join("honeyxdp.default"), "etc/default/honeyxdp");
-    fs::write(settings, format!("HONEYXDP_INTERFACE={SENSOR}\nHONEYXDP_INTERVAL=300ms\n")).unwrap();
-    let mut own = "[Service]\nWatchdogSec=3\n".to_owned();
-    // The unit keeps the program in the BPF file system as soon as there is a flag for it.
-    if !has_pin() {
-        own.push_str("ExecStart=\nExecStart=/usr/bin/honeyxdp run\n");
-    }
+    install(&contrib.join("honeyxdp.default"), "etc/default/honeyxdp");
+    let settings = install(&contrib.join("../honeyxdp.toml"), "etc/honeyxdp/honeyxdp.toml");
+    fs::write(settings, SETTINGS).unwrap();
     fs::create_dir_all(root.path().join("etc/systemd/system/honeyxdp.service.d")).unwrap();
+    let own = "[Service]\nWatchdogSec=3\n";
     fs::write(root.path().join("etc/systemd/system/honeyxdp.service.d/test.conf"), own).unwrap();
     root
 }
 
-fn has_pin() -> bool {
-    let help = Command::new(BINARY).args(["run", "--help"]).output().unwrap();
-    String::from_utf8_lossy(&help.stdout).contains("--pin")
-}
+const SETTINGS: &str = "interface = \"in0\"\ninterval = \"300ms\"\n";
 
 /// Waits until a line of shell prints this.
 fn wait_for(machine: &Booted, line: &str, expected: impl Fn(&str) -> bool) -> String {
@@ -94,14 +83,13 @@ fn it_runs_as_its_own_user_with_two_capabilities_and_the_watchdog_bites() {
     wait_for(&machine, "jq .families.mirai.packets /var/lib/honeyxdp/snapshot.json", |packets| packets == "7");
     let told = wait_for(&machine, "systemctl show -P StatusText honeyxdp", |text| text.contains("frames"));
     assert!(told.contains("syn "), "{told}");
-    let owners = machine.run("stat -c '%U %a %n' /var/lib/honeyxdp /run/honeyxdp /sys/fs/bpf/honeyxdp").unwrap();
-    assert_eq!(
-        owners,
-        "honeyxdp 755 /var/lib/honeyxdp\nhoneyxdp 750 /run/honeyxdp\nhoneyxdp 750 /sys/fs/bpf/honeyxdp\n"
-    );
-    if has_pin() {
-        assert_ne!(machine.run("ls /sys/fs/bpf/honeyxdp").unwrap(), "", "nothing is pinned");
-    }
+    let owners = machine.run("stat -c '%U %a %n' /var/lib/honeyxdp /sys/fs/bpf/honeyxdp").unwrap();
+    assert_eq!(owners, "honeyxdp 755 /var/lib/honeyxdp\nhoneyxdp 750 /sys/fs/bpf/honeyxdp\n");
+    assert_ne!(machine.run("ls /sys/fs/bpf/honeyxdp").unwrap(), "", "nothing is pinned");
+
+    machine.run("printf '[filters]\\nport = 23\\n' >> /etc/honeyxdp/honeyxdp.toml").unwrap();
+    machine.run("systemctl reload honeyxdp").unwrap();
+    wait_for(&machine, "jq -r .filters.port /var/lib/honeyxdp/snapshot.json", |port| port == "23");
 
     // The sandbox, from the inside.
     for (line, error) in [
@@ -124,6 +112,10 @@ fn it_runs_as_its_own_user_with_two_capabilities_and_the_watchdog_bites() {
     wait_for(&machine, "systemctl is-active honeyxdp || true", |state| state == "active");
     let journal = machine.run("journalctl --no-pager -u honeyxdp").unwrap();
     assert!(journal.contains("Watchdog timeout"), "{journal}");
+    // The one after it goes on counting where it was.
+    let packets = "jq .families.mirai.packets /var/lib/honeyxdp/snapshot.json";
+    cable.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 4]).unwrap();
+    wait_for(&machine, packets, |packets| packets == "11");
 
     machine.run("systemctl stop honeyxdp").unwrap();
     assert_eq!(machine.run("systemctl show -P Result honeyxdp").unwrap(), "success\n");
