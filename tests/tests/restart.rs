@@ -314,3 +314,22 @@ fn filters_are_shown_changed_and_refused_in_words() {
     );
     assert!(cable.sensor.run(&curl).unwrap().contains("Failed to parse"));
 }
+
+#[test]
+fn an_interface_that_comes_back_is_pinned_again_by_a_sensor_with_few_rights() {
+    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.folder("honeyxdp");
+    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    cable.send(&vec![mirai(100); 10]).unwrap();
+    sensor.wait_for(|snapshot| snapshot.frames.seen == 10).unwrap();
+    cable.sensor.ip(&format!("link del {SENSOR}")).unwrap();
+    sensor.wait_for_line("in0 is gone").unwrap();
+    cable.again().unwrap();
+    sensor.wait_for_line("in0 is watched again").unwrap();
+    sensor.signal(Signal::KILL).unwrap();
+    sensor.wait().unwrap();
+    // Counted by nobody's process: the new link is pinned too.
+    cable.send(&vec![mirai(100); 5]).unwrap();
+    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    sensor.wait_for(|snapshot| snapshot.frames.seen == 15).unwrap();
+}

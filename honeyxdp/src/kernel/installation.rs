@@ -2,6 +2,7 @@
 
 use std::{io, path::PathBuf, sync::Arc};
 
+use honeyxdp_common::counters::INTERFACES;
 use jiff::Timestamp;
 
 use super::{
@@ -131,6 +132,10 @@ impl Installation {
             if !about.interfaces.contains(&interface.name) {
                 about.interfaces.push(interface.name.clone());
             }
+        }
+        if about.interfaces.len() > INTERFACES {
+            // Before it is written down: those of earlier starts have their counters here too.
+            return Err(LoadError::TooManyInterfaces(about.interfaces.len()).into());
         }
         let find = |name: &String| chosen.iter().find(|interface| interface.name == *name);
         options.interfaces = about.interfaces.iter().map(|name| find(name).map_or(0, |found| found.index)).collect();

@@ -98,7 +98,9 @@ pub enum LoadError {
     #[error("loading an XDP program is not permitted: {0}")]
     Rights(Rights),
     /// More interfaces than a program has slots for.
-    #[error("{0} interfaces are too many: one sensor watches at most {INTERFACES}")]
+    #[error(
+        "{0} interfaces are too many: one sensor watches at most {INTERFACES}, those counted that are pinned from earlier starts"
+    )]
     TooManyInterfaces(usize),
     /// There are no maps for the program.
     #[error(transparent)]
@@ -327,7 +329,10 @@ mod tests {
     fn too_many_interfaces_are_refused_in_words() {
         let options = Options { interfaces: (1..=17).collect(), ..Options::default() };
         let error = Program::load(&options).unwrap_err().to_string();
-        assert_eq!(error, "17 interfaces are too many: one sensor watches at most 16");
+        assert_eq!(
+            error,
+            "17 interfaces are too many: one sensor watches at most 16, those counted that are pinned from earlier starts"
+        );
     }
 
     #[test]
