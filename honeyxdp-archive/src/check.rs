@@ -1,0 +1,220 @@
+//! Checking: every file is opened, read to its end, and compared with what its name, footer and neighbours say.
+
+use std::collections::BTreeMap;
+
+use arrow_array::{
+    Array as _, RecordBatch,
+    cast::AsArray as _,
+    types::{Int32Type, TimestampMillisecondType, UInt32Type, UInt64Type},
+};
+use parquet::file::statistics::Statistics;
+
+use crate::{
+    Archive, Entry, Error, Reader, Result, Table,
+    folder::{date_of, names},
+};
+
+const BATCH: usize = 1 << 15;
+
+/// What was found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Checked {
+    /// Files that count.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Rows of flows.
+    pub rows: u64,
+    /// SYNs in them.
+    pub packets: u64,
+    /// Intervals that are accounted for.
+    pub intervals: u64,
+    /// SYNs that were counted in these.
+    pub syns: u64,
+    /// SYNs of these that are in no row: lost, not sampled, or not written.
+    pub missing: u64,
+    /// Files that are left over from a compaction that was killed: harmless to who reads by the rule of names, rows that are there
+    /// twice to everybody else. The next compaction removes them.
+    pub leftovers: Vec<String>,
+    /// What is wrong.
+    pub problems: Vec<String>,
+}
+
+/// Sensor and begin of an interval.
+type Interval = (String, i64);
+
+/// Checks every file of an archive.
+///
+/// # Errors
+/// When its folders cannot be read. What is wrong with files is in the result.
+pub fn check(archive: &Archive) -> Result<Checked> {
+    let mut found = Checked::default();
+    let mut written: BTreeMap<Interval, u64> = BTreeMap::new();
+    let mut accounts: BTreeMap<Interval, u64> = BTreeMap::new();
+    for table in Table::ALL {
+        for date in archive.dates(table)? {
+            for file in archive.all_files(table, date)? {
+                if let Some(by) = &file.superseded_by {
+                    found.leftovers.push(format!("{}: {by} stands in for it", file.path.display()));
+                    continue;
+                }
+                found.files += 1;
+                found.bytes += file.bytes;
+                let sums = match table {
+                    Table::Flows => &mut written,
+                    Table::Losses => &mut accounts,
+                };
+                if let Err(error) = file_of(&file, &mut found, sums) {
+                    found.problems.push(error.to_string());
+                }
+            }
+            let folder = archive.folder(table, date);
+            for name in names(&folder)? {
+                if !name.starts_with('.') && name.parse::<crate::Name>().is_err() {
+                    found.problems.push(format!(
+                        "{}: this is no file of the archive; readers of *.parquet may take it for one",
+                        folder.join(name).display()
+                    ));
+                }
+            }
+        }
+    }
+    // Only with both tables whole can one be held against the other.
+    if found.problems.is_empty() {
+        for ((sensor, start), packets) in &accounts {
+            let rows = written.get(&(sensor.clone(), *start)).copied().unwrap_or(0);
+            if rows != *packets {
+                let time = jiff::Timestamp::from_millisecond(*start).unwrap_or_default();
+                found.problems.push(format!(
+                    "sensor {sensor}, interval of {time}: {rows} SYNs are in rows, and its account says {packets}; {}",
+                    if rows > *packets { "rows are there twice, or of another archive" } else { "rows are missing" }
+                ));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn file_of(file: &Entry, found: &mut Checked, sums: &mut BTreeMap<Interval, u64>) -> Result<()> {
+    let reader = Reader::open(file)?;
+    let rows = reader.rows();
+    let column = match file.table {
+        Table::Flows => "first",
+        Table::Losses => "interval_start",
+    };
+    let by_statistics =
+        range(&reader, column).ok_or_else(|| Error::wrong(&file.path, format!("it has no statistics of {column}")))?;
+    let (mut read, mut seen) = (0, (i64::MAX, i64::MIN));
+    for batch in reader.batches(BATCH)? {
+        let batch = batch?;
+        read += batch.num_rows() as u64;
+        let times = time(&batch, column);
+        for &time in times {
+            seen = (seen.0.min(time), seen.1.max(time));
+        }
+        match file.table {
+            Table::Flows => flows(&batch, found, sums),
+            Table::Losses => losses(file, &batch, found, sums),
+        }
+    }
+    let wrong = |what: String| Err(Error::wrong(&file.path, what));
+    if read != rows {
+        return wrong(format!("its footer says {rows} rows, and {read} can be read"));
+    }
+    if seen != by_statistics {
+        return wrong(format!("its statistics of {column} are not those of its rows"));
+    }
+    if date_of(seen.0) != file.date || date_of(seen.1) != file.date {
+        return wrong(format!("it has rows of another date than {}", file.date));
+    }
+    Ok(())
+}
+
+fn range(reader: &Reader, column: &str) -> Option<(i64, i64)> {
+    let mut all = (i64::MAX, i64::MIN);
+    for group in reader.footer().row_groups() {
+        let chunk = group.columns().iter().find(|chunk| chunk.column_path().string() == column)?;
+        let Some(Statistics::Int64(statistics)) = chunk.statistics() else {
+            return None;
+        };
+        all = (all.0.min(*statistics.min_opt()?), all.1.max(*statistics.max_opt()?));
+    }
+    Some(all)
+}
+
+fn time<'a>(batch: &'a RecordBatch, column: &str) -> &'a [i64] {
+    batch.column_by_name(column).expect("the schema was compared").as_primitive::<TimestampMillisecondType>().values()
+}
+
+fn sensors(batch: &RecordBatch) -> impl Fn(usize) -> String {
+    let sensors = batch.column(0).as_dictionary::<Int32Type>();
+    let names: Vec<String> =
+        sensors.values().as_string::<i32>().iter().map(|name| name.unwrap_or_default().to_owned()).collect();
+    let keys = sensors.keys().clone();
+    move |row| {
+        keys.is_valid(row)
+            .then(|| usize::try_from(keys.value(row)).ok())
+            .flatten()
+            .and_then(|key| names.get(key).cloned())
+            .unwrap_or_default()
+    }
+}
+
+fn flows(batch: &RecordBatch, found: &mut Checked, sums: &mut BTreeMap<Interval, u64>) {
+    let packets = batch.column_by_name("packets").expect("the schema was compared").as_primitive::<UInt32Type>();
+    let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
+    // Neighbours mostly share their interval.
+    let mut run: Option<(usize, u64)> = None;
+    let mut add = |row: usize, sum: u64| *sums.entry((sensor(row), starts[row])).or_default() += sum;
+    for row in 0..batch.num_rows() {
+        let packets = u64::from(packets.value(row));
+        found.packets += packets;
+        run = match run {
+            Some((first, sum))
+                if starts[first] == starts[row]
+                    && batch.column(0).as_dictionary::<Int32Type>().key(first)
+                        == batch.column(0).as_dictionary::<Int32Type>().key(row) =>
+            {
+                Some((first, sum + packets))
+            }
+            Some((first, sum)) => {
+                add(first, sum);
+                Some((row, packets))
+            }
+            None => Some((row, packets)),
+        };
+    }
+    if let Some((first, sum)) = run {
+        add(first, sum);
+    }
+    found.rows += batch.num_rows() as u64;
+}
+
+fn losses(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut BTreeMap<Interval, u64>) {
+    let column =
+        |name: &str| batch.column_by_name(name).expect("the schema was compared").as_primitive::<UInt64Type>().values();
+    let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
+    let (syns, packets) = (column("syns"), column("packets"));
+    let parts = ["lost", "unsampled", "not_written"].map(column);
+    for row in 0..batch.num_rows() {
+        let missing: u64 = parts.iter().map(|part| part[row]).sum();
+        if syns[row] != packets[row] + missing {
+            found.problems.push(format!(
+                "{}: an account of {} SYNs adds up to {}",
+                file.path.display(),
+                syns[row],
+                packets[row] + missing
+            ));
+        }
+        found.intervals += 1;
+        found.syns += syns[row];
+        found.missing += missing;
+        if sums.insert((sensor(row), starts[row]), packets[row]).is_some() {
+            found.problems.push(format!(
+                "{}: the interval that begins at {} is accounted for twice; was a capture replayed twice?",
+                file.path.display(),
+                jiff::Timestamp::from_millisecond(starts[row]).unwrap_or_default()
+            ));
+        }
+    }
+}

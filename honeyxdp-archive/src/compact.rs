@@ -1,0 +1,253 @@
+//! Compaction: many small files become one of an hour, and those one of a day.
+//!
+//! The order makes it safe to be killed anywhere. The merged file is written beside, synced and renamed: from that moment its
+//! name says that it stands in for the others (see [`Name`]), which are removed afterwards. Killed before the rename, nothing has
+//! happened; killed after it, what is left over is passed over by every reader that looks at names, and removed the next time.
+
+use std::{fs, io, path::Path};
+
+use arrow_array::{
+    Array as _, ArrayRef, DictionaryArray, RecordBatch, UInt32Array,
+    cast::AsArray as _,
+    types::{Int32Type, TimestampMillisecondType, UInt16Type, UInt32Type},
+};
+use arrow_select::{concat::concat_batches, take::take_record_batch};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+
+use crate::{
+    Archive, Entry, Error, Name, Reader, Result, Table,
+    file::{WholeFile, sync_folder},
+    folder::names,
+    lock,
+    name::{DAY, HOUR},
+};
+
+/// Rows that are sorted at a time, and in a row group: about 150 MB while they are.
+const SORTED: usize = 1 << 19;
+/// Rows that are read at a time.
+const BATCH: usize = 1 << 15;
+/// Most rows of a merged file.
+const MOST_ROWS: u64 = 16 << 20;
+const HOUR_MS: u64 = 3_600_000;
+
+/// What compaction does, before and after it does it: for progress, and for tests that kill it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// A merged file was begun.
+    Begun(Name),
+    /// Its rows are written; it has not got its name yet.
+    Written(Name),
+    /// It has its name, and stands in for the others.
+    Named(Name),
+    /// One of the others is gone.
+    Removed(Name),
+}
+
+/// What was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Files that were merged.
+    pub merged: u64,
+    /// Files that they became.
+    pub into: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Files that were left over from a compaction that was killed.
+    pub leftovers: u64,
+    /// Files that cannot be read, and were left alone.
+    pub unreadable: u64,
+}
+
+/// Merges the files of hours and dates that are over at `now`, after it has removed what a killed one left over.
+///
+/// # Errors
+/// When a file cannot be read or written, or somebody else is at it. Every row is still there once.
+pub fn compact(archive: &Archive, now: Timestamp, mut step: impl FnMut(Step)) -> Result<Compacted> {
+    let _lock = lock::maintenance(archive.root())?;
+    let today = now.to_zoned(TimeZone::UTC).date();
+    let this_hour = u64::try_from(now.as_millisecond()).unwrap_or(0) / HOUR_MS;
+    let mut done = Compacted::default();
+    for table in Table::ALL {
+        for date in archive.dates(table)? {
+            done.leftovers += sweep(archive, table, date)?;
+            let over = |entry: &Entry| entry.name.level == 0 && entry.name.last / HOUR_MS < this_hour;
+            merge_runs(archive, table, date, HOUR, over, |name| name.first / HOUR_MS, &mut done, &mut step)?;
+            if date < today {
+                let all = |entry: &Entry| entry.name.level < DAY && entry.name.last / HOUR_MS < this_hour;
+                merge_runs(archive, table, date, DAY, all, |_| 0, &mut done, &mut step)?;
+            }
+        }
+    }
+    Ok(done)
+}
+
+/// Removes what a killed compaction left: files that others stand in for, and half written ones.
+fn sweep(archive: &Archive, table: Table, date: Date) -> Result<u64> {
+    let mut swept = 0;
+    let files = archive.all_files(table, date)?;
+    for file in &files {
+        let Some(by) = &file.superseded_by else {
+            continue;
+        };
+        // The one in its stead must be readable, whatever its name says.
+        let stand_in = files.iter().find(|other| other.name == *by);
+        if stand_in.is_some_and(|stand_in| Reader::open(stand_in).is_ok()) {
+            remove(&file.path)?;
+            swept += 1;
+        }
+    }
+    let folder = archive.folder(table, date);
+    for name in names(&folder)? {
+        let merged = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).map(str::parse::<Name>);
+        if merged.is_some_and(|name| name.is_ok_and(|name| name.level > 0)) {
+            remove(&folder.join(name))?;
+            swept += 1;
+        }
+    }
+    Ok(swept)
+}
+
+/// Merges runs of neighbours, by number, of one sensor and one `part`.
+#[expect(clippy::too_many_arguments, reason = "it is called twice, with what differs between an hour and a day")]
+fn merge_runs(
+    archive: &Archive,
+    table: Table,
+    date: Date,
+    level: u8,
+    wanted: impl Fn(&Entry) -> bool,
+    part: impl Fn(&Name) -> u64,
+    done: &mut Compacted,
+    step: &mut impl FnMut(Step),
+) -> Result<()> {
+    let mut run: Vec<Entry> = Vec::new();
+    let mut rows = 0;
+    // By sensor and number. What cannot be merged ends a run: the merged file's range must not hold it.
+    for file in archive.files(table, date)? {
+        let readable = if wanted(&file) { Reader::open(&file).map(|reader| reader.rows()) } else { Ok(0) };
+        done.unreadable += u64::from(readable.is_err());
+        let fits = readable.as_ref().is_ok_and(|more| rows + more <= MOST_ROWS)
+            && run
+                .last()
+                .is_none_or(|last| last.name.sensor == file.name.sensor && part(&last.name) == part(&file.name));
+        if !wanted(&file) || !fits {
+            merge(archive, &std::mem::take(&mut run), level, done, step)?;
+            rows = 0;
+        }
+        if let (true, Ok(more)) = (wanted(&file), readable) {
+            rows += more;
+            run.push(file);
+        }
+    }
+    merge(archive, &run, level, done, step)
+}
+
+fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step: &mut impl FnMut(Step)) -> Result<()> {
+    let [first, .., last] = run else {
+        return Ok(());
+    };
+    let (table, date) = (first.table, first.date);
+    let name = Name { sensor: first.name.sensor.clone(), first: first.name.first, last: last.name.last, level };
+    let path = archive.folder(table, date).join(name.to_string());
+    let replaces: Vec<String> = run.iter().map(|entry| entry.name.to_string()).collect();
+    let mut file = WholeFile::begin(&path, table, &[("honeyxdp.merged", replaces.join(" "))])?;
+    step(Step::Begun(name.clone()));
+    let (mut waiting, mut rows): (Vec<RecordBatch>, usize) = (Vec::new(), 0);
+    let (mut expected, mut written) = (0, 0);
+    for entry in run {
+        let reader = Reader::open(entry)?;
+        expected += reader.rows();
+        for batch in reader.batches(BATCH)? {
+            let batch = batch?;
+            rows += batch.num_rows();
+            waiting.push(batch);
+            if rows >= SORTED {
+                written += write_sorted(&mut file, table, &mut waiting)?;
+                rows = 0;
+            }
+        }
+    }
+    written += write_sorted(&mut file, table, &mut waiting)?;
+    if written != expected {
+        return Err(Error::wrong(&path, format!("{expected} rows were to be merged, and {written} were read")));
+    }
+    step(Step::Written(name.clone()));
+    file.finish()?;
+    step(Step::Named(name.clone()));
+    for entry in run {
+        remove(&entry.path)?;
+        step(Step::Removed(entry.name.clone()));
+    }
+    let folder = archive.folder(table, date);
+    sync_folder(&folder).map_err(Error::io(&folder))?;
+    done.rows += written;
+    done.merged += run.len() as u64;
+    done.into += 1;
+    Ok(())
+}
+
+fn write_sorted(file: &mut WholeFile, table: Table, waiting: &mut Vec<RecordBatch>) -> Result<u64> {
+    if waiting.is_empty() {
+        return Ok(0);
+    }
+    let all = concat_batches(&table.schema(), waiting.iter())?;
+    waiting.clear();
+    let order = order(table, &all);
+    let mut from = 0;
+    // In pieces, so that there are not three copies of everything.
+    while from < order.len() {
+        let piece = order.slice(from, BATCH.min(order.len() - from));
+        file.write(&take_record_batch(&all, &piece)?)?;
+        from += piece.len();
+    }
+    file.flush()?;
+    Ok(all.num_rows() as u64)
+}
+
+/// Flows by family, port, version of IP and source; losses by time.
+fn order(table: Table, batch: &RecordBatch) -> UInt32Array {
+    let n = u32::try_from(batch.num_rows()).expect("a row group has few rows");
+    let mut order: Vec<u32> = (0..n).collect();
+    let column = |name: &str| batch.column_by_name(name).expect("the schema was compared");
+    match table {
+        Table::Losses => {
+            let starts = column("interval_start").as_primitive::<TimestampMillisecondType>();
+            order.sort_by_key(|&row| starts.value(row as usize));
+        }
+        Table::Flows => {
+            let families = ranks(column("family"));
+            let ports = column("dport").as_primitive::<UInt16Type>();
+            let (v4, v6) = (column("src").as_primitive::<UInt32Type>(), column("src6").as_fixed_size_binary());
+            let source = |row: usize| {
+                if v4.is_valid(row) {
+                    (false, u128::from(v4.value(row)))
+                } else {
+                    (true, v6.value(row).try_into().map_or(0, u128::from_be_bytes))
+                }
+            };
+            order.sort_by_cached_key(|&row| {
+                let row = row as usize;
+                (families[row], ports.value(row), source(row))
+            });
+        }
+    }
+    UInt32Array::from(order)
+}
+
+/// Each row's place in the alphabet.
+fn ranks(column: &ArrayRef) -> Vec<usize> {
+    let column: &DictionaryArray<Int32Type> = column.as_dictionary();
+    let values = column.values().as_string::<i32>();
+    let mut sorted: Vec<&str> = values.iter().flatten().collect();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let rank_of: Vec<usize> =
+        values.iter().map(|value| value.map_or(0, |value| sorted.partition_point(|&other| other < value))).collect();
+    (0..column.len()).map(|row| column.key(row).map_or(0, |key| rank_of[key])).collect()
+}
+
+fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::io(path)(error)),
+        _ => Ok(()),
+    }
+}

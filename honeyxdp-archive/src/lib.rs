@@ -1,0 +1,32 @@
+//! The archive: flow records in Parquet files, which every analytics tool reads as they are.
+//!
+//! Two tables, [`Table::Flows`] and [`Table::Losses`], lie in folders by UTC date. Files are whole from the moment they have
+//! their name. Small ones are merged into larger ones; which file stands in for which others is in its name, see [`Name`].
+//! docs/archive.md describes it for readers.
+
+mod check;
+mod compact;
+mod error;
+mod file;
+mod folder;
+mod geo;
+mod lock;
+mod name;
+mod prune;
+mod read;
+mod row;
+mod schema;
+mod writer;
+
+pub use check::{Checked, check};
+pub use compact::{Compacted, Step, compact};
+pub use error::{Error, Result};
+pub use file::{ROW_GROUP, properties};
+pub use folder::{Archive, Entry};
+pub use geo::{Geo, Place};
+pub use name::Name;
+pub use prune::{Pruned, Retention, prune};
+pub use read::Reader;
+pub use row::{Loss, Row, flows_batch, losses_batch};
+pub use schema::{SCHEMA_KEY, Table};
+pub use writer::Writer;

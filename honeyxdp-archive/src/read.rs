@@ -1,0 +1,61 @@
+//! Reading files, and judging by their footers whether they are ours.
+
+use std::fs::File;
+
+use arrow_array::RecordBatch;
+use parquet::{
+    arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+    file::metadata::ParquetMetaData,
+};
+
+use crate::{Entry, Error, Result, SCHEMA_KEY};
+
+/// An open file whose footer is right: this schema in this version.
+pub struct Reader(ParquetRecordBatchReaderBuilder<File>, Entry);
+
+impl Reader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, is not whole, or has another schema.
+    pub fn open(entry: &Entry) -> Result<Self> {
+        let path = &entry.path;
+        let file = File::open(path).map_err(Error::io(path))?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(Error::parquet(path))?;
+        let pairs = builder.metadata().file_metadata().key_value_metadata();
+        let version = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == SCHEMA_KEY)?.value.clone());
+        let expected = entry.table.version();
+        match version {
+            Some(version) if version == expected => {}
+            Some(other) => {
+                return Err(Error::wrong(path, format!("it has schema {other}, and this version reads {expected}")));
+            }
+            None => return Err(Error::wrong(path, format!("its footer names no schema, and should name {expected}"))),
+        }
+        if builder.schema().fields() != entry.table.schema().fields() {
+            return Err(Error::wrong(path, format!("its columns are not those of {expected}")));
+        }
+        Ok(Self(builder, entry.clone()))
+    }
+
+    /// Its footer.
+    pub fn footer(&self) -> &ParquetMetaData {
+        self.0.metadata()
+    }
+
+    /// Rows by the footer.
+    pub fn rows(&self) -> u64 {
+        u64::try_from(self.footer().file_metadata().num_rows()).unwrap_or(0)
+    }
+
+    /// All its rows, `batch` at a time.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn batches(self, batch: usize) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
+        let Self(builder, entry) = self;
+        let reader: ParquetRecordBatchReader =
+            builder.with_batch_size(batch).build().map_err(Error::parquet(&entry.path))?;
+        Ok(reader.map(move |batch| batch.map_err(|error| Error::wrong(&entry.path, error.to_string()))))
+    }
+}

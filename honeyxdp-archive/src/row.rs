@@ -1,0 +1,219 @@
+//! Rows, and how they become columns.
+
+use std::{net::IpAddr, sync::Arc};
+
+use arrow_array::{
+    ArrayRef, DictionaryArray, RecordBatch,
+    builder::{
+        FixedSizeBinaryBuilder, Int32Builder, StringBuilder, TimestampMillisecondBuilder, UInt8Builder, UInt16Builder,
+        UInt32Builder, UInt64Builder,
+    },
+    types::Int32Type,
+};
+
+use crate::{Error, Result, Table};
+
+/// A row of [`Table::Flows`]. Times are milliseconds since the Unix epoch, UTC.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Begin of the interval that the record was drained in.
+    pub interval_start: i64,
+    /// Its end.
+    pub interval_end: i64,
+    /// Primary family.
+    pub family: &'static str,
+    /// Id of its rule, as `mirai/1`.
+    pub rule: &'static str,
+    /// The family that a pair test settled the source to, as far as was known when the record was read.
+    pub settled: Option<&'static str>,
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination port.
+    pub dport: u16,
+    /// SYNs.
+    pub packets: u32,
+    /// Time of the first SYN.
+    pub first: i64,
+    /// Time of the last SYN.
+    pub last: i64,
+    /// All marks: bit `n` is the family with wire id `n`.
+    pub tags: u16,
+    /// TCP window of the first SYN.
+    pub window: u16,
+    /// Time to live or hop limit of the first SYN.
+    pub ttl: u8,
+    /// Bytes of TCP options of the first SYN, or 255 when the header claims what cannot be.
+    pub options_length: u8,
+    /// The first four of them, the first one in the highest byte.
+    pub options_head: u32,
+    /// IPv4 identification of the first SYN; 0 on IPv6.
+    pub ip_id: u16,
+    /// TCP sequence number of the first SYN.
+    pub seq_first: u32,
+    /// TCP sequence number of the last SYN.
+    pub seq_last: u32,
+    /// ISO 3166 code, by GeoIP at the time of writing.
+    pub country: Option<[u8; 2]>,
+    /// Number of the autonomous system, by GeoIP at the time of writing.
+    pub asn: Option<u32>,
+}
+
+/// A row of [`Table::Losses`]: an interval. `syns == packets + lost + unsampled + not_written`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Loss {
+    /// Begin of the interval, in milliseconds since the Unix epoch, UTC.
+    pub interval_start: i64,
+    /// Its end.
+    pub interval_end: i64,
+    /// Frames of every kind.
+    pub frames: u64,
+    /// SYNs that were counted.
+    pub syns: u64,
+    /// SYNs in the interval's rows.
+    pub packets: u64,
+    /// SYNs whose records found no room on their way from the kernel.
+    pub lost: u64,
+    /// SYNs that sampling left without a record.
+    pub unsampled: u64,
+    /// SYNs whose records were read, but could not be written: a slow or full disk.
+    pub not_written: u64,
+    /// SYNs that a filter took out. They are in none of the other numbers but `frames`.
+    pub filtered: u64,
+}
+
+/// Strings of which there are few, in a row of their own memory. A lookup compares pointers before it compares text.
+struct Words {
+    keys: Int32Builder,
+    values: Vec<Box<str>>,
+    last: Option<(String, i32)>,
+}
+
+impl Words {
+    fn with_capacity(rows: usize) -> Self {
+        Self { keys: Int32Builder::with_capacity(rows), values: Vec::new(), last: None }
+    }
+
+    fn push(&mut self, word: Option<&str>) {
+        let Some(word) = word else {
+            return self.keys.append_null();
+        };
+        if let Some((last, key)) = &self.last
+            && last == word
+        {
+            return self.keys.append_value(*key);
+        }
+        let at = self.values.iter().position(|value| **value == *word).unwrap_or_else(|| {
+            self.values.push(word.into());
+            self.values.len() - 1
+        });
+        let key = i32::try_from(at).expect("there are few words");
+        self.keys.append_value(key);
+        self.last = Some((word.to_owned(), key));
+    }
+
+    fn finish(mut self) -> Result<ArrayRef> {
+        let mut values = StringBuilder::new();
+        self.values.iter().for_each(|value| values.append_value(value));
+        let array = DictionaryArray::<Int32Type>::try_new(self.keys.finish(), Arc::new(values.finish()))?;
+        Ok(Arc::new(array))
+    }
+}
+
+/// The rows as columns of [`Table::Flows`].
+///
+/// # Errors
+/// When they do not fit the schema, which is a bug.
+pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row>) -> Result<RecordBatch> {
+    let n = rows.len();
+    let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
+    let words = || Words::with_capacity(n);
+    let (mut sensors, mut families, mut rules, mut settled, mut countries) =
+        (words(), words(), words(), words(), words());
+    let (mut starts, mut ends, mut firsts, mut lasts) = (time(), time(), time(), time());
+    let u32s = || UInt32Builder::with_capacity(n);
+    let u16s = || UInt16Builder::with_capacity(n);
+    let u8s = || UInt8Builder::with_capacity(n);
+    let (mut src, mut src6) = (u32s(), FixedSizeBinaryBuilder::with_capacity(n, 16));
+    let (mut dport, mut packets) = (u16s(), u32s());
+    let (mut tags, mut window, mut ttl, mut length, mut head) = (u16s(), u16s(), u8s(), u8s(), u32s());
+    let (mut ip_id, mut seq_first, mut seq_last, mut asn) = (u16s(), u32s(), u32s(), u32s());
+    for row in rows {
+        sensors.push(Some(sensor));
+        starts.append_value(row.interval_start);
+        ends.append_value(row.interval_end);
+        families.push(Some(row.family));
+        rules.push(Some(row.rule));
+        settled.push(row.settled);
+        match row.src {
+            IpAddr::V4(address) => {
+                src.append_value(address.to_bits());
+                src6.append_null();
+            }
+            IpAddr::V6(address) => {
+                src.append_null();
+                src6.append_value(address.octets())?;
+            }
+        }
+        dport.append_value(row.dport);
+        packets.append_value(row.packets);
+        firsts.append_value(row.first);
+        lasts.append_value(row.last);
+        tags.append_value(row.tags);
+        window.append_value(row.window);
+        ttl.append_value(row.ttl);
+        length.append_value(row.options_length);
+        head.append_value(row.options_head);
+        ip_id.append_value(row.ip_id);
+        seq_first.append_value(row.seq_first);
+        seq_last.append_value(row.seq_last);
+        countries.push(row.country.as_ref().and_then(|code| std::str::from_utf8(code).ok()));
+        asn.append_option(row.asn);
+    }
+    let columns: Vec<ArrayRef> = vec![
+        sensors.finish()?,
+        Arc::new(starts.finish()),
+        Arc::new(ends.finish()),
+        families.finish()?,
+        rules.finish()?,
+        settled.finish()?,
+        Arc::new(src.finish()),
+        Arc::new(src6.finish()),
+        Arc::new(dport.finish()),
+        Arc::new(packets.finish()),
+        Arc::new(firsts.finish()),
+        Arc::new(lasts.finish()),
+        Arc::new(tags.finish()),
+        Arc::new(window.finish()),
+        Arc::new(ttl.finish()),
+        Arc::new(length.finish()),
+        Arc::new(head.finish()),
+        Arc::new(ip_id.finish()),
+        Arc::new(seq_first.finish()),
+        Arc::new(seq_last.finish()),
+        countries.finish()?,
+        Arc::new(asn.finish()),
+    ];
+    RecordBatch::try_new(Table::Flows.schema(), columns).map_err(Error::from)
+}
+
+/// The rows as columns of [`Table::Losses`].
+///
+/// # Errors
+/// When they do not fit the schema, which is a bug.
+pub fn losses_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Loss>) -> Result<RecordBatch> {
+    let n = rows.len();
+    let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
+    let (mut sensors, mut starts, mut ends) = (Words::with_capacity(n), time(), time());
+    let mut numbers: [UInt64Builder; 7] = std::array::from_fn(|_| UInt64Builder::with_capacity(n));
+    for row in rows {
+        sensors.push(Some(sensor));
+        starts.append_value(row.interval_start);
+        ends.append_value(row.interval_end);
+        let Loss { frames, syns, packets, lost, unsampled, not_written, filtered, .. } = *row;
+        let values = [frames, syns, packets, lost, unsampled, not_written, filtered];
+        numbers.iter_mut().zip(values).for_each(|(column, value)| column.append_value(value));
+    }
+    let mut columns: Vec<ArrayRef> = vec![sensors.finish()?, Arc::new(starts.finish()), Arc::new(ends.finish())];
+    columns.extend(numbers.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
+    RecordBatch::try_new(Table::Losses.schema(), columns).map_err(Error::from)
+}

@@ -1,0 +1,102 @@
+//! The columns of the tables. They are a contract: what changes their meaning gets a new version.
+
+use std::sync::{Arc, LazyLock};
+
+use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+
+/// Key of a file's footer that names its schema.
+pub const SCHEMA_KEY: &str = "honeyxdp.schema";
+
+/// A table of the archive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    /// One row per flow record.
+    Flows,
+    /// One row per interval: what was counted, and what of it is not in the flows.
+    Losses,
+}
+
+impl Table {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Flows, Self::Losses];
+
+    /// Name of its folder.
+    pub const fn folder(self) -> &'static str {
+        match self {
+            Self::Flows => "flows",
+            Self::Losses => "losses",
+        }
+    }
+
+    /// Name and version of its schema, which is in every footer under [`SCHEMA_KEY`].
+    pub const fn version(self) -> &'static str {
+        match self {
+            Self::Flows => "honeyxdp.flows/1",
+            Self::Losses => "honeyxdp.losses/1",
+        }
+    }
+
+    /// Its columns. Folders add `date`.
+    pub fn schema(self) -> SchemaRef {
+        static FLOWS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(flows()));
+        static LOSSES: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(losses()));
+        Arc::clone(match self {
+            Self::Flows => &FLOWS,
+            Self::Losses => &LOSSES,
+        })
+    }
+}
+
+/// Few different strings.
+fn words() -> DataType {
+    DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+}
+
+fn time() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+}
+
+fn flows() -> Schema {
+    let field = |name, data_type| Field::new(name, data_type, false);
+    let optional = |name, data_type| Field::new(name, data_type, true);
+    Schema::new(vec![
+        field("sensor", words()),
+        field("interval_start", time()),
+        field("interval_end", time()),
+        field("family", words()),
+        field("rule", words()),
+        optional("settled", words()),
+        optional("src", DataType::UInt32),
+        optional("src6", DataType::FixedSizeBinary(16)),
+        field("dport", DataType::UInt16),
+        field("packets", DataType::UInt32),
+        field("first", time()),
+        field("last", time()),
+        field("tags", DataType::UInt16),
+        field("window", DataType::UInt16),
+        field("ttl", DataType::UInt8),
+        field("options_length", DataType::UInt8),
+        field("options_head", DataType::UInt32),
+        field("ip_id", DataType::UInt16),
+        field("seq_first", DataType::UInt32),
+        field("seq_last", DataType::UInt32),
+        optional("country", words()),
+        optional("asn", DataType::UInt32),
+    ])
+}
+
+fn losses() -> Schema {
+    let field = |name, data_type| Field::new(name, data_type, false);
+    Schema::new(vec![
+        field("sensor", words()),
+        field("interval_start", time()),
+        field("interval_end", time()),
+        field("frames", DataType::UInt64),
+        field("syns", DataType::UInt64),
+        field("packets", DataType::UInt64),
+        field("lost", DataType::UInt64),
+        field("unsampled", DataType::UInt64),
+        field("not_written", DataType::UInt64),
+        field("filtered", DataType::UInt64),
+    ])
+}

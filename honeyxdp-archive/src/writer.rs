@@ -1,0 +1,194 @@
+//! Writing: rows are gathered up to a bound, and become whole files, one for each date.
+
+use std::{
+    collections::BTreeMap,
+    fs::{self, File},
+};
+
+use jiff::{Timestamp, civil::Date};
+
+use crate::{
+    Archive, Error, Loss, Name, Result, Row, Table,
+    file::WholeFile,
+    folder::{date_of, names},
+    lock,
+    row::{flows_batch, losses_batch},
+};
+
+/// Rows that become columns at a time.
+const BATCH: usize = 1 << 15;
+const DAY_MS: i64 = 86_400_000;
+
+/// Writes the rows of one sensor.
+///
+/// Rows stay in memory until [`Writer::flush`], or until there are as many as it may hold: 150 bytes a row, and about as much
+/// again while a file is written.
+#[derive(Debug)]
+pub struct Writer {
+    archive: Archive,
+    /// As it is in the rows.
+    sensor: String,
+    /// As it is in names.
+    name: String,
+    most: usize,
+    rows: Vec<Row>,
+    losses: Vec<Loss>,
+    number: u64,
+    _lock: File,
+}
+
+impl Writer {
+    /// Writes rows of this sensor to an archive, which is made if it is not there. At most `most` rows are gathered.
+    ///
+    /// # Errors
+    /// When the folder cannot be written, or another process writes there under the same name of a sensor.
+    pub fn open(archive: &Archive, sensor: &str, most: usize) -> Result<Self> {
+        let root = archive.root();
+        let name = Name::sensor_of(sensor);
+        for table in Table::ALL {
+            let folder = root.join(table.folder());
+            fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+        }
+        let lock = lock::take(&root.join(format!(".{name}.lock")), || {
+            format!(
+                "another honeyxdp writes to the archive {} as sensor {sensor}; give this one another --sensor-id or --archive",
+                root.display()
+            )
+        })?;
+        let mut number = 0;
+        for table in Table::ALL {
+            for date in archive.dates(table)? {
+                remove_unfinished(archive, table, date, &name)?;
+                let files = archive.all_files(table, date)?;
+                number =
+                    files.iter().filter(|file| file.name.sensor == name).fold(number, |n, file| n.max(file.name.last));
+            }
+        }
+        Ok(Self {
+            archive: archive.clone(),
+            sensor: sensor.to_owned(),
+            name,
+            most: most.max(1),
+            rows: Vec::new(),
+            losses: Vec::new(),
+            number,
+            _lock: lock,
+        })
+    }
+
+    /// Takes a row. When there is no more room, all are written before.
+    ///
+    /// # Errors
+    /// When they cannot be written. Then the row was not taken, and the others are still there: try again, or
+    /// [`Writer::discard`].
+    pub fn push(&mut self, row: Row) -> Result<()> {
+        if self.is_full() {
+            self.flush_rows()?;
+        }
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Takes the account of an interval. It is written after the rows.
+    pub fn account(&mut self, loss: Loss) {
+        self.losses.push(loss);
+    }
+
+    /// Whether it holds as many rows as it may.
+    pub fn is_full(&self) -> bool {
+        self.rows.len() >= self.most
+    }
+
+    /// Rows in memory.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Rows in memory, to be completed.
+    pub fn rows_mut(&mut self) -> &mut [Row] {
+        &mut self.rows
+    }
+
+    /// Accounts in memory.
+    pub fn losses(&mut self) -> &mut Vec<Loss> {
+        &mut self.losses
+    }
+
+    /// Forgets the rows in memory.
+    pub fn discard(&mut self) {
+        self.rows.clear();
+    }
+
+    /// Writes everything.
+    ///
+    /// # Errors
+    /// When it cannot be written. What could not is still there.
+    pub fn flush(&mut self) -> Result<()> {
+        self.flush_rows()?;
+        self.flush_losses()
+    }
+
+    /// Writes the rows: a file for each date, sorted by family, port and source.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub fn flush_rows(&mut self) -> Result<()> {
+        self.rows.sort_unstable_by_key(|row| (row.first.div_euclid(DAY_MS), row.family, row.dport, row.src));
+        while let Some(last) = self.rows.last() {
+            // From the end on: what is written is cut off.
+            let day = last.first.div_euclid(DAY_MS);
+            let from = self.rows.partition_point(|row| row.first.div_euclid(DAY_MS) < day);
+            let number = self.next_number();
+            let path = self.path(Table::Flows, last.first, number);
+            let mut file = WholeFile::begin(&path, Table::Flows, &[])?;
+            for rows in self.rows[from..].chunks(BATCH) {
+                file.write(&flows_batch(&self.sensor, rows.iter())?)?;
+            }
+            file.finish()?;
+            self.number = number;
+            self.rows.truncate(from);
+        }
+        Ok(())
+    }
+
+    fn flush_losses(&mut self) -> Result<()> {
+        let mut days: BTreeMap<i64, Vec<Loss>> = BTreeMap::new();
+        for loss in &self.losses {
+            days.entry(loss.interval_start.div_euclid(DAY_MS)).or_default().push(*loss);
+        }
+        for (day, losses) in days {
+            let number = self.next_number();
+            let path = self.path(Table::Losses, losses[0].interval_start, number);
+            let mut file = WholeFile::begin(&path, Table::Losses, &[])?;
+            file.write(&losses_batch(&self.sensor, losses.iter())?)?;
+            file.finish()?;
+            self.number = number;
+            self.losses.retain(|loss| loss.interval_start.div_euclid(DAY_MS) != day);
+        }
+        Ok(())
+    }
+
+    fn path(&self, table: Table, milliseconds: i64, number: u64) -> std::path::PathBuf {
+        let name = Name { sensor: self.name.clone(), first: number, last: number, level: 0 };
+        self.archive.folder(table, date_of(milliseconds)).join(name.to_string())
+    }
+
+    /// The time, so that numbers of an archive that was emptied do not begin again; but always a greater one.
+    fn next_number(&self) -> u64 {
+        let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
+        now.max(self.number + 1)
+    }
+}
+
+/// Removes what this sensor had begun to write when it was killed.
+fn remove_unfinished(archive: &Archive, table: Table, date: Date, sensor: &str) -> Result<()> {
+    let folder = archive.folder(table, date);
+    for file in names(&folder)? {
+        let unfinished = file.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")?.parse::<Name>().ok());
+        if unfinished.is_some_and(|name| name.sensor == sensor && name.level == 0) {
+            let path = folder.join(file);
+            fs::remove_file(&path).map_err(Error::io(&path))?;
+        }
+    }
+    Ok(())
+}

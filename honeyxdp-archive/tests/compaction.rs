@@ -1,0 +1,226 @@
+//! Compaction, killed at every step: no row is lost, none is read twice.
+
+use std::{
+    env,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::Path,
+    process::{Command, abort},
+};
+
+use honeyxdp_archive::{Archive, Loss, Reader, Retention, Row, Table, Writer, check, compact, prune};
+use jiff::{SignedDuration, Timestamp};
+
+/// In the child: the folder, and the step before which it is killed.
+const FOLDER: &str = "HONEYXDP_TEST_COMPACT";
+const STEP: &str = "HONEYXDP_TEST_STEP";
+const FILES: u32 = 6;
+const ROWS: u32 = 50;
+
+fn row(n: u32, start: i64) -> Row {
+    let src = if n.is_multiple_of(5) {
+        IpAddr::V6(Ipv6Addr::from_bits(u128::from(n) << 64 | 7))
+    } else {
+        IpAddr::V4(Ipv4Addr::from_bits(n.wrapping_mul(2_654_435_761)))
+    };
+    Row {
+        interval_start: start,
+        interval_end: start + 10_000,
+        family: ["mirai", "hajime", "other"][n as usize % 3],
+        rule: ["mirai/1", "hajime/1", "other/1"][n as usize % 3],
+        settled: n.is_multiple_of(7).then_some("nmap"),
+        src,
+        dport: [23, 2323, 80][n as usize % 3],
+        packets: n % 9 + 1,
+        first: start + i64::from(n),
+        last: start + i64::from(n) + 5,
+        tags: 2,
+        window: 14_600,
+        ttl: 64,
+        options_length: 4,
+        options_head: 0x0204_05b4,
+        ip_id: 7,
+        seq_first: n,
+        seq_last: n + 1,
+        country: n.is_multiple_of(2).then_some(*b"JP"),
+        asn: n.is_multiple_of(3).then_some(64_496),
+    }
+}
+
+/// Files of a date that is long over.
+fn fill(root: &Path) -> Archive {
+    let archive = Archive::new(root);
+    let mut writer = Writer::open(&archive, "test/1", 1_000).unwrap();
+    let start = "2019-11-05T10:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
+    for file in 0..FILES {
+        let start = start + i64::from(file) * 10_000;
+        let mut packets = 0;
+        for n in 0..ROWS {
+            let row = row(file * ROWS + n, start);
+            packets += u64::from(row.packets);
+            writer.push(row).unwrap();
+        }
+        let loss = Loss {
+            interval_start: start,
+            interval_end: start + 10_000,
+            syns: packets + 3,
+            lost: 3,
+            packets,
+            ..Loss::default()
+        };
+        writer.account(loss);
+        writer.flush().unwrap();
+    }
+    archive
+}
+
+/// Rows and SYNs by the rule of names.
+fn read(archive: &Archive) -> (u64, u64) {
+    let checked = check(archive).unwrap();
+    assert_eq!(checked.problems, [""; 0]);
+    (checked.rows, checked.packets)
+}
+
+/// A time at which the numbers of files that were written now are of an hour that is over.
+fn later() -> Timestamp {
+    Timestamp::now() + SignedDuration::from_hours(3)
+}
+
+fn files(archive: &Archive, table: Table) -> usize {
+    archive.dates(table).unwrap().iter().map(|&date| archive.all_files(table, date).unwrap().len()).sum()
+}
+
+/// The child of the test below: it compacts, and dies where it is told.
+#[test]
+fn child() {
+    let (Ok(folder), Ok(step)) = (env::var(FOLDER), env::var(STEP)) else {
+        return;
+    };
+    let mut left: usize = step.parse().unwrap();
+    compact(&Archive::new(folder), later(), |_| {
+        if left == 0 {
+            abort();
+        }
+        left -= 1;
+    })
+    .unwrap();
+}
+
+#[test]
+fn killed_at_any_step_it_loses_and_doubles_nothing() {
+    let mut steps = 0;
+    loop {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = fill(folder.path());
+        let whole = read(&archive);
+        assert_eq!(whole.0, u64::from(FILES * ROWS));
+        let child = Command::new(env::current_exe().unwrap())
+            .args(["--exact", "child"])
+            .env(FOLDER, folder.path())
+            .env(STEP, steps.to_string())
+            .output()
+            .unwrap();
+        assert_eq!(read(&archive), whole, "killed before step {steps}");
+        if child.status.success() {
+            break;
+        }
+        let done = compact(&archive, later(), |_| {}).unwrap();
+        assert_eq!(done.unreadable, 0);
+        assert_eq!(read(&archive), whole, "killed before step {steps}, and done again");
+        let checked = check(&archive).unwrap();
+        assert!(checked.leftovers.is_empty(), "{checked:?}");
+        assert_eq!((files(&archive, Table::Flows), files(&archive, Table::Losses)), (1, 1));
+        let hidden = walk(folder.path()).into_iter().filter(|name| name.ends_with(".tmp")).count();
+        assert_eq!(hidden, 0, "half a file is left");
+        steps += 1;
+    }
+    // Two tables: an hour has begun, written, named and a removal for each file.
+    assert!(steps >= 2 * (3 + FILES as usize), "{steps} steps");
+}
+
+fn walk(folder: &Path) -> Vec<String> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        if entry.file_type().unwrap().is_dir() {
+            all.extend(walk(&entry.path()));
+        } else {
+            all.push(entry.file_name().into_string().unwrap());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_damaged_file_is_found_and_neither_merged_nor_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = fill(folder.path());
+    let date = archive.dates(Table::Flows).unwrap()[0];
+    let damaged = archive.files(Table::Flows, date).unwrap().remove(3);
+    let bytes = std::fs::read(&damaged.path).unwrap();
+    std::fs::write(&damaged.path, &bytes[..bytes.len() / 2]).unwrap();
+    let checked = check(&archive).unwrap();
+    assert_eq!(checked.problems.len(), 1, "{checked:?}");
+    assert!(checked.problems[0].contains(&damaged.name.to_string()), "{checked:?}");
+
+    let done = compact(&archive, later(), |_| {}).unwrap();
+    assert!(done.unreadable > 0);
+    let left = archive.files(Table::Flows, date).unwrap();
+    assert!(left.iter().any(|file| file.name == damaged.name), "{left:?}");
+    assert_eq!(check(&archive).unwrap().rows, u64::from((FILES - 1) * ROWS));
+    // Mended, it counts as before: nothing stands in for it.
+    std::fs::write(&damaged.path, &bytes).unwrap();
+    assert_eq!(read(&archive).0, u64::from(FILES * ROWS));
+}
+
+#[test]
+fn rows_that_are_there_twice_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = fill(folder.path());
+    let date = archive.dates(Table::Flows).unwrap()[0];
+    let file = archive.files(Table::Flows, date).unwrap().remove(0);
+    let mut twin = file.name.clone();
+    (twin.first, twin.last) = (1, 1);
+    std::fs::copy(&file.path, file.path.with_file_name(twin.to_string())).unwrap();
+    let problems = check(&archive).unwrap().problems;
+    assert!(problems.len() == 1 && problems[0].contains("twice"), "{problems:?}");
+}
+
+#[test]
+fn rows_are_sorted_and_statistics_tell_where_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = fill(folder.path());
+    compact(&archive, later(), |_| {}).unwrap();
+    let date = archive.dates(Table::Flows).unwrap()[0];
+    let reader = Reader::open(&archive.files(Table::Flows, date).unwrap()[0]).unwrap();
+    let group = reader.footer().row_group(0);
+    assert!(group.columns().iter().all(|column| column.statistics().is_some()));
+    assert_eq!(reader.rows(), u64::from(FILES * ROWS));
+}
+
+#[test]
+fn what_is_too_old_or_too_much_goes_by_whole_dates() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = fill(folder.path());
+    let now = "2019-11-10T00:00:00Z".parse::<Timestamp>().unwrap();
+    let keep = |days: i64| Retention { age: Some(SignedDuration::from_hours(24 * days)), bytes: None };
+    assert_eq!(prune(&archive, &keep(10), now).unwrap().files, 0);
+    assert_eq!(prune(&archive, &Retention { age: None, bytes: Some(1 << 30) }, now).unwrap().files, 0);
+    let done = prune(&archive, &Retention { age: None, bytes: Some(1) }, now).unwrap();
+    assert_eq!((done.files, done.left, done.dates.len()), (u64::from(2 * FILES), 0, 1));
+    let archive = fill(folder.path());
+    assert_eq!(prune(&archive, &keep(3), now).unwrap().files, u64::from(2 * FILES));
+    assert_eq!(files(&archive, Table::Flows), 0);
+}
+
+#[test]
+fn two_writers_under_one_name_are_refused_and_numbers_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = fill(folder.path());
+    let date = archive.dates(Table::Flows).unwrap()[0];
+    let last = archive.files(Table::Flows, date).unwrap().last().unwrap().name.last;
+    let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
+    assert!(Writer::open(&archive, "test/1", 10).unwrap_err().to_string().contains("another honeyxdp writes"));
+    writer.push(row(1, "2019-11-05T11:00:00Z".parse::<Timestamp>().unwrap().as_millisecond())).unwrap();
+    writer.flush().unwrap();
+    assert!(archive.files(Table::Flows, date).unwrap().last().unwrap().name.last > last);
+}

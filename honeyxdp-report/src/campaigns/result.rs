@@ -1,0 +1,92 @@
+//! What is told of surveys, as its JSON is.
+
+use ipnet::IpNet;
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::cadence::{Cadence, Status};
+use crate::period::Period;
+
+/// Name and version of the format.
+pub(super) const SCHEMA: &str = "honeyxdp.campaigns/1";
+
+/// Surveys of an archive.
+#[derive(Debug, Serialize)]
+pub struct Campaigns {
+    /// Name and version of the format: `honeyxdp.campaigns/1`.
+    pub schema: &'static str,
+    /// First and last day that the archive was asked for and has, UTC; none where it has nothing.
+    pub period: Option<Period>,
+    /// Rows that were read.
+    pub rows: u64,
+    /// Surveys of the rules, in their order, those too that were not seen.
+    pub known: Vec<Known>,
+    /// Others, the most packets first.
+    pub unknown: Vec<Unknown>,
+    /// How many others there are, with those that are not told for want of packets or of place.
+    pub networks: u64,
+    /// What was given up for want of memory.
+    pub given_up: GivenUp,
+}
+
+/// A survey of the rules.
+#[derive(Debug, Serialize)]
+pub struct Known {
+    /// What it is called.
+    pub name: String,
+    /// Who runs it.
+    pub about: String,
+    /// Its prefixes, by the rules.
+    pub prefixes: Vec<IpNet>,
+    /// Its tool, by the rules.
+    pub tool: Option<String>,
+    /// What it did; none where it was not seen.
+    pub activity: Option<Activity>,
+}
+
+/// Sources of one network that use one tool.
+#[derive(Debug, Serialize)]
+pub struct Unknown {
+    /// Their network, /24 or /48.
+    pub network: IpNet,
+    /// Family of their SYNs.
+    pub tool: String,
+    /// What they did.
+    pub activity: Activity,
+}
+
+/// What a survey did.
+#[derive(Debug, Serialize)]
+pub struct Activity {
+    /// SYNs.
+    pub packets: u64,
+    /// Different sources.
+    pub sources: u64,
+    /// False where there were more than 4,096 sources: there are at least so many.
+    pub all_sources: bool,
+    /// Different destination ports.
+    pub ports: usize,
+    /// The ports, as `23` or `8000-8010`.
+    pub port_ranges: Vec<String>,
+    /// Days with SYNs, UTC.
+    pub days: usize,
+    /// Time of the first SYN.
+    pub first_seen: Timestamp,
+    /// Time of the last SYN.
+    pub last_seen: Timestamp,
+    /// How regularly it comes.
+    pub cadence: Cadence,
+    /// Whether it goes on.
+    pub status: Status,
+}
+
+/// What was given up for want of memory: the groups with the fewest packets at that time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct GivenUp {
+    /// How often a group was given up; it can have come again, with what it did since.
+    pub groups: u64,
+    /// SYNs that are in no group for that.
+    pub packets: u64,
+    /// Most SYNs that any group was given up with.
+    pub most: u64,
+}

@@ -1,0 +1,65 @@
+//! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
+
+mod campaigns;
+mod compare;
+
+use std::{ffi::OsString, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+/// Asks an archive of honeyxdp: the observation report, leaked lists against what was seen, surveys.
+#[derive(Debug, Parser)]
+#[command(
+    name = "honeyxdp-report",
+    bin_name = "honeyxdp-report",
+    version,
+    after_help = "Options also come from the environment where --help names a variable: HONEYXDP_ARCHIVE=DIR.\n\
+                  `honeyxdp report`, `honeyxdp compare` and `honeyxdp campaigns` call this program.\n\
+                  Exit status: 0 done, 1 failed, 2 wrong usage.",
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Compare(compare::Args),
+    Campaigns(campaigns::Args),
+}
+
+/// The command line as clap has it, for manual pages and completions.
+pub fn command() -> clap::Command {
+    <Cli as clap::CommandFactory>::command()
+}
+
+/// Does what the command line says. Errors go to standard error, in one sentence.
+pub fn main() -> ExitCode {
+    let settings: Vec<OsString> = std::env::vars_os()
+        .filter(|(name, value)| value.is_empty() && name.to_string_lossy().starts_with("HONEYXDP_"))
+        .map(|(name, _)| name)
+        .collect();
+    for name in settings {
+        // An empty line of an environment file means that nothing is set.
+        // SAFETY: the process has no other thread yet.
+        unsafe { std::env::remove_var(name) };
+    }
+    main_from(std::env::args_os())
+}
+
+/// Does what these arguments say; the first one is the name of the program.
+pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let result = match Cli::parse_from(args).command {
+        Command::Compare(args) => compare::compare(&args),
+        Command::Campaigns(args) => campaigns::campaigns(&args),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("honeyxdp-report: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Which files of an archive hold what was asked for.
+
+use std::path::{Path, PathBuf};
+
+use honeyxdp_archive::Table;
+use jiff::civil::Date;
+
+use crate::{escape, period::Period};
+
+/// The files of a day, UTC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// The day.
+    pub date: Date,
+    /// Its files, by name: those that are whole, and that no other one stands in for.
+    pub files: Vec<PathBuf>,
+}
+
+/// The days of an archive that were asked for.
+#[derive(Debug)]
+pub struct Archive {
+    /// In rising order, and none without files.
+    pub days: Vec<Day>,
+}
+
+impl Archive {
+    /// Looks for the flow records of a period, or for all.
+    ///
+    /// # Errors
+    ///
+    /// Where there is no archive, or a folder cannot be read.
+    pub fn open(folder: &Path, period: Option<Period>) -> anyhow::Result<Self> {
+        anyhow::ensure!(
+            folder.join(Table::Flows.folder()).is_dir(),
+            "{} is no archive: name the folder that holds `flows`, as in run --archive",
+            escape::text(&folder.display().to_string())
+        );
+        let archive = honeyxdp_archive::Archive::new(folder);
+        let mut days = Vec::new();
+        for date in archive.dates(Table::Flows)? {
+            if period.is_none_or(|period| period.contains(date)) {
+                let files = archive.files(Table::Flows, date)?;
+                days.push(Day { date, files: files.into_iter().map(|file| file.path).collect() });
+            }
+        }
+        days.retain(|day| !day.files.is_empty());
+        Ok(Self { days })
+    }
+
+    /// First and last day that there are files of.
+    pub fn period(&self) -> Option<Period> {
+        Some(Period { first: self.days.first()?.date, last: self.days.last()?.date })
+    }
+}
