@@ -1,4 +1,4 @@
-//! `honeyxdp campaigns`: the surveys in an archive.
+//! `honeyxdp-report campaigns`: the surveys in an archive.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! `honeyxdp compare`: leaked lists against the sources that an archive holds.
+//! `honeyxdp-report compare`: leaked lists against the sources that an archive holds.
 
 use std::path::PathBuf;
 

@@ -14,7 +14,6 @@ use clap::{Parser, Subcommand};
     bin_name = "honeyxdp-report",
     version,
     after_help = "Options also come from the environment where --help names a variable: HONEYXDP_ARCHIVE=DIR.\n\
-                  `honeyxdp report`, `honeyxdp compare` and `honeyxdp campaigns` call this program.\n\
                   Exit status: 0 done, 1 failed, 2 wrong usage.",
     propagate_version = true,
     arg_required_else_help = true
