@@ -1,5 +1,6 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
+mod beside;
 mod config;
 mod detach;
 mod doctor;
@@ -60,6 +61,12 @@ enum Command {
     Detach(detach::Args),
     Config(config::Args),
     Doctor(doctor::Args),
+    /// Make the observation report of a period from an archive
+    Report(beside::Args),
+    /// Compare leaked lists with the sources in an archive
+    Compare(beside::Args),
+    /// Find surveys in an archive
+    Campaigns(beside::Args),
 }
 
 /// The command line as clap has it, for manual pages and completions.
@@ -101,6 +108,9 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Detach(args) => detach::detach(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Report(args) => beside::run("report", &args),
+        Command::Compare(args) => beside::run("compare", &args),
+        Command::Campaigns(args) => beside::run("campaigns", &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
