@@ -1,7 +1,7 @@
 -- Ports that are among a family's first {top} in a month and were not in the month before. A family's first month has none.
 WITH months AS (
     SELECT date_trunc('month', day) AS start, family, dport, sum(packets) AS packets
-    FROM ports GROUP BY date_trunc('month', day), family, dport
+    FROM month_ports GROUP BY date_trunc('month', day), family, dport
 ), best AS (
     SELECT * FROM (
         SELECT *, row_number() OVER (PARTITION BY start, family ORDER BY packets DESC, dport) AS place FROM months

@@ -2,10 +2,10 @@
 WITH best AS (
     SELECT family, dport FROM (
         SELECT family, dport, row_number() OVER (PARTITION BY family ORDER BY sum(packets) DESC, dport) AS place
-        FROM ports GROUP BY family, dport
+        FROM month_ports GROUP BY family, dport
     ) WHERE place <= {top}
 )
 SELECT CAST({bucket} AS DATE) AS bucket, ports.family, best.dport, sum(packets) AS packets
-FROM ports LEFT JOIN best ON ports.family = best.family AND ports.dport = best.dport
+FROM month_ports AS ports LEFT JOIN best ON ports.family = best.family AND ports.dport = best.dport
 GROUP BY {bucket}, ports.family, best.dport
 ORDER BY family, bucket, dport NULLS LAST

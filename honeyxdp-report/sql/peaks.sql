@@ -1,8 +1,8 @@
 -- The day with most SYNs and the day with most sources of every family, and how far above the median day they are.
 WITH days AS (
     SELECT p.day, p.family, p.packets, s.sources
-    FROM (SELECT day, family, sum(packets) AS packets FROM ports GROUP BY day, family) p
-    JOIN (SELECT day, family, count(*) AS sources FROM sources GROUP BY day, family) s
+    FROM (SELECT day, family, sum(packets) AS packets FROM month_ports GROUP BY day, family) p
+    JOIN (SELECT day, family, sum(sources) AS sources FROM counts GROUP BY day, family) s
     ON p.day = s.day AND p.family = s.family
 ), ranked AS (
     SELECT *, row_number() OVER (PARTITION BY family ORDER BY packets DESC, day) AS by_packets,

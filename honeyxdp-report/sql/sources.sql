@@ -1,7 +1,7 @@
 -- Figures 2 and 5: unique sources per bucket, exact. And the home country's sources and SYNs.
-SELECT CAST(bucket AS DATE) AS bucket, family, count(*) AS sources, count(src6) AS ipv6,
-       count(*) FILTER (WHERE country = '{home}') AS home,
+SELECT CAST(bucket AS DATE) AS bucket, family, sum(sources) AS sources, sum(ipv6) AS ipv6,
+       CAST(coalesce(sum(sources) FILTER (WHERE country = '{home}'), 0) AS BIGINT) AS home,
        CAST(coalesce(sum(packets) FILTER (WHERE country = '{home}'), 0) AS BIGINT) AS home_packets
-FROM bucket_sources
+FROM bucket_counts
 GROUP BY bucket, family
 ORDER BY family, bucket

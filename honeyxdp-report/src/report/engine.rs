@@ -14,7 +14,7 @@ use datafusion::{
         file_format::parquet::ParquetFormat,
         listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl},
     },
-    execution::runtime_env::RuntimeEnvBuilder,
+    execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder},
     logical_expr::ScalarUDF,
     prelude::{SessionConfig, SessionContext},
 };
@@ -28,13 +28,17 @@ pub(super) type Words<'a> = &'a [(&'a str, &'a str)];
 
 /// A query engine with its threads.
 pub(super) struct Engine {
-    runtime: Runtime,
+    runtime: Arc<Runtime>,
+    environment: Arc<RuntimeEnv>,
+    config: SessionConfig,
+    functions: Vec<ScalarUDF>,
     context: SessionContext,
 }
 
 impl Engine {
     /// An engine that takes `memory` bytes for what it groups, sorts and joins, and goes on in files in `spill` beyond that.
-    pub(super) fn new(memory: usize, threads: usize, spill: &Path) -> anyhow::Result<Self> {
+    /// Its questions may call the functions.
+    pub(super) fn new(memory: usize, threads: usize, spill: &Path, functions: Vec<ScalarUDF>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
         let environment =
             RuntimeEnvBuilder::new().with_memory_limit(memory, 1.0).with_temp_file_path(spill).build_arc()?;
@@ -46,13 +50,27 @@ impl Engine {
         options.execution.collect_statistics = true;
         // A spilled sort keeps this much back for merging: the default of 10 MiB per thread is too much of a small limit.
         options.execution.sort_spill_reservation_bytes = (memory / threads / 16).min(10 << 20);
-        let context = SessionContext::new_with_config_rt(config, environment);
-        Ok(Self { runtime, context })
+        Ok(Self::with(Arc::new(runtime), environment, config, functions))
     }
 
-    /// Lets questions call a function.
-    pub(super) fn function(&self, function: ScalarUDF) {
-        self.context.register_udf(function);
+    fn with(
+        runtime: Arc<Runtime>,
+        environment: Arc<RuntimeEnv>,
+        config: SessionConfig,
+        functions: Vec<ScalarUDF>,
+    ) -> Self {
+        let context = SessionContext::new_with_config_rt(config.clone(), Arc::clone(&environment));
+        for function in &functions {
+            context.register_udf(function.clone());
+        }
+        Self { runtime, environment, config, functions, context }
+    }
+
+    /// One with the same memory and threads and with tables of its own. It answers a question by one thread, so several of
+    /// them answer several questions at a time: with small ones that is faster than sharing each.
+    pub(super) fn one_thread(&self) -> Self {
+        let config = self.config.clone().with_target_partitions(1);
+        Self::with(Arc::clone(&self.runtime), Arc::clone(&self.environment), config, self.functions.clone())
     }
 
     /// Makes a table of files, in the place of one with the same name. Without files it has no rows.
@@ -157,7 +175,15 @@ questions! {
     DAY_SOURCES "day_sources",
     DAY_KINDS "day_kinds",
     DAY_PROFILES "day_profiles",
-    BUCKET_SOURCES "bucket_sources",
+    MONTH_PORTS "month_ports",
+    MONTH_SOURCES "month_sources",
+    MONTH_PROFILES "month_profiles",
+    MONTH_COUNTS "month_counts",
+    MONTH_KIND_COUNTS "month_kind_counts",
+    MONTH_PROFILE_COUNTS "month_profile_counts",
+    BUCKET_COUNTS "bucket_counts",
+    BUCKET_KINDS "bucket_kinds",
+    BUCKET_PROFILES "bucket_profiles",
     DAY_IS_BUCKET "day_is_bucket",
     PERIOD_SOURCES "period_sources",
     PACKETS_BY_PORT "packets_by_port",

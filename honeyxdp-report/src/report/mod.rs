@@ -29,7 +29,14 @@ use anyhow::{Context as _, ensure};
 use jiff::tz::TimeZone;
 
 use self::{
-    archive::Files, days::Days, engine::Engine, output::Folder, page::Page, png::Painter, rollup::Form, text::Texts,
+    archive::Files,
+    days::Days,
+    engine::Engine,
+    output::Folder,
+    page::Page,
+    png::Painter,
+    rollup::{Form, Roller},
+    text::Texts,
 };
 pub use self::{
     geo::GeoFiles,
@@ -106,7 +113,7 @@ pub struct Report {
 ///
 /// # Errors
 /// When the archive cannot be read, the folder cannot be written, or the memory is not enough.
-pub fn make(request: &Request, progress: &dyn Fn(usize, usize)) -> anyhow::Result<Report> {
+pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyhow::Result<Report> {
     ensure!(
         request.home.len() == 2 && request.home.bytes().all(|b| b.is_ascii_uppercase()),
         "{:?} is no country: write the two capital letters of ISO 3166, as JP.",
@@ -126,11 +133,11 @@ pub fn make(request: &Request, progress: &dyn Fn(usize, usize)) -> anyhow::Resul
     let mut clock = Clock::start();
     let mut warnings = Vec::new();
 
-    let engine = Engine::new(request.memory, request.threads, &scratch.path().join("spill"))?;
-    for function in request.geo.functions()? {
-        engine.function(function);
-    }
-    let pass = rollup::make(&engine, &files, &days, &form, &kept, "", progress)?;
+    let mut functions = request.geo.functions()?;
+    functions.push(profiles::bit_count());
+    let engine = Engine::new(request.memory, request.threads, &scratch.path().join("spill"), functions)?;
+    let roller = Roller::new(&engine, request.threads, &form, &kept)?;
+    let pass = roller.roll(&files, &days, "", progress)?;
     clock.lap("rollup");
     if pass.days == 0 {
         warnings.push(format!("the archive has nothing of {}: the report is empty.", period.name()));
@@ -143,7 +150,7 @@ pub fn make(request: &Request, progress: &dyn Fn(usize, usize)) -> anyhow::Resul
     let mut against = None;
     if let Some(other) = other {
         let days = Days { period: other, zone: request.zone.clone() };
-        let pass = rollup::make(&engine, &files, &days, &form, &kept, "_before", progress)?;
+        let pass = roller.roll(&files, &days, "_before", progress)?;
         clock.lap("rollup of the other period");
         if pass.days > 0 {
             against = Some((other, pass.days));

@@ -1,8 +1,15 @@
 //! Profiles: sets of ports that tell who uses a family's code, from a file of rules (contrib/profiles.toml).
 
-use std::{collections::BTreeSet, fmt::Write as _, path::Path};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path, sync::Arc};
 
 use anyhow::{Context as _, ensure};
+use datafusion::{
+    arrow::{
+        array::{AsArray as _, Int64Array},
+        datatypes::{DataType, UInt64Type},
+    },
+    logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf},
+};
 use serde::Deserialize;
 
 use super::table::{Table, Value};
@@ -104,6 +111,16 @@ impl Profiles {
     }
 }
 
+/// The SQL function `bit_count`, which other databases have, too.
+pub(super) fn bit_count() -> ScalarUDF {
+    let count = |arguments: &[ColumnarValue]| {
+        let bits = ColumnarValue::values_to_arrays(arguments)?;
+        let counts: Int64Array = bits[0].as_primitive::<UInt64Type>().unary(|bits| bits.count_ones().into());
+        Ok(ColumnarValue::Array(Arc::new(counts)))
+    };
+    create_udf("bit_count", vec![DataType::UInt64], DataType::Int64, Volatility::Immutable, Arc::new(count))
+}
+
 /// The ports that a report asks about, as parts of SQL. A source's ports are bits of one number.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -111,7 +128,7 @@ pub(super) struct Asked {
     pub(super) bits: String,
     /// Rows of port and bit: those of figure 7.
     pub(super) ports: String,
-    /// Rows of profile, family, bit of one of its ports, and how many of them are needed.
+    /// Rows of profile, family, the bits of its ports, and how many of them are needed.
     pub(super) profiles: String,
 }
 
@@ -131,10 +148,11 @@ impl Asked {
             let _ = write!(bits, "WHEN {port} THEN CAST({} AS BIGINT UNSIGNED) ", bit(port));
         }
         let ports: Vec<_> = ports.iter().map(|port| format!("({port}, {})", bit(port))).collect();
-        let mut rows = Vec::new();
-        for Profile { name, family, ports, at_least, .. } in &profiles.0 {
-            rows.extend(ports.iter().map(|port| format!("('{name}', '{family}', {}, {at_least})", bit(port))));
-        }
+        let row = |Profile { name, family, ports, at_least, .. }: &Profile| {
+            let bits = ports.iter().fold(0, |bits, port| bits | bit(port));
+            format!("('{name}', '{family}', CAST({bits} AS BIGINT UNSIGNED), {at_least})")
+        };
+        let rows = profiles.0.iter().map(row).collect();
         // SQL has no empty list of rows. No port has this bit.
         let or_none = |rows: Vec<String>, none: &str| if rows.is_empty() { none.to_owned() } else { rows.join(", ") };
         Ok(Self { bits, ports: or_none(ports, "(0, 0)"), profiles: or_none(rows, "('', '', 0, 1)") })

@@ -36,17 +36,23 @@ pub(super) fn ask(
         engine.write(question, words, &file)?;
         engine.table(name, &[file], &engine.schema("shape")?)
     };
-    keep("period_sources", &engine::PERIOD_SOURCES, &[("sources", "sources")])?;
+    keep("period_sources", &engine::PERIOD_SOURCES, &[("months", "month_sources")])?;
     clock.lap("period_sources");
-    if request.bucket == Step::Day {
-        engine.view("bucket_sources", &engine::DAY_IS_BUCKET, &words)?;
-    } else {
-        keep("bucket_sources", &engine::BUCKET_SOURCES, &words)?;
-        clock.lap("bucket_sources");
+    for (name, question, counts) in [
+        ("bucket_counts", &engine::BUCKET_COUNTS, "counts"),
+        ("bucket_kinds", &engine::BUCKET_KINDS, "kind_counts"),
+        ("bucket_profiles", &engine::BUCKET_PROFILES, "profile_counts"),
+    ] {
+        if request.bucket == Step::Day {
+            engine.view(name, &engine::DAY_IS_BUCKET, &[("counts", counts)])?;
+        } else {
+            keep(name, question, &words)?;
+            clock.lap(name);
+        }
     }
     let mut questions = engine::QUESTIONS.to_vec();
     if against {
-        keep("period_sources_before", &engine::PERIOD_SOURCES, &[("sources", "sources_before")])?;
+        keep("period_sources_before", &engine::PERIOD_SOURCES, &[("months", "month_sources_before")])?;
         clock.lap("period_sources_before");
         questions.extend(engine::QUESTIONS_OF_TWO_PERIODS);
     }

@@ -1,0 +1,2 @@
+-- SYNs of the days of a month in one file: a report then opens fewer.
+SELECT * FROM {ports}
