@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     Counts,
+    archive::Feed,
     kernel::{Maps, MapsError},
     snapshot::InterfaceReport,
     sources::{Imbalance, Observer, Settings, Tally},
@@ -74,6 +75,26 @@ impl Collector {
             self.maps.total_sketch(family, self.sources.total_sketch(family));
         }
         Ok(())
+    }
+
+    /// From now on every record goes into an archive too, in an interval that begins at this time and these counters.
+    pub fn archive(&mut self, mut feed: Feed, start: Timestamp, before: &Counts) {
+        feed.begin(start, before);
+        self.sources.archive(feed);
+    }
+
+    /// The archive's interval began then, at these counters: another process had written what was before.
+    pub fn archive_from(&mut self, start: Timestamp, before: &Counts) {
+        if let Some(feed) = self.sources.feed() {
+            feed.begin(start, before);
+        }
+    }
+
+    /// Ends an interval of the archive at the last cut.
+    pub fn archive_interval(&mut self, end: Timestamp) {
+        if let Some(feed) = self.sources.feed() {
+            feed.interval(end, self.maps.counted());
+        }
     }
 
     /// The counters at the last cut.

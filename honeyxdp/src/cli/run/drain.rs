@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Counts,
+    archive::Feed,
     cli::duration,
     collector::{Collector, CutError},
     kernel::Maps,
@@ -125,6 +126,8 @@ pub(super) struct Counted {
     pub(super) slots: Vec<usize>,
     /// Whether another process has read the maps before.
     pub(super) resumed: bool,
+    /// Where records go besides.
+    pub(super) archive: Option<Feed>,
 }
 
 /// The other threads' end.
@@ -152,7 +155,7 @@ impl Drain {
         started: Clock,
         store: Arc<Store>,
     ) -> anyhow::Result<Self> {
-        let Counted { maps, run, slots, resumed } = counted;
+        let Counted { maps, run, slots, resumed, archive } = counted;
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
         let records = 1_u32 << maps.sizes().ring_bits;
@@ -169,6 +172,9 @@ impl Drain {
             warning: None,
             pulse: Pulse::default(),
         };
+        if let Some(feed) = archive {
+            drainer.collector.archive(feed, started.wall, &Counts::default());
+        }
         if resumed {
             drainer.resume(run.started_at)?;
         }
@@ -267,6 +273,8 @@ impl Drainer {
     fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
         let now = Clock::now();
         let last = self.store.last().ok().filter(|last| last.started_at == started_at);
+        // What it finds goes into the archive under the interval that it came in.
+        self.collector.archive_from(last.as_ref().map_or(started_at, |last| last.generated_at), &Counts::default());
         let mut before = None;
         let tally = |counts: &Counts| {
             before = last.as_ref().and_then(|last| published(last, counts));
@@ -277,6 +285,9 @@ impl Drainer {
             (Some(last), Some(_)) => last.generated_at,
             _ => started_at,
         };
+        if let Some((counts, _)) = &before {
+            self.collector.archive_from(start, counts);
+        }
         // The steady clock of the other process is not known here.
         let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
         let start = Clock { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
@@ -314,6 +325,10 @@ impl Drainer {
     fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
         let now = self.now();
         self.cut(now);
+        if store {
+            // Whether the snapshot can be stored or not.
+            self.collector.archive_interval(now.wall);
+        }
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
         let mut snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
