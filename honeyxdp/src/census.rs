@@ -76,21 +76,17 @@ impl Census {
         };
         let mut hour_ends = next_hour(time).as_second();
         match self.hour_ends {
-            None => {
-                self.sources.begin(time);
-                if let Some(feed) = self.sources.feed() {
-                    feed.begin(time, &Counts::default());
-                }
-            }
+            None => self.sources.begin(time),
             Some(end) if seconds >= end => self.imbalance = self.imbalance.or(self.close(time).err()),
             Some(end) => {
                 // Another capture, of another time: records so far are told by the one before.
                 self.flows.empty(&mut self.sources);
+                self.end_interval(Timestamp::MAX);
                 hour_ends = end;
             }
         }
         if let Some(feed) = self.sources.feed() {
-            feed.clock(time);
+            feed.begin(time, &self.counts);
         }
         self.hour_ends = Some(hour_ends);
         self.quiet = seconds.saturating_sub(FAR)..seconds.saturating_add(FAR).min(hour_ends);
@@ -125,10 +121,16 @@ impl Census {
     pub fn close(&mut self, now: Timestamp) -> Result<(), Imbalance> {
         self.flows.empty(&mut self.sources);
         let result = self.sources.close(&self.counts, now);
-        if let Some(feed) = self.sources.feed() {
-            feed.interval(now, &self.counts);
-        }
+        self.end_interval(now);
         self.imbalance.take().map_or(result, Err)
+    }
+
+    /// Ends an interval of the archive. It is over when its hour is, however late the next frame comes.
+    fn end_interval(&mut self, now: Timestamp) {
+        let hour_ends = self.hour_ends.and_then(|end| Timestamp::from_second(end).ok());
+        if let Some(feed) = self.sources.feed() {
+            feed.interval(hour_ends.map_or(now, |end| end.min(now)), &self.counts);
+        }
     }
 
     /// The counters.

@@ -77,23 +77,16 @@ impl Collector {
         Ok(())
     }
 
-    /// From now on every record goes into an archive too, in an interval that begins at this time and these counters.
-    pub fn archive(&mut self, mut feed: Feed, start: Timestamp, before: &Counts) {
-        feed.begin(start, before);
+    /// From now on every record goes into an archive too.
+    pub fn archive(&mut self, feed: Feed) {
         self.sources.archive(feed);
     }
 
-    /// The archive's interval began then, at these counters: another process had written what was before.
-    pub fn archive_from(&mut self, start: Timestamp, before: &Counts) {
-        if let Some(feed) = self.sources.feed() {
-            feed.begin(start, before);
-        }
-    }
-
-    /// Ends an interval of the archive at the last cut.
-    pub fn archive_interval(&mut self, end: Timestamp) {
-        if let Some(feed) = self.sources.feed() {
-            feed.interval(end, self.maps.counted());
+    /// Where records go besides, and the counters at the last cut.
+    pub const fn feed(&mut self) -> Option<(&mut Feed, &Counts)> {
+        match self.sources.feed() {
+            Some(feed) => Some((feed, self.maps.counted())),
+            None => None,
         }
     }
 

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use honeyxdp_archive::Loss;
+use honeyxdp_archive::{Accounted, Counters, Loss};
 use honeyxdp_common::{FilterReason, flow::Flow};
 use jiff::Timestamp;
 
@@ -30,42 +30,42 @@ pub(super) type Record = (Flow, Option<Pair>);
 pub(super) enum Message {
     /// Records of the interval that began then (milliseconds since the Unix epoch), and what their ticks mean.
     Records(Vec<Record>, Ticks, i64),
-    /// An interval is over.
-    Interval(Loss),
+    /// An interval is over, and those are the counters at its end.
+    Interval(Loss, Option<Accounted>),
     /// Everything is to be written; the answer says whether it was.
     End(mpsc::Sender<bool>),
 }
 
-/// Counters that an account needs.
-#[derive(Clone, Copy, Debug, Default)]
-struct Totals {
-    frames: u64,
-    syns: u64,
-    lost: u64,
-    unsampled: u64,
-    filtered: u64,
+/// The counters that an account needs.
+fn counters(counts: &Counts) -> Counters {
+    Counters {
+        frames: counts.seen(),
+        syns: counts.syns(),
+        lost: counts.lost_packets(),
+        unsampled: counts.unsampled(),
+        filtered: FilterReason::ALL.into_iter().map(|reason| counts.filtered(reason)).sum(),
+    }
 }
 
-impl Totals {
-    fn of(counts: &Counts) -> Self {
-        Self {
-            frames: counts.seen(),
-            syns: counts.syns(),
-            lost: counts.lost_packets(),
-            unsampled: counts.unsampled(),
-            filtered: FilterReason::ALL.into_iter().map(|reason| counts.filtered(reason)).sum(),
-        }
+const fn since(now: &Counters, before: &Counters) -> Counters {
+    Counters {
+        frames: now.frames.saturating_sub(before.frames),
+        syns: now.syns.saturating_sub(before.syns),
+        lost: now.lost.saturating_sub(before.lost),
+        unsampled: now.unsampled.saturating_sub(before.unsampled),
+        filtered: now.filtered.saturating_sub(before.filtered),
     }
+}
 
-    const fn since(&self, before: &Self) -> Self {
-        Self {
-            frames: self.frames.saturating_sub(before.frames),
-            syns: self.syns.saturating_sub(before.syns),
-            lost: self.lost.saturating_sub(before.lost),
-            unsampled: self.unsampled.saturating_sub(before.unsampled),
-            filtered: self.filtered.saturating_sub(before.filtered),
-        }
-    }
+/// How far the archive is accounted for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    /// By the processes before this one.
+    pub(super) accounted: Accounted,
+    /// End of the last interval of which they left rows and no account.
+    pub(super) end: i64,
+    /// SYNs in these rows.
+    pub(super) packets: u64,
 }
 
 /// What ticks of records are.
@@ -83,31 +83,59 @@ pub struct Feed {
     queued: Arc<AtomicUsize>,
     clock: Clock,
     chunk: Vec<Record>,
+    /// What was there before.
+    known: Option<Before>,
+    /// When counters began that can outlive the process.
+    run: Option<Timestamp>,
     /// Begin of the interval.
     start: Timestamp,
     /// Counters at its begin.
-    before: Totals,
+    before: Counters,
     /// SYNs in records that were passed on since.
     packets: u64,
 }
 
 impl Feed {
-    pub(super) fn new(queue: mpsc::Sender<Message>, queued: Arc<AtomicUsize>, jiffies: Option<Jiffies>) -> Self {
+    pub(super) fn new(
+        queue: mpsc::Sender<Message>,
+        queued: Arc<AtomicUsize>,
+        jiffies: Option<Jiffies>,
+        known: Option<Before>,
+    ) -> Self {
         Self {
             queue,
             queued,
             clock: jiffies.map_or(Clock::Replay(Ticks::milliseconds(0)), Clock::Kernel),
             chunk: Vec::with_capacity(CHUNK),
+            known,
+            run: None,
             start: Timestamp::UNIX_EPOCH,
-            before: Totals::default(),
+            before: Counters::default(),
             packets: 0,
         }
     }
 
-    /// The first interval begins, at these counters.
+    /// An interval begins, at these counters.
     pub fn begin(&mut self, start: Timestamp, before: &Counts) {
-        (self.start, self.before) = (start, Totals::of(before));
+        (self.start, self.before) = (start, counters(before));
         self.clock(start);
+    }
+
+    /// The counters that come now began at that time, and can outlive this process. If the archive has accounts of them, the
+    /// interval begins where those end. Returns whether it has.
+    pub fn go_on(&mut self, run: Timestamp) -> bool {
+        self.run = Some(run);
+        let Some(Before { accounted, end, packets }) =
+            self.known.filter(|known| known.accounted.run == run.as_millisecond())
+        else {
+            return false;
+        };
+        self.start = Timestamp::from_millisecond(accounted.until.max(end)).unwrap_or(self.start);
+        self.before = accounted.counters;
+        // Rows that were left without an account have one by now, of these SYNs.
+        self.before.frames += packets;
+        self.before.syns += packets;
+        true
     }
 
     /// Of a replay: the time of the records that come now, to within 24 days.
@@ -128,14 +156,19 @@ impl Feed {
         }
     }
 
-    /// Ends an interval: all records up to these counters were taken.
+    /// Ends an interval: all records up to these counters were taken. The next one begins.
     pub fn interval(&mut self, end: Timestamp, counts: &Counts) {
         self.pass_on();
-        let now = Totals::of(counts);
-        let Totals { frames, syns, lost, unsampled, filtered } = now.since(&self.before);
+        if let Clock::Kernel(jiffies) = &mut self.clock {
+            // A sleep of the machine is to be seen soon, whether there are records or not.
+            jiffies.now(None);
+        }
+        let now = counters(counts);
+        let Counters { frames, syns, lost, unsampled, filtered } = since(&now, &self.before);
         let packets = std::mem::take(&mut self.packets);
+        let (start, end) = (self.start, end.max(self.start));
         let loss = Loss {
-            interval_start: self.start.min(end).as_millisecond(),
+            interval_start: start.as_millisecond(),
             interval_end: end.as_millisecond(),
             frames,
             syns,
@@ -147,8 +180,10 @@ impl Feed {
             filtered,
         };
         (self.start, self.before) = (end, now);
+        let accounted =
+            self.run.map(|run| Accounted { run: run.as_millisecond(), until: end.as_millisecond(), counters: now });
         // If the thread is gone, that was said.
-        let _ = self.queue.send(Message::Interval(loss));
+        let _ = self.queue.send(Message::Interval(loss, accounted));
     }
 
     fn pass_on(&mut self) {

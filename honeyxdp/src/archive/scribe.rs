@@ -14,12 +14,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use honeyxdp_archive::{Archive, Geo, Loss, Retention, Row, Writer, compact, prune};
+use honeyxdp_archive::{Accounted, Archive, Geo, Loss, Retention, Row, Writer, compact, prune};
 use honeyxdp_common::flow::Flow;
 use jiff::Timestamp;
 
 use super::{
-    feed::{Feed, Message, Record},
+    feed::{Before, Feed, Message, Record},
     ticks::{Jiffies, Ticks},
 };
 
@@ -65,6 +65,7 @@ pub struct Archiver {
 pub struct Opened {
     scribe: Scribe,
     jiffies: Option<Jiffies>,
+    known: Option<Before>,
 }
 
 impl Options {
@@ -74,8 +75,9 @@ impl Options {
     /// When the folder cannot be written, another process writes there, or a file of places cannot be read.
     pub fn open(&self) -> anyhow::Result<Opened> {
         let archive = Archive::new(&self.folder);
-        let writer = Writer::open(&archive, &self.sensor, MOST_ROWS)
+        let mut writer = Writer::open(&archive, &self.sensor, MOST_ROWS)
             .with_context(|| format!("cannot write to the archive {}", self.folder.display()))?;
+        let known = if self.live { catch_up(&archive, &mut writer, &self.sensor)? } else { None };
         let geo = Geo::open(self.country.as_deref(), self.asn.as_deref())?;
         let scribe = Scribe {
             archive,
@@ -89,7 +91,7 @@ impl Options {
             upkeep: self.upkeep.map(|retention| (retention, Instant::now(), None)),
         };
         // Now, as long as there are the rights to ask.
-        Ok(Opened { scribe, jiffies: self.live.then(Jiffies::find) })
+        Ok(Opened { scribe, jiffies: self.live.then(Jiffies::find), known })
     }
 }
 
@@ -99,9 +101,9 @@ impl Opened {
     /// # Errors
     /// When there can be no thread.
     pub fn start(self) -> anyhow::Result<(Archiver, Feed)> {
-        let Self { mut scribe, jiffies } = self;
+        let Self { mut scribe, jiffies, known } = self;
         let (queue, messages) = mpsc::channel();
-        let feed = Feed::new(queue.clone(), Arc::clone(&scribe.queued), jiffies);
+        let feed = Feed::new(queue.clone(), Arc::clone(&scribe.queued), jiffies, known);
         let thread = thread::Builder::new()
             .name("archive".to_owned())
             .spawn(move || scribe.work(&messages))
@@ -159,7 +161,7 @@ impl Scribe {
                     self.records(&records, &ticks, start);
                     self.queued.fetch_sub(number, Ordering::AcqRel);
                 }
-                Message::Interval(loss) => self.interval(loss),
+                Message::Interval(loss, accounted) => self.interval(loss, accounted),
                 Message::End(answer) => {
                     self.write();
                     self.say();
@@ -211,16 +213,14 @@ impl Scribe {
         }
     }
 
-    fn interval(&mut self, mut loss: Loss) {
+    fn interval(&mut self, mut loss: Loss, accounted: Option<Accounted>) {
         self.close(loss.interval_end);
         self.not_written += loss.not_written + settle(&mut self.discarded, &mut loss);
         self.writer.account(loss);
-        let losses = self.writer.losses();
-        if losses.len() > MOST_LOSSES {
-            // The oldest two become one.
-            let second = losses.remove(1);
-            add(&mut losses[0], &second);
+        if let Some(accounted) = accounted {
+            self.writer.accounted(accounted);
         }
+        self.writer.bound_accounts(MOST_LOSSES);
         if let Err(error) = self.geo.refresh() {
             tracing::warn!("{error}; places are looked up in what was read before");
         }
@@ -293,19 +293,16 @@ fn settle(discarded: &mut BTreeMap<i64, u64>, loss: &mut Loss) -> u64 {
     packets
 }
 
-fn add(loss: &mut Loss, next: &Loss) {
-    loss.interval_end = next.interval_end;
-    for (sum, more) in [
-        (&mut loss.frames, next.frames),
-        (&mut loss.syns, next.syns),
-        (&mut loss.packets, next.packets),
-        (&mut loss.lost, next.lost),
-        (&mut loss.unsampled, next.unsampled),
-        (&mut loss.not_written, next.not_written),
-        (&mut loss.filtered, next.filtered),
-    ] {
-        *sum += more;
+/// Accounts for what a process before this one has left rows of, and no account.
+fn catch_up(archive: &Archive, writer: &mut Writer, sensor: &str) -> anyhow::Result<Option<Before>> {
+    let accounted = archive.accounted(sensor)?;
+    let (mut end, mut packets) = (i64::MIN, 0);
+    for loss in archive.unaccounted(sensor)? {
+        end = end.max(loss.interval_end);
+        packets += loss.packets;
+        writer.account(loss);
     }
+    Ok(accounted.map(|accounted| Before { accounted, end, packets }))
 }
 
 fn row(flow: &Flow, settled: Option<&'static str>, ticks: &Ticks, start: i64, geo: &Geo) -> Row {

@@ -172,8 +172,10 @@ impl Drain {
             warning: None,
             pulse: Pulse::default(),
         };
-        if let Some(feed) = archive {
-            drainer.collector.archive(feed, started.wall, &Counts::default());
+        if let Some(mut feed) = archive {
+            feed.begin(started.wall, &Counts::default());
+            feed.go_on(run.started_at);
+            drainer.collector.archive(feed);
         }
         if resumed {
             drainer.resume(run.started_at)?;
@@ -273,8 +275,12 @@ impl Drainer {
     fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
         let now = Clock::now();
         let last = self.store.last().ok().filter(|last| last.started_at == started_at);
-        // What it finds goes into the archive under the interval that it came in.
-        self.collector.archive_from(last.as_ref().map_or(started_at, |last| last.generated_at), &Counts::default());
+        // What it finds goes into the archive in an interval that begins where the archive's accounts end; if it has none of
+        // this run, where the snapshots end.
+        let unknown = self.collector.feed().is_some_and(|(feed, _)| !feed.go_on(started_at));
+        if unknown && let Some((feed, _)) = self.collector.feed() {
+            feed.begin(last.as_ref().map_or(started_at, |last| last.generated_at), &Counts::default());
+        }
         let mut before = None;
         let tally = |counts: &Counts| {
             before = last.as_ref().and_then(|last| published(last, counts));
@@ -285,8 +291,8 @@ impl Drainer {
             (Some(last), Some(_)) => last.generated_at,
             _ => started_at,
         };
-        if let Some((counts, _)) = &before {
-            self.collector.archive_from(start, counts);
+        if unknown && let (Some((feed, _)), Some((counts, _))) = (self.collector.feed(), &before) {
+            feed.begin(start, counts);
         }
         // The steady clock of the other process is not known here.
         let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
@@ -316,7 +322,13 @@ impl Drainer {
                 earlier.set(step);
             }
             // What came until now belongs to the hour of the clock before.
-            self.cut(now);
+            if self.cut(now)
+                && let Some((feed, counts)) = self.collector.feed()
+            {
+                // An interval of the archive is told by one clock, and so is not shorter than nothing.
+                feed.interval(now.wall.checked_sub(step).unwrap_or(now.wall), counts);
+                feed.begin(now.wall, counts);
+            }
         }
         self.seen = now;
         now
@@ -324,10 +336,14 @@ impl Drainer {
 
     fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
         let now = self.now();
-        self.cut(now);
-        if store {
-            // Whether the snapshot can be stored or not.
-            self.collector.archive_interval(now.wall);
+        let taken = self.cut(now);
+        // Whether the snapshot can be stored or not; but without a cut there are records that no counter has yet, and the
+        // interval goes on.
+        if store
+            && taken
+            && let Some((feed, counts)) = self.collector.feed()
+        {
+            feed.interval(now.wall, counts);
         }
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
@@ -348,16 +364,17 @@ impl Drainer {
         Ok(Drained { snapshot: Arc::new(snapshot), at: now.steady, took: now.steady.elapsed(), warning })
     }
 
-    fn cut(&mut self, now: Clock) {
-        match self.collector.cut(now.wall) {
-            Ok(()) => self.begin(now),
-            Err(error) => {
-                if matches!(error, CutError::Imbalance(_)) {
-                    self.begin(now);
-                }
-                self.warning = Some(error.to_string());
-            }
+    /// Takes everything up to now. Returns whether it could.
+    fn cut(&mut self, now: Clock) -> bool {
+        let error = self.collector.cut(now.wall).err();
+        let taken = error.as_ref().is_none_or(|error| matches!(error, CutError::Imbalance(_)));
+        if taken {
+            self.begin(now);
         }
+        if let Some(error) = error {
+            self.warning = Some(error.to_string());
+        }
+        taken
     }
 
     /// Everything up to now was taken.
