@@ -1,10 +1,8 @@
-//! The archive: what a sensor and a replay write, when the disk is full, after kill -9, and that other people's tools read it.
+//! The archive: what a sensor and a replay write, and that other people's tools read it.
 
 use std::{
     fs,
     io::BufWriter,
-    net::Ipv4Addr,
-    os::unix::fs::symlink,
     path::Path,
     process::Command,
     thread,
@@ -16,56 +14,21 @@ use arrow_array::{
     cast::AsArray as _,
     types::{TimestampMillisecondType, UInt32Type},
 };
-use honeyxdp_archive::{Archive, Checked, Reader, Table, check};
+use honeyxdp_archive::{Archive, Table, check};
 use lab::{
-    craft,
-    network::{Cable, SENSOR},
+    archived::{batches, good, mirai, sensor},
+    network::Cable,
     pcap,
-    sensor::Sensor,
 };
-use rustix::process::Signal;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
-
-fn mirai(sources: u32, frames: usize) -> Vec<Vec<u8>> {
-    let from = u32::from(Ipv4Addr::new(198, 18, 1, 0));
-    let frame = |n: u32| craft::mirai(Ipv4Addr::from(from + n % sources), [198, 18, 0, 1].into(), 23);
-    (0..u32::try_from(frames).unwrap()).map(frame).collect()
-}
-
-/// A sensor with an archive in its own folder.
-fn start(cable: &Cable, args: &str) -> (Sensor, Archive, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("archive");
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms"]).args(args.split_whitespace());
-    command.arg("--archive").arg(&archive).arg("--out").arg(folder.path().join("out"));
-    let sensor = Sensor::spawn(command, folder.path().join("out")).unwrap();
-    (sensor, Archive::new(archive), folder)
-}
-
-fn good(archive: &Archive) -> Checked {
-    let checked = check(archive).unwrap();
-    assert_eq!(checked.problems, [""; 0]);
-    checked
-}
-
-fn batches(archive: &Archive) -> Vec<RecordBatch> {
-    let mut all = Vec::new();
-    for date in archive.dates(Table::Flows).unwrap() {
-        for file in archive.files(Table::Flows, date).unwrap() {
-            all.extend(Reader::open(&file).unwrap().batches(1 << 15).unwrap().map(Result::unwrap));
-        }
-    }
-    all
-}
 
 /// The values of a column of times.
 fn times(archive: &Archive, column: &str) -> Vec<i64> {
     let values = |batch: &RecordBatch| {
         batch.column_by_name(column).unwrap().as_primitive::<TimestampMillisecondType>().values().to_vec()
     };
-    batches(archive).iter().flat_map(values).collect()
+    batches(archive, Table::Flows).iter().flat_map(values).collect()
 }
 
 fn now() -> i64 {
@@ -75,7 +38,9 @@ fn now() -> i64 {
 #[test]
 fn every_syn_is_in_a_row_and_its_time_is_right() {
     let cable = Cable::silent(1_500).unwrap();
-    let (sensor, archive, _folder) = start(&cable, "--sensor-id ours");
+    let folder = tempfile::tempdir().unwrap();
+    let sensor = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
+    let archive = Archive::new(folder.path().join("archive"));
     for _ in 0..5 {
         cable.send(&mirai(200, 1_000)).unwrap();
         thread::sleep(Duration::from_millis(150));
@@ -97,82 +62,11 @@ fn every_syn_is_in_a_row_and_its_time_is_right() {
     let starts = times(&archive, "interval_start");
     let ends = times(&archive, "interval_end");
     assert!(starts.iter().zip(&ends).all(|(start, end)| start <= end && end - start < 60_000));
-    let sources: std::collections::BTreeSet<u32> = batches(&archive)
+    let sources: std::collections::BTreeSet<u32> = batches(&archive, Table::Flows)
         .iter()
         .flat_map(|batch| batch.column_by_name("src").unwrap().as_primitive::<UInt32Type>().values().to_vec())
         .collect();
     assert_eq!(sources.len(), 200);
-}
-
-#[test]
-fn after_kill_9_every_file_is_whole_and_the_next_sensor_goes_on() {
-    let cable = Cable::silent(1_500).unwrap();
-    let (mut sensor, archive, folder) = start(&cable, "--sensor-id ours");
-    cable.send(&mirai(50, 500)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 500).unwrap();
-    wait(|| check(&archive).is_ok_and(|checked| checked.packets == 500));
-    for _ in 0..20 {
-        cable.send(&mirai(50, 500)).unwrap();
-    }
-    sensor.signal(Signal::KILL).unwrap();
-    sensor.wait().unwrap();
-    let killed = good(&archive);
-    assert!(killed.packets >= 500, "{killed:?}");
-
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--sensor-id", "ours", "--archive"]);
-    command.arg(archive.root()).arg("--out").arg(folder.path().join("out"));
-    let sensor = Sensor::spawn(command, folder.path().join("out")).unwrap();
-    cable.send(&mirai(50, 500)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 500).unwrap();
-    sensor.stop().unwrap();
-    assert_eq!(good(&archive).packets, killed.packets + 500);
-}
-
-#[test]
-fn a_full_disk_is_said_costs_no_count_and_recovers() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let disk = folder.path().join("disk");
-    fs::create_dir(&disk).unwrap();
-    // `ip netns exec` gives the command a mount namespace of its own, so this mount goes with it.
-    let script = format!(
-        "mount -t tmpfs -o size=1m tmpfs {0} && exec {BINARY} run -i {SENSOR} --interval 200ms --archive {0}/archive --out {1}",
-        disk.display(),
-        folder.path().join("out").display()
-    );
-    let mut command = cable.sensor.command("sh");
-    command.arg("-c").arg(script);
-    let mut sensor = Sensor::spawn(command, folder.path().join("out")).unwrap();
-    let view = folder.path().join("view");
-    symlink(format!("/proc/{}/root{}", sensor.pid(), disk.display()), &view).unwrap();
-    let archive = Archive::new(view.join("archive"));
-    cable.send(&mirai(10, 100)).unwrap();
-    wait(|| check(&archive).is_ok_and(|checked| checked.packets == 100));
-
-    let _ = fs::write(view.join("filler"), vec![0; 2 << 20]);
-    cable.send(&mirai(10, 70)).unwrap();
-    sensor.wait_for_line("the archive cannot be written").unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 170).unwrap();
-    assert_eq!(good(&archive).packets, 100, "half a file counts");
-
-    fs::remove_file(view.join("filler")).unwrap();
-    sensor.wait_for_line("the archive is written again").unwrap();
-    wait(|| check(&archive).is_ok_and(|checked| checked.packets == 170));
-    let checked = good(&archive);
-    assert_eq!(checked.syns, checked.packets + checked.missing);
-    sensor.signal(Signal::INT).unwrap();
-    assert!(sensor.wait().unwrap().success(), "{}", sensor.printed());
-}
-
-fn wait(property: impl Fn() -> bool) {
-    for _ in 0..1_000 {
-        if property() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(20));
-    }
-    panic!("it did not happen in twenty seconds");
 }
 
 /// 2019-11-05T23:59:50Z.
@@ -244,15 +138,18 @@ fn captures_of_other_years_have_their_own_times_in_any_order() {
     assert!(firsts.iter().all(|first| starts.iter().any(|start| (start..=&(start + 20_000)).contains(&first))));
 }
 
-/// Python with DuckDB and pandas, which lie in a folder of the tests' own.
+/// What the document's examples are run with.
+const PACKAGES: [&str; 4] = ["duckdb==2.0.0", "numpy==2.4.6", "pandas==3.1.1", "pyarrow==26.0.1"];
+
+/// Python with DuckDB and pandas, which lie in a folder of the tests' own. Other versions get another folder.
 fn python() -> Command {
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python");
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", PACKAGES.join("-").replace("==", "-")));
     let ready = folder.join("ready");
     if !ready.exists() {
-        let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "--quiet", "--upgrade", "--only-binary", ":all:", "--target"]).arg(&folder);
-        let output = pip.args(["duckdb", "pandas", "pyarrow"]).output();
-        let output = output.expect("python3 is needed: install Debian's packages python3 and python3-pip");
+        let mut pip = Command::new("pip3");
+        pip.args(["install", "--quiet", "--upgrade", "--only-binary", ":all:", "--target"]).arg(&folder).args(PACKAGES);
+        let output = pip.output().expect("pip3 is needed: install Debian's packages python3 and python3-pip");
         assert!(output.status.success(), "{pip:?}: {}", String::from_utf8_lossy(&output.stderr));
         fs::write(ready, "").unwrap();
     }

@@ -1,5 +1,8 @@
 //! The writer's end: a thread that makes rows of records, adds country and network, and writes files.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::BTreeMap,
     net::{IpAddr, Ipv6Addr},
