@@ -221,11 +221,11 @@ fn half_a_file_is_removed_or_named_and_stops_nobody() {
     let whole = newest(&archive);
     let beside = |name: &str| whole.with_file_name(name);
     let bytes = fs::read(&whole).unwrap();
-    let unfinished = beside(".ours-9999999999999-9999999999999-0.parquet.tmp");
+    let unfinished = beside(&format!(".ours-{0:015}-{0:015}-0.parquet.tmp", 2));
     fs::write(&unfinished, &bytes[..bytes.len() / 2]).unwrap();
-    let others = beside(".theirs-1-1-0.parquet.tmp");
+    let others = beside(&format!(".theirs-{0:015}-{0:015}-0.parquet.tmp", 2));
     fs::write(&others, &bytes[..bytes.len() / 2]).unwrap();
-    let broken = beside("ours-1-1-0.parquet");
+    let broken = beside(&format!("ours-{0:015}-{0:015}-0.parquet", 1));
     fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
 
     let second = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
@@ -236,7 +236,7 @@ fn half_a_file_is_removed_or_named_and_stops_nobody() {
     second.stop().unwrap();
     let checked = check(&archive).unwrap();
     assert_eq!(checked.packets, 570);
-    assert!(matches!(&checked.problems[..], [one] if one.contains("ours-1-1-0.parquet")), "{checked:?}");
+    assert!(matches!(&checked.problems[..], [one] if one.contains(&*broken.to_string_lossy())), "{checked:?}");
     fs::remove_file(broken).unwrap();
     good(&archive);
 }
