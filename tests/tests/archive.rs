@@ -16,9 +16,10 @@ use arrow_array::{
 };
 use honeyxdp_archive::{Archive, Table, check};
 use lab::{
-    archived::{batches, good, mirai, sensor},
-    network::Cable,
+    archived::{self, batches, good, mirai},
+    network::{Cable, SENSOR},
     pcap,
+    sensor::Sensor,
 };
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
@@ -39,7 +40,7 @@ fn now() -> i64 {
 fn every_syn_is_in_a_row_and_its_time_is_right() {
     let cable = Cable::silent(1_500).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let sensor = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
+    let sensor = archived::sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
     let archive = Archive::new(folder.path().join("archive"));
     for _ in 0..5 {
         cable.send(&mirai(200, 1_000)).unwrap();
@@ -67,6 +68,29 @@ fn every_syn_is_in_a_row_and_its_time_is_right() {
         .flat_map(|batch| batch.column_by_name("src").unwrap().as_primitive::<UInt32Type>().values().to_vec())
         .collect();
     assert_eq!(sources.len(), 200);
+}
+
+#[test]
+fn who_may_not_ask_for_jiffies_learns_them_from_records() {
+    let cable = Cable::silent(1_500).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // `ip netns exec` gives the command a mount namespace of its own, so this mount goes with it.
+    let script = format!(
+        "mount --bind /dev/null /proc/timer_list && exec {BINARY} run -i {SENSOR} --interval 200ms --archive {0}/archive --out {0}/out",
+        folder.path().display()
+    );
+    let mut command = cable.sensor.command("sh");
+    command.arg("-c").arg(script);
+    let sensor = Sensor::spawn(command, folder.path().join("out")).unwrap();
+    let archive = Archive::new(folder.path().join("archive"));
+    let before = now();
+    cable.send(&mirai(1, 1)).unwrap();
+    let after = now();
+    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 1).unwrap();
+    sensor.stop().unwrap();
+    let first = times(&archive, "first")[0];
+    // Half a second late at most.
+    assert!((before - 20..=after + 500).contains(&first), "{first} is not in {before} to {after}");
 }
 
 /// 2019-11-05T23:59:50Z.
