@@ -12,11 +12,13 @@ use std::{
 
 use honeyxdp_archive::{Accounted, Counters, Loss};
 use honeyxdp_common::{FilterReason, flow::Flow};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::ticks::{Jiffies, Ticks};
 use crate::{Counts, sources::Pair};
 
+/// The shortest interval.
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
 /// Records in a chunk.
 const CHUNK: usize = 4_096;
 /// Records that the queue may hold: 36 MiB.
@@ -30,10 +32,21 @@ pub(super) type Record = (Flow, Option<Pair>);
 pub(super) enum Message {
     /// Records of the interval that began then (milliseconds since the Unix epoch), and what their ticks mean.
     Records(Vec<Record>, Ticks, i64),
-    /// An interval is over, and those are the counters at its end.
-    Interval(Loss, Option<Accounted>),
+    /// An interval is over.
+    Interval(Interval),
     /// Everything is to be written; the answer says whether it was.
     End(mpsc::Sender<bool>),
+}
+
+/// An interval that is over.
+#[derive(Debug)]
+pub(super) struct Interval {
+    /// Its account, as far as it is known here.
+    pub(super) loss: Loss,
+    /// SYNs of it that found no room in the queue: the rest of what is not written was gone with the process before this one.
+    pub(super) dropped: u64,
+    /// The counters at its end, if they can outlive the process.
+    pub(super) accounted: Option<Accounted>,
 }
 
 /// The counters that an account needs.
@@ -93,6 +106,8 @@ pub struct Feed {
     before: Counters,
     /// SYNs in records that were passed on since.
     packets: u64,
+    /// SYNs in records that found no room.
+    dropped: u64,
 }
 
 impl Feed {
@@ -112,6 +127,7 @@ impl Feed {
             start: Timestamp::UNIX_EPOCH,
             before: Counters::default(),
             packets: 0,
+            dropped: 0,
         }
     }
 
@@ -166,7 +182,9 @@ impl Feed {
         let now = counters(counts);
         let Counters { frames, syns, lost, unsampled, filtered } = since(&now, &self.before);
         let packets = std::mem::take(&mut self.packets);
-        let (start, end) = (self.start, end.max(self.start));
+        let start = self.start;
+        // Its begin is what rows and account have in common, so no two may begin in the same millisecond.
+        let end = start.checked_add(MILLISECOND).map_or(end, |least| end.max(least));
         let loss = Loss {
             interval_start: start.as_millisecond(),
             interval_end: end.as_millisecond(),
@@ -183,7 +201,8 @@ impl Feed {
         let accounted =
             self.run.map(|run| Accounted { run: run.as_millisecond(), until: end.as_millisecond(), counters: now });
         // If the thread is gone, that was said.
-        let _ = self.queue.send(Message::Interval(loss, accounted));
+        let dropped = std::mem::take(&mut self.dropped);
+        let _ = self.queue.send(Message::Interval(Interval { loss, dropped, accounted }));
     }
 
     fn pass_on(&mut self) {
@@ -212,6 +231,7 @@ impl Feed {
         if self.queued.fetch_add(records, Ordering::AcqRel) + records > MOST {
             self.queued.fetch_sub(records, Ordering::AcqRel);
             self.chunk.clear();
+            self.dropped += packets;
             return;
         }
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));

@@ -17,12 +17,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use honeyxdp_archive::{Accounted, Archive, Geo, Loss, Retention, Row, Writer, compact, prune};
+use honeyxdp_archive::{Archive, Geo, Loss, Retention, Row, Writer, compact, prune};
 use honeyxdp_common::flow::Flow;
 use jiff::Timestamp;
 
 use super::{
-    feed::{Before, Feed, Message, Record},
+    feed::{Before, Feed, Interval, Message, Record},
     ticks::{Jiffies, Ticks},
 };
 
@@ -164,7 +164,7 @@ impl Scribe {
                     self.records(&records, &ticks, start);
                     self.queued.fetch_sub(number, Ordering::AcqRel);
                 }
-                Message::Interval(loss, accounted) => self.interval(loss, accounted),
+                Message::Interval(interval) => self.interval(interval),
                 Message::End(answer) => {
                     self.write();
                     self.say();
@@ -216,9 +216,17 @@ impl Scribe {
         }
     }
 
-    fn interval(&mut self, mut loss: Loss, accounted: Option<Accounted>) {
+    fn interval(&mut self, interval: Interval) {
+        let Interval { mut loss, dropped, accounted } = interval;
         self.close(loss.interval_end);
-        self.not_written += loss.not_written + settle(&mut self.discarded, &mut loss);
+        let inherited = loss.not_written.saturating_sub(dropped);
+        if inherited > 0 {
+            tracing::warn!(
+                "{inherited} SYNs are not in the archive: the process before this one had read them and was killed; its losses \
+                 say so, and all other numbers have them"
+            );
+        }
+        self.not_written += dropped + settle(&mut self.discarded, &mut loss);
         self.writer.account(loss);
         if let Some(accounted) = accounted {
             self.writer.accounted(accounted);
@@ -301,7 +309,8 @@ fn catch_up(archive: &Archive, writer: &mut Writer, sensor: &str) -> anyhow::Res
     let accounted = archive.accounted(sensor)?;
     let (mut end, mut packets) = (i64::MIN, 0);
     for loss in archive.unaccounted(sensor)? {
-        end = end.max(loss.interval_end);
+        // The next interval begins there, and no two may begin at the same time.
+        end = end.max(loss.interval_end).max(loss.interval_start + 1);
         packets += loss.packets;
         writer.account(loss);
     }

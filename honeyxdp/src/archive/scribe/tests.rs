@@ -7,6 +7,9 @@ use tempfile::TempDir;
 use super::*;
 use crate::Counts;
 
+/// When the counters began.
+const RUN: Timestamp = Timestamp::constant(1_572_998_340, 0);
+
 /// A thread that does not run: it works when it is told to.
 struct Still {
     scribe: Scribe,
@@ -19,7 +22,10 @@ struct Still {
 
 impl Still {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    fn within(folder: TempDir) -> Self {
         let options = Options {
             folder: folder.path().to_owned(),
             sensor: "ours".to_owned(),
@@ -35,8 +41,17 @@ impl Still {
         Self { scribe, feed, queue, messages, counts: Counts::default(), folder }
     }
 
-    /// An interval with so many records of two SYNs each.
-    fn interval(&mut self, records: u32) {
+    /// Killed with all that it has in memory. The next one takes over the counters.
+    fn killed(self) -> Self {
+        let Self { scribe, folder, counts, .. } = self;
+        drop(scribe);
+        let mut next = Self { counts, ..Self::within(folder) };
+        assert!(next.feed.go_on(RUN));
+        next
+    }
+
+    /// So many records of two SYNs each.
+    fn records(&mut self, records: u32) {
         let mut flow = Flow::default();
         flow.packets = 2;
         for _ in 0..records {
@@ -44,8 +59,11 @@ impl Still {
             self.counts.frame(Disposition::Syn, 60);
             self.counts.frame(Disposition::Syn, 60);
         }
-        // No two begin in the same millisecond.
-        thread::sleep(Duration::from_millis(2));
+    }
+
+    /// An interval with so many records.
+    fn interval(&mut self, records: u32) {
+        self.records(records);
         self.feed.interval(Timestamp::now(), &self.counts);
     }
 
@@ -100,4 +118,52 @@ fn what_has_no_room_in_memory_while_the_disk_fails_is_accounted_for() {
     assert_eq!(checked.syns, 2 * 301_020);
     // 262,144 rows were given up when one more came.
     assert_eq!((checked.packets, checked.missing), (checked.syns - 2 * 262_144, 2 * 262_144));
+}
+
+#[test]
+fn a_process_that_was_killed_anywhere_leaves_every_syn_to_one_account() {
+    // Before the account of what it had written, with and without rows; after it, with records that nobody wrote.
+    let mut first = Still::new();
+    assert!(!first.feed.go_on(RUN), "nothing is there");
+    first.interval(10);
+    first.interval(0);
+    assert!(first.work());
+    first.records(5);
+
+    let mut second = first.killed();
+    second.interval(20);
+    assert!(second.work(), "what the one before has lost is not this one's failure");
+    let checked = second.check();
+    assert_eq!((checked.syns, checked.packets, checked.missing), (70, 60, 10));
+
+    second.interval(7);
+    for message in second.messages.try_iter().collect::<Vec<_>>() {
+        if let Message::Records(records, ticks, start) = message {
+            second.scribe.records(&records, &ticks, start);
+        }
+    }
+    second.scribe.spill();
+    assert_eq!(second.check().packets, 74, "rows are there, and no account");
+
+    let mut third = second.killed();
+    third.interval(3);
+    assert!(third.work());
+    let checked = third.check();
+    assert_eq!((checked.syns, checked.packets, checked.missing), (90, 80, 10));
+}
+
+#[test]
+fn counters_that_began_at_another_time_are_accounted_for_from_their_begin() {
+    let mut first = Still::new();
+    first.feed.go_on(RUN);
+    first.interval(10);
+    assert!(first.work());
+    let Still { scribe, folder, .. } = first;
+    drop(scribe);
+    let mut second = Still::within(folder);
+    assert!(!second.feed.go_on(Timestamp::now()));
+    second.interval(4);
+    assert!(second.work());
+    let checked = second.check();
+    assert_eq!((checked.syns, checked.packets, checked.missing), (28, 28, 0));
 }
