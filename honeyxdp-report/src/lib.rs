@@ -6,5 +6,7 @@ pub mod compare;
 pub mod escape;
 pub mod flows;
 pub mod period;
+pub mod report;
+mod rules_file;
 pub mod sources;
 pub mod view;

@@ -19,6 +19,38 @@ impl Period {
     pub fn contains(&self, day: Date) -> bool {
         (self.first..=self.last).contains(&day)
     }
+
+    /// The one before it: of as many months when it is whole ones, else of as many days. `None` at the begin of time.
+    pub fn before(&self) -> Option<Self> {
+        let last = self.first.yesterday().ok()?;
+        let first = if self.is_months() {
+            self.first.checked_sub(self.months().months())
+        } else {
+            self.first.since(self.last).and_then(|back| self.first.checked_add(back)).and_then(Date::yesterday)
+        };
+        Some(Self { first: first.ok()?, last })
+    }
+
+    /// The shortest text that stands for it: `2019`, `2019-07`, `2019-07-15` or `2019-07-01..2019-09-30`.
+    pub fn name(&self) -> String {
+        match (self.is_months(), self.months()) {
+            (true, 12) if self.first.month() == 1 => format!("{:04}", self.first.year()),
+            (true, 1) => self.first.strftime("%Y-%m").to_string(),
+            _ if self.first == self.last => self.first.to_string(),
+            _ => format!("{}..{}", self.first, self.last),
+        }
+    }
+
+    /// Whether it is whole months.
+    fn is_months(&self) -> bool {
+        self.first.day() == 1 && self.last == self.last.last_of_month()
+    }
+
+    /// How many months it reaches into.
+    fn months(&self) -> i32 {
+        let months = |date: Date| i32::from(date.year()) * 12 + i32::from(date.month());
+        months(self.last) - months(self.first) + 1
+    }
 }
 
 impl FromStr for Period {
@@ -89,6 +121,16 @@ impl Step {
             Self::Year => day.first_of_year(),
         }
     }
+
+    /// Its name, in SQL, too.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Day => "day",
+            Self::Week => "week",
+            Self::Month => "month",
+            Self::Year => "year",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -109,6 +151,27 @@ mod tests {
         {
             assert!(period(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn the_period_before_is_of_the_same_kind() {
+        for (text, expected) in [
+            ("2019", "2018"),
+            ("2020-03", "2020-02"),
+            ("2019-01", "2018-12"),
+            ("2019-01-01", "2018-12-31"),
+            ("2019..2020", "2017-01-01..2018-12-31"),
+            ("2019-04..2020-03", "2018-04-01..2019-03-31"),
+            ("2019-02-01..2020-01", "2018-02-01..2019-01-31"),
+            ("2019-01-08..2019-01-14", "2019-01-01..2019-01-07"),
+        ] {
+            let period: Period = text.parse().unwrap();
+            let before = period.before().unwrap();
+            assert_eq!((before.name().as_str(), before.last.tomorrow().unwrap()), (expected, period.first), "{text}");
+            assert_eq!(period.name().parse(), Ok(period));
+        }
+        assert!("0000-01-01".parse::<Period>().unwrap().before().is_some());
+        assert_eq!(Period { first: Date::MIN, last: Date::MIN }.before(), None);
     }
 
     #[test]

@@ -142,8 +142,13 @@ pub(crate) const TERMINAL: &[&str] = &["TERM", "COLORTERM", "NO_COLOR", "LANG", 
 
 /// Builds a program of the workspace for release and says where it is.
 pub(crate) fn build_release(package: &str, binary: &str) -> Result<PathBuf> {
+    build("release", package, binary)
+}
+
+/// Builds a program of the workspace under one of its profiles and says where it is.
+pub(crate) fn build(profile: &str, package: &str, binary: &str) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--release", "--package", package, "--bin", binary]);
+    build.args(["build", "--profile", profile, "--package", package, "--bin", binary]);
     say(shown(&build));
     let output = build
         .arg("--message-format=json-render-diagnostics")
@@ -174,6 +179,11 @@ pub(crate) fn become_as_root(program: &Path, args: &[OsString]) -> Result<()> {
     if !is_root() {
         say(format!("{} needs root, so sudo may ask for your password", program.display()));
     }
+    replace_by(command)
+}
+
+/// Runs a program in the place of this process.
+pub(crate) fn replace_by(mut command: Command) -> Result<()> {
     say(shown(&command));
     let error = command.exec();
     Err(error).with_context(|| not_started(&command))

@@ -11,8 +11,10 @@ mod dist;
 mod docs;
 mod leftovers;
 mod programs;
+mod report;
 mod run;
 mod test;
+mod year;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -35,6 +37,8 @@ enum Task {
     Bench(bench::Args),
     Docs(docs::Args),
     Dist(dist::Args),
+    Report(report::Args),
+    Year(year::Args),
     /// cargo's runner for test executables, see `test::runner`.
     #[command(hide = true)]
     TestRunner {
@@ -63,6 +67,8 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Bench(args) => bench::main(args),
         Task::Docs(args) => docs::main(&args),
         Task::Dist(args) => dist::main(&args),
+        Task::Report(args) => report::main(args),
+        Task::Year(args) => year::main(args),
         Task::TestRunner { command } => test::runner(&command),
     }
 }

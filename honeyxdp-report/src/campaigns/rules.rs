@@ -1,15 +1,11 @@
 //! Surveys that are known, from a file.
 
-use std::{fs, net::IpAddr, path::Path};
+use std::{net::IpAddr, path::Path};
 
-use anyhow::Context as _;
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::{escape, flows::Source};
-
-/// Longest file of rules, bytes.
-const LONGEST: u64 = 16 << 20;
+use crate::{escape, flows::Source, rules_file};
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -49,11 +45,7 @@ impl Rules {
     ///
     /// Where it cannot be read, or is not TOML of this kind; the error names the line.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let shown = escape::text(&path.display().to_string());
-        let length = fs::metadata(path).with_context(|| format!("cannot read {shown}"))?.len();
-        anyhow::ensure!(length <= LONGEST, "{shown} is longer than 16 MiB: is it a file of rules?");
-        let text = fs::read_to_string(path).with_context(|| format!("cannot read {shown}"))?;
-        Self::parse(&text).with_context(|| format!("{shown} is wrong"))
+        rules_file::read(path, Self::parse)
     }
 
     /// Reads the text of a file.
@@ -62,10 +54,7 @@ impl Rules {
     ///
     /// As [`Self::read`].
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let document: Document = toml::from_str(text).map_err(|error| {
-            let line = error.span().map_or(0, |span| text[..span.start].matches('\n').count() + 1);
-            anyhow::anyhow!("line {line}: {}", escape::text(error.message()))
-        })?;
+        let document: Document = rules_file::parse(text)?;
         let mut rules = Self { surveys: document.survey, ..Self::default() };
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
         for (number, survey) in rules.surveys.iter().enumerate() {

@@ -2,6 +2,7 @@
 
 mod campaigns;
 mod compare;
+mod report;
 
 use std::{ffi::OsString, process::ExitCode};
 
@@ -14,6 +15,7 @@ use clap::{Parser, Subcommand};
     bin_name = "honeyxdp-report",
     version,
     after_help = "Options also come from the environment where --help names a variable: HONEYXDP_ARCHIVE=DIR.\n\
+                  `honeyxdp report`, `honeyxdp compare` and `honeyxdp campaigns` call this program.\n\
                   Exit status: 0 done, 1 failed, 2 wrong usage.",
     propagate_version = true,
     arg_required_else_help = true
@@ -25,6 +27,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Report(Box<report::Args>),
     Compare(compare::Args),
     Campaigns(campaigns::Args),
 }
@@ -51,6 +54,7 @@ pub fn main() -> ExitCode {
 /// Does what these arguments say; the first one is the name of the program.
 pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = match Cli::parse_from(args).command {
+        Command::Report(args) => report::report(*args),
         Command::Compare(args) => compare::compare(&args),
         Command::Campaigns(args) => campaigns::campaigns(&args),
     };

@@ -1,6 +1,7 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
 mod archive;
+mod beside;
 mod config;
 mod detach;
 mod doctor;
@@ -62,6 +63,12 @@ enum Command {
     Archive(archive::Args),
     Config(config::Args),
     Doctor(doctor::Args),
+    /// Make the observation report of a period from an archive
+    Report(beside::Args),
+    /// Compare leaked lists with the sources in an archive
+    Compare(beside::Args),
+    /// Find surveys in an archive
+    Campaigns(beside::Args),
 }
 
 /// The command line as clap has it, for manual pages and completions.
@@ -104,6 +111,9 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Archive(args) => archive::archive(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
+        Command::Report(args) => beside::run("report", &args),
+        Command::Compare(args) => beside::run("compare", &args),
+        Command::Campaigns(args) => beside::run("campaigns", &args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,8 @@
+-- What the sensors counted, and what of it is in no row: lost on the way from the kernel, left out by sampling, not
+-- written. Filtered SYNs were not looked at, and are in none of the other numbers.
+SELECT sensor, count(*) AS intervals, sum(syns) AS syns, sum(packets) AS in_records, sum(lost) AS lost,
+       sum(unsampled) AS unsampled, sum(not_written) AS not_written, sum(filtered) AS filtered
+FROM losses
+WHERE {when}
+GROUP BY sensor
+ORDER BY sensor

@@ -1,0 +1,73 @@
+//! Finding the files of an archive, and the columns of them that the report reads (docs/archive.md has them all).
+
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::Context as _;
+use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use honeyxdp_archive::Table;
+use jiff::civil::Date;
+
+use crate::{flows, period::Period};
+
+/// The files of an archive that count.
+#[derive(Debug)]
+pub(super) struct Files {
+    archive: honeyxdp_archive::Archive,
+    span: Period,
+}
+
+impl Files {
+    /// Those in this folder.
+    pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
+        let span = flows::Archive::open(folder, None)?.period().with_context(|| {
+            format!("the archive in {} has no rows yet: wait until its sensor has written some", folder.display())
+        })?;
+        Ok(Self { archive: honeyxdp_archive::Archive::new(folder), span })
+    }
+
+    /// Those of some dates in UTC. What was merged into another file is not among them.
+    pub(super) fn of(&self, table: Table, dates: &[Date]) -> anyhow::Result<Vec<PathBuf>> {
+        let mut paths = Vec::new();
+        for date in dates {
+            paths.extend(self.archive.files(table, *date)?.into_iter().map(|file| file.path));
+        }
+        Ok(paths)
+    }
+
+    /// The first and the last date in UTC that there are rows of.
+    pub(super) fn span(&self) -> Period {
+        self.span
+    }
+}
+
+/// Of flow files. Text is read as views: they group faster than dictionaries do.
+pub(super) fn flow_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("sensor", DataType::Utf8View, true),
+        Field::new("family", DataType::Utf8View, true),
+        Field::new("rule", DataType::Utf8View, true),
+        Field::new("settled", DataType::Utf8View, true),
+        Field::new("src", DataType::UInt32, true),
+        Field::new("src6", DataType::FixedSizeBinary(16), true),
+        Field::new("dport", DataType::UInt16, true),
+        Field::new("packets", DataType::UInt32, true),
+        Field::new("first", time(), true),
+        Field::new("country", DataType::Utf8View, true),
+        Field::new("asn", DataType::UInt32, true),
+    ]))
+}
+
+/// Of files of losses.
+pub(super) fn loss_schema() -> SchemaRef {
+    let count = |name| Field::new(name, DataType::UInt64, true);
+    let mut fields = vec![Field::new("sensor", DataType::Utf8View, true), Field::new("interval_start", time(), true)];
+    fields.extend(["syns", "packets", "lost", "unsampled", "not_written", "filtered"].map(count));
+    Arc::new(Schema::new(fields))
+}
+
+fn time() -> DataType {
+    DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
+}

@@ -1,0 +1,198 @@
+//! DataFusion: tables over files, questions from the folder `sql`, and a bound on the memory.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, anyhow};
+use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::{
+    datasource::{
+        MemTable,
+        file_format::parquet::ParquetFormat,
+        listing::{ListingOptions, ListingTable, ListingTableConfig, ListingTableUrl},
+    },
+    execution::runtime_env::RuntimeEnvBuilder,
+    logical_expr::ScalarUDF,
+    prelude::{SessionConfig, SessionContext},
+};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use super::table::Table;
+
+/// What questions have in braces, and what stands there.
+pub(super) type Words<'a> = &'a [(&'a str, &'a str)];
+
+/// A query engine with its threads.
+pub(super) struct Engine {
+    runtime: Runtime,
+    context: SessionContext,
+}
+
+impl Engine {
+    /// An engine that takes `memory` bytes for what it groups, sorts and joins, and goes on in files in `spill` beyond that.
+    pub(super) fn new(memory: usize, threads: usize, spill: &Path) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+        let environment =
+            RuntimeEnvBuilder::new().with_memory_limit(memory, 1.0).with_temp_file_path(spill).build_arc()?;
+        let mut config = SessionConfig::new().with_target_partitions(threads).with_information_schema(false);
+        let options = config.options_mut();
+        // Files never change while they are read, and their order says nothing.
+        options.execution.parquet.pushdown_filters = true;
+        options.execution.parquet.reorder_filters = true;
+        options.execution.collect_statistics = true;
+        // A spilled sort keeps this much back for merging: the default of 10 MiB per thread is too much of a small limit.
+        options.execution.sort_spill_reservation_bytes = (memory / threads / 16).min(10 << 20);
+        let context = SessionContext::new_with_config_rt(config, environment);
+        Ok(Self { runtime, context })
+    }
+
+    /// Lets questions call a function.
+    pub(super) fn function(&self, function: ScalarUDF) {
+        self.context.register_udf(function);
+    }
+
+    /// Makes a table of files, in the place of one with the same name. Without files it has no rows.
+    pub(super) fn table(&self, name: &str, files: &[PathBuf], schema: &SchemaRef) -> anyhow::Result<()> {
+        self.context.deregister_table(name)?;
+        if files.is_empty() {
+            self.context.register_table(name, Arc::new(MemTable::try_new(schema.clone(), vec![vec![]])?))?;
+            return Ok(());
+        }
+        let urls = files.iter().map(|file| url(file)).collect::<anyhow::Result<Vec<_>>>()?;
+        let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+        let config =
+            ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema.clone());
+        self.context.register_table(name, Arc::new(ListingTable::try_new(config)?))?;
+        Ok(())
+    }
+
+    /// Writes the answer to a question to a Parquet file. The file appears when it is whole.
+    pub(super) fn write(&self, question: &Question, words: Words, file: &Path) -> anyhow::Result<()> {
+        let beside = file.with_extension("tmp.parquet");
+        let name = beside.to_str().with_context(|| format!("{} is no name in UTF-8", beside.display()))?;
+        let sql = format!(
+            "COPY ({}) TO '{}' STORED AS PARQUET OPTIONS ('format.compression' 'zstd(1)')",
+            question.with(words),
+            name.replace('\'', "''")
+        );
+        self.run(question, &sql)?;
+        fs::rename(&beside, file).with_context(|| format!("cannot write {}", file.display()))
+    }
+
+    /// Makes a table of the answer to a question: it is asked again wherever the table is read.
+    pub(super) fn view(&self, name: &str, question: &Question, words: Words) -> anyhow::Result<()> {
+        self.context.deregister_table(name)?;
+        let frame = self.runtime.block_on(self.context.sql(&question.with(words))).map_err(|e| failed(question, e))?;
+        self.context.register_table(name, frame.into_view())?;
+        Ok(())
+    }
+
+    /// The answer to a question.
+    pub(super) fn ask(&self, question: &Question, words: Words) -> anyhow::Result<Table> {
+        let (columns, batches) = self.run(question, &question.with(words))?;
+        Table::from_batches(question.name, columns, &batches)
+    }
+
+    /// The columns of a table.
+    pub(super) fn schema(&self, table: &str) -> anyhow::Result<SchemaRef> {
+        Ok(self.runtime.block_on(self.context.table_provider(table))?.schema())
+    }
+
+    fn run(
+        &self,
+        question: &Question,
+        sql: &str,
+    ) -> anyhow::Result<(Vec<String>, Vec<datafusion::arrow::record_batch::RecordBatch>)> {
+        let answer = self.runtime.block_on(async {
+            let frame = self.context.sql(sql).await?;
+            let columns: Vec<String> = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
+            datafusion::error::Result::Ok((columns, frame.collect().await?))
+        });
+        answer.map_err(|e| failed(question, e))
+    }
+}
+
+fn url(file: &Path) -> anyhow::Result<ListingTableUrl> {
+    let file = std::path::absolute(file)?;
+    let url = Url::from_file_path(&file).map_err(|()| anyhow!("{} is no path to a file", file.display()))?;
+    Ok(ListingTableUrl::try_new(url, None)?)
+}
+
+fn failed(question: &Question, error: datafusion::error::DataFusionError) -> anyhow::Error {
+    use datafusion::error::DataFusionError as Error;
+    match error.find_root() {
+        Error::ResourcesExhausted(_) => {
+            anyhow!("the memory was not enough for {}: give more with --memory, or a shorter --period.", question.name)
+        }
+        _ => anyhow!(error.strip_backtrace()).context(format!("cannot answer {}", question.name)),
+    }
+}
+
+/// A file of the folder `sql`.
+pub(super) struct Question {
+    /// Its name without the ending.
+    pub(super) name: &'static str,
+    sql: &'static str,
+}
+
+impl Question {
+    fn with(&self, words: Words) -> String {
+        words.iter().fold(self.sql.to_owned(), |sql, (word, value)| sql.replace(&format!("{{{word}}}"), value))
+    }
+}
+
+macro_rules! questions {
+    ($($constant:ident $name:literal,)+) => {
+        $(pub(super) const $constant: Question =
+            Question { name: $name, sql: include_str!(concat!("../../sql/", $name, ".sql")) };)+
+    };
+}
+
+questions! {
+    DAY_PORTS "day_ports",
+    DAY_SOURCES "day_sources",
+    DAY_KINDS "day_kinds",
+    DAY_PROFILES "day_profiles",
+    BUCKET_SOURCES "bucket_sources",
+    DAY_IS_BUCKET "day_is_bucket",
+    PERIOD_SOURCES "period_sources",
+    PACKETS_BY_PORT "packets_by_port",
+    SOURCES "sources",
+    SOURCES_BY_COUNTRY "sources_by_country",
+    KINDS "kinds",
+    PROFILES "profiles",
+    PROFILE_TOTALS "profile_totals",
+    TOTALS "totals",
+    COUNTRIES "countries",
+    NETWORKS "networks",
+    PORT_TOTALS "port_totals",
+    PEAKS "peaks",
+    NEW_PORTS_BY_MONTH "new_ports_by_month",
+    AGAINST "against",
+    AGAINST_COUNTRIES "against_countries",
+    NEW_PORTS "new_ports",
+    LOSSES "losses",
+}
+
+/// The questions whose answers are tables of the report, in order.
+pub(super) const QUESTIONS: &[&Question] = &[
+    &TOTALS,
+    &PACKETS_BY_PORT,
+    &SOURCES,
+    &SOURCES_BY_COUNTRY,
+    &KINDS,
+    &PROFILES,
+    &PROFILE_TOTALS,
+    &PEAKS,
+    &NEW_PORTS_BY_MONTH,
+    &COUNTRIES,
+    &NETWORKS,
+    &PORT_TOTALS,
+];
+
+/// Those that set the period beside another one.
+pub(super) const QUESTIONS_OF_TWO_PERIODS: &[&Question] = &[&AGAINST, &AGAINST_COUNTRIES, &NEW_PORTS];

@@ -1,0 +1,193 @@
+//! The observation report: figures and tables of a period, from an archive.
+//!
+//! First the rows of each day are rolled up ([`rollup`]), then every question of the folder `sql` is asked of the roll-ups
+//! ([`questions`]), and the answers become files ([`output`]) and a page ([`sections`], [`page`]).
+
+mod archive;
+mod days;
+mod engine;
+mod figure;
+mod geo;
+mod output;
+mod page;
+mod png;
+mod profiles;
+mod questions;
+mod rollup;
+mod rules;
+mod sections;
+mod svg;
+mod table;
+mod text;
+
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, ensure};
+use jiff::tz::TimeZone;
+
+use self::{
+    archive::Files, days::Days, engine::Engine, output::Folder, page::Page, png::Painter, rollup::Form, text::Texts,
+};
+pub use self::{
+    geo::GeoFiles,
+    profiles::Profiles,
+    table::{Table, Value},
+    text::Language,
+};
+use crate::period::{Period, Step};
+
+/// The period that a report sets its own beside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Against {
+    /// The one before it, where the archive has rows of it.
+    Before,
+    /// None.
+    Nothing,
+    /// Another one.
+    Period(Period),
+}
+
+/// What a report is asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Folder of the archive.
+    pub archive: PathBuf,
+    /// The days. Without: all that the archive has.
+    pub period: Option<Period>,
+    /// What they are set beside.
+    pub against: Against,
+    /// Where the days begin and end.
+    pub zone: TimeZone,
+    /// What one point of a figure stands for.
+    pub bucket: Step,
+    /// ISO 3166 code of the country that is looked at closely.
+    pub home: String,
+    /// Ports of figure 7, each once.
+    pub ports: Vec<u16>,
+    /// Sets of ports that are looked for.
+    pub profiles: Profiles,
+    /// Where countries and networks come from, if not from the archive.
+    pub geo: GeoFiles,
+    /// Language of the page and the pictures.
+    pub language: Language,
+    /// Where the report goes.
+    pub out: PathBuf,
+    /// Where roll-ups of the days are kept for the next report.
+    pub rollups: Option<PathBuf>,
+    /// Bytes that the query engine may take.
+    pub memory: usize,
+    /// Threads that it may take.
+    pub threads: usize,
+    /// Whether PNG files are made as well.
+    pub png: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The page.
+    pub page: PathBuf,
+    /// All tables.
+    pub tables: Vec<Table>,
+    /// Days with rows, and how many of them were found rolled up.
+    pub days: (usize, usize),
+    /// The period that it was set beside, and how many of its days have rows.
+    pub against: Option<(Period, usize)>,
+    /// What the steps took.
+    pub times: Vec<(String, Duration)>,
+    /// What the reader should know.
+    pub warnings: Vec<String>,
+}
+
+/// Makes a report. `progress` is told how many of how many days of a period are rolled up.
+///
+/// # Errors
+/// When the archive cannot be read, the folder cannot be written, or the memory is not enough.
+pub fn make(request: &Request, progress: &dyn Fn(usize, usize)) -> anyhow::Result<Report> {
+    ensure!(
+        request.home.len() == 2 && request.home.bytes().all(|b| b.is_ascii_uppercase()),
+        "{:?} is no country: write the two capital letters of ISO 3166, as JP.",
+        request.home
+    );
+    let files = Files::open(&request.archive)?;
+    let period = request.period.unwrap_or_else(|| files.span());
+    let days = Days { period, zone: request.zone.clone() };
+    let form = Form::new(&request.ports, &request.profiles, &request.geo)?;
+    let texts = Texts::of(request.language);
+    let mut folder = Folder::make(&request.out)?;
+    let scratch = tempfile::Builder::new()
+        .prefix(".honeyxdp-report-")
+        .tempdir_in(&request.out)
+        .with_context(|| format!("cannot write to {}", request.out.display()))?;
+    let kept = request.rollups.clone().unwrap_or_else(|| scratch.path().join("rollups"));
+    let mut clock = Clock::start();
+    let mut warnings = Vec::new();
+
+    let engine = Engine::new(request.memory, request.threads, &scratch.path().join("spill"))?;
+    for function in request.geo.functions()? {
+        engine.function(function);
+    }
+    let pass = rollup::make(&engine, &files, &days, &form, &kept, "", progress)?;
+    clock.lap("rollup");
+    if pass.days == 0 {
+        warnings.push(format!("the archive has nothing of {}: the report is empty.", period.name()));
+    }
+    let other = match request.against {
+        Against::Before => period.before(),
+        Against::Nothing => None,
+        Against::Period(other) => Some(other),
+    };
+    let mut against = None;
+    if let Some(other) = other {
+        let days = Days { period: other, zone: request.zone.clone() };
+        let pass = rollup::make(&engine, &files, &days, &form, &kept, "_before", progress)?;
+        clock.lap("rollup of the other period");
+        if pass.days > 0 {
+            against = Some((other, pass.days));
+        } else if request.against != Against::Before {
+            warnings.push(format!("the archive has nothing of {}: nothing is set beside it.", other.name()));
+        }
+    }
+
+    let losses = files.of(honeyxdp_archive::Table::Losses, &days.utc_dates()?)?;
+    engine.table("losses", &losses, &archive::loss_schema())?;
+    let mut tables = questions::ask(&engine, request, &days, against.is_some(), scratch.path(), &mut clock)?;
+    tables.push(rules::table(questions::named(&tables, "totals")?)?);
+    tables.push(request.profiles.table());
+
+    let sections = sections::all(request, &tables, &days.buckets(request.bucket), texts)?;
+    folder.put_tables(&tables)?;
+    let painter = request.png.then(Painter::new);
+    if painter.as_ref().is_some_and(|painter| !painter.has_fonts()) {
+        warnings.push("the PNG files have no letters: install a font, on Debian fonts-dejavu-core.".into());
+    }
+    for section in &sections {
+        folder.put_figures(&section.figures, painter.as_ref())?;
+    }
+    let about = sections::about(request, &days, &tables, pass.days, against, texts)?;
+    let page = page::write(&Page { texts, about, sections: &sections, files: &folder.names })?;
+    let page = folder.put("report.html".into(), page.as_bytes())?;
+    clock.lap("page and pictures");
+    Ok(Report { page, tables, days: (pass.days, pass.known), against, times: clock.laps, warnings })
+}
+
+/// Tells what the steps took.
+struct Clock {
+    last: Instant,
+    laps: Vec<(String, Duration)>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { last: Instant::now(), laps: Vec::new() }
+    }
+
+    fn lap(&mut self, name: &str) {
+        let now = Instant::now();
+        self.laps.push((name.into(), now - self.last));
+        self.last = now;
+    }
+}

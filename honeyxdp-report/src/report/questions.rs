@@ -1,0 +1,66 @@
+//! Asking the questions of the folder `sql`, in their order.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::{
+    Clock, Request,
+    days::Days,
+    engine::{self, Engine, Question, Words},
+    table::Table,
+};
+use crate::period::Step;
+
+/// How many ports, countries and networks a table or a figure names.
+const TOP: &str = "10";
+
+/// Asks all questions of the roll-ups. With `against` there are those of another period, too.
+pub(super) fn ask(
+    engine: &Engine,
+    request: &Request,
+    days: &Days,
+    against: bool,
+    scratch: &Path,
+    clock: &mut Clock,
+) -> anyhow::Result<Vec<Table>> {
+    let bucket = match request.bucket {
+        Step::Day => "day".to_owned(),
+        longer => format!("date_trunc('{}', day)", longer.name()),
+    };
+    let words = [("bucket", bucket.as_str()), ("home", &request.home), ("top", TOP)];
+    // Read by several questions, so it is made once.
+    let keep = |name: &str, question: &Question, words: Words| -> anyhow::Result<()> {
+        engine.view("shape", question, words)?;
+        let file = scratch.join(format!("{name}.parquet"));
+        engine.write(question, words, &file)?;
+        engine.table(name, &[file], &engine.schema("shape")?)
+    };
+    keep("period_sources", &engine::PERIOD_SOURCES, &[("sources", "sources")])?;
+    clock.lap("period_sources");
+    if request.bucket == Step::Day {
+        engine.view("bucket_sources", &engine::DAY_IS_BUCKET, &words)?;
+    } else {
+        keep("bucket_sources", &engine::BUCKET_SOURCES, &words)?;
+        clock.lap("bucket_sources");
+    }
+    let mut questions = engine::QUESTIONS.to_vec();
+    if against {
+        keep("period_sources_before", &engine::PERIOD_SOURCES, &[("sources", "sources_before")])?;
+        clock.lap("period_sources_before");
+        questions.extend(engine::QUESTIONS_OF_TWO_PERIODS);
+    }
+    let mut tables = Vec::new();
+    for question in questions {
+        tables.push(engine.ask(question, &words)?);
+        clock.lap(question.name);
+    }
+    tables.push(engine.ask(&engine::LOSSES, &[("when", &days.rows("interval_start")?)])?);
+    clock.lap("losses");
+    Ok(tables)
+}
+
+/// The answer to a question.
+pub(super) fn named<'a>(tables: &'a [Table], name: &str) -> anyhow::Result<&'a Table> {
+    tables.iter().find(|table| table.name == name).with_context(|| format!("no table {name}"))
+}

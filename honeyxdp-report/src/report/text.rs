@@ -1,0 +1,324 @@
+//! What the report says, in its languages.
+
+/// A language of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Language {
+    /// English.
+    En,
+    /// Japanese.
+    Ja,
+}
+
+/// The texts of a language.
+pub(super) struct Texts {
+    language: Language,
+    /// Its tag.
+    pub(super) tag: &'static str,
+    /// Heading of the page.
+    pub(super) heading: &'static str,
+    /// Units.
+    pub(super) syns: &'static str,
+    pub(super) sources: &'static str,
+    /// The series of what has none of its own.
+    pub(super) others: &'static str,
+    /// Headings of the parts.
+    pub(super) totals: &'static str,
+    pub(super) figures: &'static str,
+    pub(super) other_families: &'static str,
+    pub(super) peaks: &'static str,
+    pub(super) new_ports: &'static str,
+    pub(super) kinds: &'static str,
+    pub(super) domestic: &'static str,
+    pub(super) against: &'static str,
+    pub(super) profiles: &'static str,
+    pub(super) networks: &'static str,
+    pub(super) countries: &'static str,
+    pub(super) losses: &'static str,
+    pub(super) rules: &'static str,
+    pub(super) files: &'static str,
+    /// Labels of the first lines.
+    pub(super) period: &'static str,
+    pub(super) zone: &'static str,
+    pub(super) home: &'static str,
+    pub(super) sensors: &'static str,
+    pub(super) days_with_rows: &'static str,
+    /// Sentences.
+    pub(super) limits: &'static str,
+    pub(super) no_losses_known: &'static str,
+    pub(super) nothing: &'static str,
+    pub(super) script_hint: &'static str,
+    pub(super) kinds_note: &'static str,
+    pub(super) domestic_note: &'static str,
+    pub(super) against_note: &'static str,
+    pub(super) new_ports_note: &'static str,
+    pub(super) profiles_note: &'static str,
+    pub(super) networks_note: &'static str,
+    pub(super) losses_note: &'static str,
+}
+
+const ENGLISH: Texts = Texts {
+    language: Language::En,
+    tag: "en",
+    heading: "Observation report",
+    syns: "SYNs",
+    sources: "sources",
+    others: "others",
+    totals: "Totals",
+    figures: "Figures",
+    other_families: "Every other family",
+    peaks: "Peaks",
+    new_ports: "New among the first ports",
+    kinds: "Kinds of malware at a port",
+    domestic: "Domestic view",
+    against: "Set beside",
+    profiles: "Port profiles",
+    networks: "Networks",
+    countries: "Countries",
+    losses: "What was lost or not looked at",
+    rules: "Rules and their certainty",
+    files: "Files beside this page",
+    period: "Period",
+    zone: "Time zone",
+    home: "Home country",
+    sensors: "Sensors",
+    days_with_rows: "Days with records",
+    limits: "A mark shows the code that made a packet, not the botnet: other bots reuse Mirai's scanner and show its mark. A \
+             sensor sees a part of the whole. Sources are addresses, not devices, and addresses of SYNs can be forged. \
+             Unique sources are counted exactly.",
+    no_losses_known: "The archive does not say what was lost in this period: nothing is known, which is not the same as \
+                      nothing lost.",
+    nothing: "Nothing was seen.",
+    script_hint: "Choose an entry of a legend to hide it or show it. Point at a figure, or focus it and use the arrow keys, \
+                  to read its numbers.",
+    kinds_note: "A source is what it showed on that day at any port: Mirai's mark first, then Hajime's, then that of a \
+                 scanning tool. Unknown has none of them: qBot and other bots that use the kernel's own sockets, and all \
+                 ordinary traffic.",
+    domestic_note: "Sources and SYNs from the home country. A source that showed the marks of two families counts under both.",
+    against_note: "The period beside another one. Sources that stayed were seen in both. Days without records are missing in \
+                   the numbers of their period.",
+    new_ports_note: "Ports that came into a family's first ten: in the period against the other one, if there is one, and in a \
+                     month against the month before.",
+    profiles_note: "Sources that knocked, on one day, at as many ports of a profile as it asks for. A source may match several \
+                    profiles; a profile shows habits, not who it is.",
+    networks_note: "The autonomous systems with most sources, worldwide and in the home country. Sources that GeoIP did not \
+                    know are left out.",
+    losses_note: "SYNs that the sensors counted, and what became of them. Lost and not looked at are missing in the sources \
+                  and flows of this report.",
+};
+
+const JAPANESE: Texts = Texts {
+    language: Language::Ja,
+    tag: "ja",
+    heading: "観測レポート",
+    syns: "SYN パケット数",
+    sources: "送信元アドレス数",
+    others: "その他",
+    totals: "集計",
+    figures: "図",
+    other_families: "その他のファミリー",
+    peaks: "最大値",
+    new_ports: "上位に新しく現れたポート",
+    kinds: "ポート別のマルウェア種別",
+    domestic: "国内の状況",
+    against: "比較期間",
+    profiles: "ポートの組み合わせ",
+    networks: "ネットワーク別",
+    countries: "国別",
+    losses: "欠測と対象外",
+    rules: "判定規則と確度",
+    files: "付属ファイル",
+    period: "期間",
+    zone: "タイムゾーン",
+    home: "対象国",
+    sensors: "センサー",
+    days_with_rows: "記録のある日数",
+    limits: "特徴はパケットを生成したコードを示すもので、ボットネットそのものを示すものではありません。他のボットも Mirai のスキャナを流用しており、\
+             同じ特徴を示します。センサーで観測できるのは全体の一部です。送信元はアドレスの数であり機器の台数ではなく、SYN の送信元アドレスは詐称が可能です。\
+             ユニーク送信元アドレス数は厳密な値です。",
+    no_losses_known: "この期間の欠測の記録がアーカイブにありません。欠測がなかったことを意味するものではありません。",
+    nothing: "観測されませんでした。",
+    script_hint: "凡例を選ぶと系列の表示と非表示を切り替えられます。図を指すか、選択して矢印キーを使うと数値を表示します。",
+    kinds_note: "送信元の種別は、その日に任意のポートで示した特徴により、Mirai、Hajime、調査ツールの順で決めています。不明はいずれの特徴も示さないもので、\
+                 qBot などカーネルのソケットを使うボットや通常の通信を含みます。",
+    domestic_note: "対象国を送信元とするアドレス数と SYN 数です。複数のファミリーの特徴を示した送信元は、それぞれに数えています。",
+    against_note: "別の期間との比較です。継続は両方の期間で観測された送信元です。記録のない日は、その期間の数値に含まれません。",
+    new_ports_note: "新たに上位10ポートに入ったポートです。比較期間がある場合は期間どうし、および各月と前月とを比べています。",
+    profiles_note: "1日のうちに、組み合わせのポートのうち所定の数以上へスキャンした送信元です。複数の組み合わせに該当することがあります。\
+                    ポートの傾向を示すもので、主体を特定するものではありません。",
+    networks_note: "送信元の多い自律システムです (全世界と対象国)。GeoIP で判明しなかった送信元は含みません。",
+    losses_note: "センサーが数えた SYN とその内訳です。失われたものと対象外のものは、このレポートの送信元とフローに含まれません。",
+};
+
+impl Texts {
+    pub(super) fn of(language: Language) -> &'static Self {
+        match language {
+            Language::En => &ENGLISH,
+            Language::Ja => &JAPANESE,
+        }
+    }
+
+    fn japanese(&self) -> bool {
+        self.language == Language::Ja
+    }
+
+    pub(super) fn figure(&self, number: usize, title: &str) -> String {
+        if self.japanese() { format!("図{number} {title}") } else { format!("Figure {number}: {title}") }
+    }
+
+    pub(super) fn packets_by_port(&self, family: &str) -> String {
+        if self.japanese() {
+            format!("{} と推定される通信パケット数の推移", family_name(family))
+        } else {
+            format!("SYNs of {} by destination port", family_name(family))
+        }
+    }
+
+    pub(super) fn unique_sources(&self, family: &str) -> String {
+        if self.japanese() {
+            format!("{}ユニーク送信元アドレス数の推移", variants(family))
+        } else {
+            format!("Unique sources of {}", family_name(family))
+        }
+    }
+
+    pub(super) fn by_country(&self, family: &str) -> String {
+        if self.japanese() {
+            format!("{}ユニーク送信元アドレス数の国別推移", variants(family))
+        } else {
+            format!("Unique sources of {} by country", family_name(family))
+        }
+    }
+
+    pub(super) fn domestic_sources(&self, home: &str) -> String {
+        if self.japanese() {
+            format!("{home} のユニーク送信元アドレス数の推移 (ファミリー別)")
+        } else {
+            format!("Unique sources in {home} by family")
+        }
+    }
+
+    pub(super) fn domestic_packets(&self, home: &str) -> String {
+        if self.japanese() {
+            format!("{home} からの SYN パケット数の推移 (ファミリー別)")
+        } else {
+            format!("SYNs from {home} by family")
+        }
+    }
+
+    pub(super) fn profile(&self, name: &str) -> String {
+        if self.japanese() {
+            format!("ポートの組み合わせ {name} のユニーク送信元アドレス数の推移")
+        } else {
+            format!("Unique sources with the port profile {name}")
+        }
+    }
+
+    /// `place` is a country, or empty for everywhere.
+    pub(super) fn kinds_at(&self, port: u16, place: &str) -> String {
+        match (self.japanese(), place) {
+            (true, "") => format!("{port}/tcp へのスキャン送信元アドレスのマルウェア種別 (全世界)"),
+            (true, place) => format!("{port}/tcp へのスキャン送信元アドレスのマルウェア種別 ({place})"),
+            (false, "") => format!("Sources that scan {port}/tcp by kind of malware, worldwide"),
+            (false, place) => format!("Sources that scan {port}/tcp by kind of malware, in {place}"),
+        }
+    }
+
+    pub(super) fn kind<'a>(&self, kind: &'a str) -> &'a str {
+        match (kind, self.japanese()) {
+            ("mirai", true) => "Mirai 亜種",
+            ("mirai", false) => "Mirai variant",
+            ("hajime", _) => "Hajime",
+            ("tool", true) => "調査ツール",
+            ("tool", false) => "scanning tool",
+            ("unknown", true) => "不明",
+            ("unknown", false) => "unknown",
+            (other, _) => other,
+        }
+    }
+
+    /// The heading of a column.
+    pub(super) fn column<'a>(&self, name: &'a str) -> &'a str {
+        if !self.japanese() {
+            return match name {
+                "dport" => "port",
+                "packets" => "SYNs",
+                "ipv6" => "of them IPv6",
+                "home" => "of them at home",
+                "first_day" => "first day",
+                "last_day" => "last day",
+                "packets_day" => "day with most SYNs",
+                "median_packets" => "median of days",
+                "sources_day" => "day with most sources",
+                "median_sources" => "median of days",
+                "packets_before" => "SYNs before",
+                "sources_before" => "sources before",
+                "home_before" => "at home before",
+                "place_before" => "place before",
+                "asn" => "AS number",
+                "at_least" => "ports needed",
+                "source_days" => "source-days",
+                "in_records" => "in records",
+                other => other,
+            };
+        }
+        match name {
+            "family" => "ファミリー",
+            "dport" => "ポート",
+            "packets" => "SYN 数",
+            "flows" => "フロー数",
+            "sources" => "送信元数",
+            "ipv6" => "うち IPv6",
+            "home" => "うち対象国",
+            "ports" => "ポート数",
+            "countries" => "国数",
+            "country" => "国",
+            "first_day" => "最初の日",
+            "last_day" => "最後の日",
+            "packets_day" => "SYN 数最大の日",
+            "sources_day" => "送信元数最大の日",
+            "median_packets" | "median_sources" => "日の中央値",
+            "month" => "月",
+            "place" => "順位",
+            "packets_before" => "以前の SYN 数",
+            "sources_before" => "以前の送信元数",
+            "home_before" => "以前の対象国",
+            "place_before" => "以前の順位",
+            "stayed" => "継続",
+            "asn" => "AS 番号",
+            "scope" => "範囲",
+            "profile" => "組み合わせ",
+            "at_least" => "必要なポート数",
+            "about" => "説明",
+            "source_days" => "延べ送信元日数",
+            "intervals" => "区間数",
+            "not_written" => "未記録",
+            "source" => "出典",
+            "rule" => "規則",
+            "test" => "条件",
+            "certainty" => "確度",
+            "caveat" => "限界",
+            "sensor" => "センサー",
+            "in_records" => "記録済み",
+            "lost" => "損失",
+            "unsampled" => "標本外",
+            "filtered" => "除外",
+            other => other,
+        }
+    }
+}
+
+fn family_name(family: &str) -> &str {
+    match family {
+        "mirai" => "Mirai",
+        "hajime" => "Hajime",
+        other => other,
+    }
+}
+
+/// How Japanese names the sources of a family.
+fn variants(family: &str) -> String {
+    match family {
+        "mirai" => "Mirai 亜種".into(),
+        other => format!("{} ", family_name(other)),
+    }
+}

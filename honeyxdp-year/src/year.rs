@@ -1,0 +1,190 @@
+//! Making the archive, day after day.
+
+use std::{
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+    path::PathBuf,
+    thread,
+};
+
+use anyhow::{Context as _, ensure};
+use honeyxdp_archive::{Archive, Loss, Row, Writer};
+use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
+use serde_json::Value;
+
+use crate::{
+    lists,
+    population::{HAJIME, MIRAI, OTHER, Population, Source, shared},
+    random::{choose, draw, low},
+    surveys::surveys,
+    truth::{Day, Truth},
+};
+
+/// What year is wanted.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Folder for it: `archive`, `lists` and `truth.json`.
+    pub out: PathBuf,
+    /// About how many rows of bots; surveys come on top.
+    pub rows: u64,
+    /// Sources and lists against those of 2019, up to 1. Without: as many as the rows allow.
+    pub scale: Option<f64>,
+    /// Everything follows from it.
+    pub seed: u64,
+    /// How many days, from 1 January 2019.
+    pub days: u16,
+}
+
+/// The sensors that saw it. A source comes to both.
+const SENSORS: [&str; 2] = ["north", "south"];
+const FIRST: Date = Date::constant(2019, 1, 1);
+/// Rows of full scale at which every source has at least one row a day.
+const ROWS_OF_FULL_SCALE: f64 = 25_000_000.0;
+const DAY_MS: i64 = 86_400_000;
+/// Intervals of the sensors.
+const INTERVAL_MS: i64 = 600_000;
+
+/// Makes the year, and returns its truth.
+///
+/// # Errors
+/// When the folder holds one already, or cannot be written.
+pub fn make(request: &Request) -> anyhow::Result<Value> {
+    let Request { out, seed, days, .. } = request;
+    let folder = out.join("archive");
+    ensure!(!folder.exists(), "{} is there already: remove it, or give another folder.", folder.display());
+    ensure!((1..=365).contains(days), "a year has 1 to 365 days");
+    #[expect(clippy::cast_precision_loss, reason = "about")]
+    let scale = request.scale.unwrap_or((request.rows as f64 / ROWS_OF_FULL_SCALE * 365.0 / f64::from(*days)).min(1.0));
+    ensure!(scale > 0.0 && scale <= 1.0, "the scale is over 0 and at most 1");
+    let populations = [MIRAI, HAJIME, OTHER].map(|population| (population.days(*days, scale), population));
+    let source_days: u64 = populations.iter().flat_map(|(ranges, _)| ranges).map(|range| range.end - range.start).sum();
+    // In thousandths, so that it is no matter of floating point.
+    let per_source = (request.rows * 1_000 / source_days).max(1_000);
+    let surveys = surveys(scale);
+    let archive = Archive::new(folder);
+    let mut writers = Vec::new();
+    for sensor in SENSORS {
+        writers.push(Writer::open(&archive, sensor, usize::MAX)?);
+    }
+    let mut truth = Truth::default();
+    let mut dates = Vec::new();
+    for day in 0..*days {
+        let date = FIRST.checked_add(i64::from(day).days())?;
+        dates.push(date);
+        let start = date.to_zoned(TimeZone::UTC)?.timestamp().as_millisecond();
+        let mut of_day = Day::default();
+        let mut rows: [Vec<Row>; SENSORS.len()] = Default::default();
+        let mirai = &populations[0].0[usize::from(day)];
+        for (ranges, population) in &populations {
+            let ports = population.ports(day);
+            for number in ranges[usize::from(day)].clone() {
+                let source = match shared(number, mirai).filter(|_| population.family == OTHER.family) {
+                    Some(number) => MIRAI.source(*seed, number),
+                    None => population.source(*seed, number),
+                };
+                let drawn = draw(*seed, 2 + (u64::from(day) << 8), number ^ (u64::from(population.tag) << 40));
+                let count = per_source / 1_000 + u64::from(drawn % 1_000 < per_source % 1_000);
+                for which in 0..count {
+                    let drawn = draw(drawn, 3, which);
+                    let port = choose(&ports, drawn >> 32);
+                    let packets = 1 + low(drawn) % 8;
+                    of_day.row(population.family, source, port, packets);
+                    rows[usize::from(drawn & 0x100 != 0)].push(row(population, source, port, packets, start, drawn));
+                }
+            }
+        }
+        for survey in &surveys {
+            let mark = Population::marked(survey.family, survey.rule, survey.tag);
+            for (which, knock) in survey.knocks(*seed, date).iter().enumerate() {
+                let drawn = draw(*seed, 4 + (u64::from(day) << 8), which as u64);
+                of_day.row(survey.family, knock.source, knock.port, knock.packets);
+                rows[0].push(row(&mark, knock.source, knock.port, knock.packets, start, drawn));
+            }
+        }
+        for (sensor, rows) in SENSORS.iter().zip(&rows) {
+            truth.sensor(sensor, rows.iter().map(|row| u64::from(row.packets)).sum());
+        }
+        truth.day(date, of_day);
+        write(&mut writers, rows, start)?;
+    }
+    let surveys = surveys.iter().map(|survey| survey.truth(*seed, &dates)).collect();
+    // Those that came by the last day; the numbers have no gaps.
+    let sources = truth.mirai_sources() as u64;
+    let lists = lists::write(&out.join("lists"), *seed, scale, sources)?;
+    let truth = truth.json(surveys, lists);
+    let path = out.join("truth.json");
+    fs::write(&path, serde_json::to_string(&truth)?).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(truth)
+}
+
+/// Writes the rows of a day, each sensor in a thread of its own. Every day each of them loses some SYNs, and a filter takes
+/// out some.
+fn write(writers: &mut [Writer], rows: [Vec<Row>; SENSORS.len()], start: i64) -> anyhow::Result<()> {
+    thread::scope(|scope| {
+        let threads: Vec<_> = writers
+            .iter_mut()
+            .zip(rows)
+            .map(|(writer, rows)| {
+                scope.spawn(move || {
+                    let packets = rows.iter().map(|row| u64::from(row.packets)).sum();
+                    for row in rows {
+                        writer.push(row)?;
+                    }
+                    let (lost, filtered) = (3, 11);
+                    let syns = packets + lost;
+                    let frames = syns + filtered;
+                    writer.account(Loss {
+                        interval_start: start,
+                        interval_end: start + DAY_MS,
+                        frames,
+                        syns,
+                        packets,
+                        lost,
+                        filtered,
+                        ..Loss::default()
+                    });
+                    writer.flush()
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().expect("a writer does not panic")?;
+        }
+        Ok(())
+    })
+}
+
+fn row(population: &Population, source: Source, dport: u16, packets: u32, start: i64, drawn: u64) -> Row {
+    let time = draw(drawn, 5, 0);
+    let first = start + i64::from(low(time >> 16)) % DAY_MS;
+    let interval_start = first - first.rem_euclid(INTERVAL_MS);
+    let interval_end = interval_start + INTERVAL_MS;
+    let src = match u32::try_from(source.key) {
+        Ok(address) => IpAddr::V4(Ipv4Addr::from_bits(address)),
+        // Documentation's prefix.
+        Err(_) => IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | u128::from(source.key))),
+    };
+    let seq = low(draw(drawn, 6, 0));
+    Row {
+        interval_start,
+        interval_end,
+        family: population.family,
+        rule: population.rule,
+        settled: None,
+        src,
+        dport,
+        packets,
+        first,
+        last: (first + i64::from(packets - 1) * 997).min(interval_end - 1),
+        tags: population.tag,
+        window: population.window(),
+        ttl: 40 + u8::try_from(source.key % 20).unwrap_or(0),
+        options_length: 0,
+        options_head: 0,
+        ip_id: u16::try_from(seq >> 16).unwrap_or(0),
+        seq_first: seq,
+        seq_last: low(draw(drawn, 6, u64::from(packets))),
+        country: (source.country != *b"ZZ").then_some(source.country),
+        asn: Some(64_496 + u32::from(source.country[0]) % 16),
+    }
+}

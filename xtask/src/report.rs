@@ -1,0 +1,56 @@
+//! `cargo xtask report`: the report's program, which is built only when it is asked for: its query engine takes minutes.
+
+use std::{ffi::OsString, fs, path::Path, process::Command};
+
+use anyhow::{Context as _, Result};
+
+use crate::command::{build, replace_by, target};
+
+/// The profile of everything around the archive, see Cargo.toml.
+pub(crate) const PROFILE: &str = "reporting";
+
+const PROGRAM: &str = "honeyxdp-report";
+
+/// Build honeyxdp-report and make a report, or compare lists, or find campaigns
+///
+/// The first build takes minutes: there is a query engine in it. Then `honeyxdp report` of a
+/// release build finds it, too. Without arguments it only builds.
+///
+/// Examples:
+///
+///   cargo xtask report -- --archive DIR --period 2019 --home JP --out report
+///   cargo xtask report -- compare LIST --archive DIR
+///   cargo xtask report -- --help
+#[derive(clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(crate) struct Args {
+    /// Options of `honeyxdp report`, or another command with its arguments, after `--`
+    #[arg(last = true, value_name = "ARGS")]
+    args: Vec<OsString>,
+}
+
+pub(crate) fn main(args: Args) -> Result<()> {
+    let program = build(PROFILE, PROGRAM, PROGRAM)?;
+    put_beside_honeyxdp(&program)?;
+    if args.args.is_empty() {
+        println!("{}", program.display());
+        return Ok(());
+    }
+    let mut command = Command::new(program);
+    if args.args[0].as_encoded_bytes().starts_with(b"-") {
+        command.arg("report");
+    }
+    command.args(args.args);
+    replace_by(command)
+}
+
+/// `honeyxdp report` looks for it beside itself.
+fn put_beside_honeyxdp(program: &Path) -> Result<()> {
+    let folder = target().join("release");
+    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let place = folder.join(PROGRAM);
+    let beside = folder.join(format!(".{PROGRAM}.tmp"));
+    fs::copy(program, &beside)
+        .and_then(|_| fs::rename(&beside, &place))
+        .with_context(|| format!("cannot write {}", place.display()))
+}
