@@ -16,6 +16,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
     Archive, Entry, Error, Name, Reader, Result, Table,
+    accounted::ACCOUNTED_KEY,
     file::{WholeFile, sync_folder},
     folder::names,
     lock,
@@ -149,7 +150,15 @@ fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step
     let name = Name { sensor: first.name.sensor.clone(), first: first.name.first, last: last.name.last, level };
     let path = archive.folder(table, date).join(name.to_string());
     let replaces: Vec<String> = run.iter().map(|entry| entry.name.to_string()).collect();
-    let mut file = WholeFile::begin(&path, table, &[("honeyxdp.merged", replaces.join(" "))])?;
+    let mut footer = vec![("honeyxdp.merged", replaces.join(" "))];
+    // The newest that is known: a sensor that starts again goes on from there.
+    for entry in run.iter().rev().filter(|_| table == Table::Losses) {
+        if let Some(accounted) = Reader::open(entry)?.accounted() {
+            footer.push((ACCOUNTED_KEY, accounted.footer()));
+            break;
+        }
+    }
+    let mut file = WholeFile::begin(&path, table, &footer)?;
     step(Step::Begun(name.clone()));
     let (mut waiting, mut rows): (Vec<RecordBatch>, usize) = (Vec::new(), 0);
     let (mut expected, mut written) = (0, 0);

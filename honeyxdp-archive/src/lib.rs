@@ -4,6 +4,7 @@
 //! their name. Small ones are merged into larger ones; which file stands in for which others is in its name, see [`Name`].
 //! docs/archive.md describes it for readers.
 
+mod accounted;
 mod check;
 mod compact;
 mod error;
@@ -18,6 +19,7 @@ mod row;
 mod schema;
 mod writer;
 
+pub use accounted::{Accounted, Counters};
 pub use check::{Checked, check};
 pub use compact::{Compacted, Step, compact};
 pub use error::{Error, Result};

@@ -81,6 +81,24 @@ pub struct Loss {
     pub filtered: u64,
 }
 
+impl Loss {
+    /// Makes one account of this interval and the next one.
+    pub(crate) fn append(&mut self, next: &Self) {
+        self.interval_end = next.interval_end;
+        for (sum, more) in [
+            (&mut self.frames, next.frames),
+            (&mut self.syns, next.syns),
+            (&mut self.packets, next.packets),
+            (&mut self.lost, next.lost),
+            (&mut self.unsampled, next.unsampled),
+            (&mut self.not_written, next.not_written),
+            (&mut self.filtered, next.filtered),
+        ] {
+            *sum += more;
+        }
+    }
+}
+
 /// Strings of which there are few, in a row of their own memory. A lookup compares pointers before it compares text.
 struct Words {
     keys: Int32Builder,

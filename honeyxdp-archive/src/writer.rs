@@ -8,7 +8,8 @@ use std::{
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
-    Archive, Error, Loss, Name, Result, Row, Table,
+    Accounted, Archive, Error, Loss, Name, Result, Row, Table,
+    accounted::ACCOUNTED_KEY,
     file::WholeFile,
     folder::{date_of, names},
     lock,
@@ -33,6 +34,8 @@ pub struct Writer {
     most: usize,
     rows: Vec<Row>,
     losses: Vec<Loss>,
+    /// The counters at the ends of these.
+    accounted: Vec<Accounted>,
     number: u64,
     _lock: File,
 }
@@ -71,6 +74,7 @@ impl Writer {
             most: most.max(1),
             rows: Vec::new(),
             losses: Vec::new(),
+            accounted: Vec::new(),
             number,
             _lock: lock,
         })
@@ -92,6 +96,22 @@ impl Writer {
     /// Takes the account of an interval. It is written after the rows.
     pub fn account(&mut self, loss: Loss) {
         self.losses.push(loss);
+    }
+
+    /// Takes the counters at the end of the interval that was accounted for last. They are for who goes on with them when this
+    /// process is gone, see [`Archive::accounted`].
+    pub fn accounted(&mut self, accounted: Accounted) {
+        self.accounted.push(accounted);
+    }
+
+    /// Makes one account of the oldest two, until at most `most` are in memory.
+    pub fn bound_accounts(&mut self, most: usize) {
+        while self.losses.len() > most.max(1) {
+            let second = self.losses.remove(1);
+            let end = self.losses[0].interval_end;
+            self.accounted.retain(|accounted| accounted.until != end);
+            self.losses[0].append(&second);
+        }
     }
 
     /// Whether it holds as many rows as it may.
@@ -159,11 +179,15 @@ impl Writer {
         for (day, losses) in days {
             let number = self.next_number();
             let path = self.path(Table::Losses, losses[0].interval_start, number);
-            let mut file = WholeFile::begin(&path, Table::Losses, &[])?;
+            let end = losses.last().map(|loss| loss.interval_end);
+            let last = self.accounted.iter().rposition(|accounted| Some(accounted.until) == end);
+            let footer = last.map(|last| (ACCOUNTED_KEY, self.accounted[last].footer()));
+            let mut file = WholeFile::begin(&path, Table::Losses, footer.as_slice())?;
             file.write(&losses_batch(&self.sensor, losses.iter())?)?;
             file.finish()?;
             self.number = number;
             self.losses.retain(|loss| loss.interval_start.div_euclid(DAY_MS) != day);
+            self.accounted.drain(..last.map_or(0, |last| last + 1));
         }
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 mod flows;
 
+use std::ops::Range;
+
 use honeyxdp_common::{
     Disposition, Family, Syn, Tags,
     counters::FAMILY_SLOTS,
@@ -13,10 +15,14 @@ use jiff::Timestamp;
 use self::flows::Flows;
 use crate::{
     Counts,
+    archive::Feed,
     filter::Filters,
     replay::{self, LinkType},
     sources::{Imbalance, Observer, Settings, next_hour},
 };
+
+/// Records are told by ticks of 32 bits, so those in memory are of times that are not further apart, in seconds.
+const FAR: i64 = 10 * 86_400;
 
 /// Counts frames, filters them and gathers their sources.
 #[derive(Debug)]
@@ -29,6 +35,8 @@ pub struct Census {
     flows: Flows,
     /// Second at which the present hour ends; nothing before the first frame.
     hour_ends: Option<i64>,
+    /// Seconds at which there is nothing to do.
+    quiet: Range<i64>,
     imbalance: Option<Imbalance>,
 }
 
@@ -42,29 +50,46 @@ impl Census {
             sources: Observer::new(settings, Timestamp::UNIX_EPOCH),
             flows: Flows::new(),
             hour_ends: None,
+            quiet: 0..0,
             imbalance: None,
         }
+    }
+
+    /// From now on every record goes into an archive too, in intervals of the hours of the capture.
+    pub fn archive(&mut self, feed: Feed) {
+        self.sources.archive(feed);
     }
 
     /// What time it is, in seconds since the Unix epoch: sources are counted by hour and day. A time before the last one
     /// changes nothing.
     #[inline]
     pub fn clock(&mut self, seconds: i64) {
-        if self.hour_ends.is_none_or(|end| seconds >= end) {
-            self.turn_hour(seconds);
+        if !self.quiet.contains(&seconds) {
+            self.turn(seconds);
         }
     }
 
     #[cold]
-    fn turn_hour(&mut self, seconds: i64) {
+    fn turn(&mut self, seconds: i64) {
         let Ok(time) = Timestamp::from_second(seconds) else {
             return;
         };
+        let mut hour_ends = next_hour(time).as_second();
         match self.hour_ends {
             None => self.sources.begin(time),
-            Some(_) => self.imbalance = self.imbalance.or(self.close(time).err()),
+            Some(end) if seconds >= end => self.imbalance = self.imbalance.or(self.close(time).err()),
+            Some(end) => {
+                // Another capture, of another time: records so far are told by the one before.
+                self.flows.empty(&mut self.sources);
+                self.end_interval(Timestamp::MAX);
+                hour_ends = end;
+            }
         }
-        self.hour_ends = Some(next_hour(time).as_second());
+        if let Some(feed) = self.sources.feed() {
+            feed.begin(time, &self.counts);
+        }
+        self.hour_ends = Some(hour_ends);
+        self.quiet = seconds.saturating_sub(FAR)..seconds.saturating_add(FAR).min(hour_ends);
     }
 
     /// Takes a packet of a capture, `bytes` bytes long on the wire, that came at this tick of some clock.
@@ -96,7 +121,16 @@ impl Census {
     pub fn close(&mut self, now: Timestamp) -> Result<(), Imbalance> {
         self.flows.empty(&mut self.sources);
         let result = self.sources.close(&self.counts, now);
+        self.end_interval(now);
         self.imbalance.take().map_or(result, Err)
+    }
+
+    /// Ends an interval of the archive. It is over when its hour is, however late the next frame comes.
+    fn end_interval(&mut self, now: Timestamp) {
+        let hour_ends = self.hour_ends.and_then(|end| Timestamp::from_second(end).ok());
+        if let Some(feed) = self.sources.feed() {
+            feed.interval(hour_ends.map_or(now, |end| end.min(now)), &self.counts);
+        }
     }
 
     /// The counters.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 
 use crate::{
     Counts,
+    archive::Feed,
     kernel::{Maps, MapsError},
     snapshot::InterfaceReport,
     sources::{Imbalance, Observer, Settings, Tally},
@@ -74,6 +75,19 @@ impl Collector {
             self.maps.total_sketch(family, self.sources.total_sketch(family));
         }
         Ok(())
+    }
+
+    /// From now on every record goes into an archive too.
+    pub fn archive(&mut self, feed: Feed) {
+        self.sources.archive(feed);
+    }
+
+    /// Where records go besides, and the counters at the last cut.
+    pub const fn feed(&mut self) -> Option<(&mut Feed, &Counts)> {
+        match self.sources.feed() {
+            Some(feed) => Some((feed, self.maps.counted())),
+            None => None,
+        }
     }
 
     /// The counters at the last cut.

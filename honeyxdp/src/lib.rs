@@ -6,6 +6,7 @@
 //! makes the same [`Counts`] from capture files, with the same code that runs in the kernel. [`cli`] is all of that with
 //! flags.
 
+pub mod archive;
 mod census;
 pub mod cli;
 pub mod collector;

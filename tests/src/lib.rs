@@ -3,6 +3,7 @@
 //!
 //! Everything here cleans up after itself when it is dropped, also when a test fails.
 
+pub mod archived;
 pub mod batch;
 pub mod bench;
 pub mod booted;

@@ -10,9 +10,12 @@ use std::{
     time::Duration,
 };
 
+use arrow_array::{cast::AsArray as _, types::TimestampMillisecondType};
 use honeyxdp::snapshot::{Snapshot, store};
+use honeyxdp_archive::{Archive, Table};
 use jiff::{SignedDuration, Timestamp};
 use lab::{
+    archived::{batches, good},
     craft,
     network::{Cable, SENSOR},
     sensor::Sensor,
@@ -74,6 +77,7 @@ fn faketime() -> PathBuf {
 fn with_clock(cable: &Cable, folder: &Path, clock: &Path) -> Sensor {
     let mut command = cable.sensor.command(BINARY);
     command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--out"]).arg(folder);
+    command.arg("--archive").arg(folder.join("archive"));
     command.env("LD_PRELOAD", faketime()).env("FAKETIME_TIMESTAMP_FILE", clock);
     command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
     Sensor::spawn(command, folder.to_owned()).unwrap()
@@ -110,6 +114,19 @@ fn a_clock_that_jumps_an_hour_back_and_forward_again_is_said_and_changes_no_coun
     let last = sensor.stop().unwrap();
     assert_eq!(last.families["mirai"].packets, 22);
     assert_eq!(last.families["mirai"].unique_sources.as_ref().unwrap().value, 3);
+
+    // Nor does the archive lose a row over it, or an interval its account.
+    let archive = Archive::new(folder.path().join("archive"));
+    let checked = good(&archive);
+    assert_eq!((checked.syns, checked.packets, checked.missing), (22, 22, 0));
+    for batch in batches(&archive, Table::Losses) {
+        let [starts, ends] = ["interval_start", "interval_end"].map(|name| {
+            batch.column_by_name(name).unwrap().as_primitive::<TimestampMillisecondType>().values().clone()
+        });
+        for (start, end) in starts.iter().zip(&ends) {
+            assert!((0..60_000).contains(&(end - start)), "an interval from {start} to {end}");
+        }
+    }
 
     // All intervals, by their numbers: none is negative, none has an hour in it, and they add up.
     let mut all: Vec<Snapshot> = fs::read_dir(folder.path().join("history"))

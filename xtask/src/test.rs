@@ -67,6 +67,8 @@ const PROGRAMS: &[Program] = &[
     ("promtool", "prometheus"),
     ("wrk", "wrk"),
     ("chromium", "chromium"),
+    ("python3", "python3"),
+    ("pip3", "python3-pip"),
     LIBBPF_HEADERS,
 ];
 

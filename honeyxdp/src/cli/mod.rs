@@ -1,5 +1,6 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
+mod archive;
 mod beside;
 mod config;
 mod detach;
@@ -59,6 +60,7 @@ enum Command {
     Status(status::Args),
     Filter(filter::Args),
     Detach(detach::Args),
+    Archive(archive::Args),
     Config(config::Args),
     Doctor(doctor::Args),
     /// Make the observation report of a period from an archive
@@ -106,6 +108,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Status(args) => status::status(&args),
         Command::Filter(args) => filter::filter(args),
         Command::Detach(args) => detach::detach(&args),
+        Command::Archive(args) => archive::archive(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Report(args) => beside::run("report", &args),

@@ -13,12 +13,15 @@ use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
 use super::{
+    archive::ArchiveArgs,
     filters::{self, FilterArgs},
     snapshot::{print, room},
     sources::SourceArgs,
 };
 use crate::{
-    Census, replay,
+    Census,
+    archive::{Archiver, Opened},
+    replay,
     snapshot::{Recorder, Run, Sensor, Span, store::Store},
     view,
 };
@@ -43,6 +46,8 @@ pub(super) struct Args {
     filters: FilterArgs,
     #[command(flatten)]
     sources: SourceArgs,
+    #[command(flatten)]
+    archive: ArchiveArgs,
     /// Print the snapshot as JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -56,6 +61,12 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
     let mut census = Census::new(filters.clone(), &settings);
+    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
+    let archive = args.archive.open(&sensor, None, false)?;
+    let (archiver, feed) = archive.map(Opened::start).transpose()?.unzip();
+    if let Some(feed) = feed {
+        census.archive(feed);
+    }
     let mut times: Option<(replay::Time, replay::Time)> = None;
     let mut damaged = 0;
     for path in &args.files {
@@ -72,12 +83,8 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let (start, end) = times.map_or((now, now), |(first, last)| (first.into(), last.into()));
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
     census.close(end)?;
-    let run = Run {
-        sensor: Sensor::of_this_machine(args.sensor_id.clone()),
-        interfaces: Vec::new(),
-        started_at: start,
-        filters: filters::report(&filters),
-    };
+    let archived = archiver.is_none_or(Archiver::end);
+    let run = Run { sensor, interfaces: Vec::new(), started_at: start, filters: filters::report(&filters) };
     let recorder = Recorder::new(run, store.last_sequence());
     let mut snapshot = recorder.snapshot(census.counts(), census.sources(), Span { start, end, length });
     snapshot.generated_at = now;
@@ -88,6 +95,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
         print(&view::table(&snapshot, room()))?;
         print(&format!("\nsnapshot: {}", store.newest().display()))?;
     }
+    anyhow::ensure!(archived, "not everything is in the archive {}", args.archive.shown());
     match damaged {
         0 => Ok(()),
         1 => Err(anyhow!("one file could not be read, or not to its end; what could be read is counted")),

@@ -36,8 +36,16 @@ pub(super) use self::{
     control::{Change, InForce, ROUTE as RULES},
     watch::Verdict,
 };
-use super::{DEFAULT_FOLDER, duration, filters::FilterArgs, logs::LogArgs, sources::SourceArgs};
+use super::{
+    DEFAULT_FOLDER,
+    archive::{ArchiveArgs, UpkeepArgs},
+    duration,
+    filters::FilterArgs,
+    logs::LogArgs,
+    sources::SourceArgs,
+};
 use crate::{
+    archive::{Archiver, Opened},
     config::{self, Settings},
     kernel::{ModeChoice, pins},
     snapshot::{Run, Sensor, store::Store},
@@ -123,6 +131,10 @@ pub(super) struct Args {
     record_buffer: ByteSize,
     #[command(flatten)]
     serve: ServeArgs,
+    #[command(flatten)]
+    archive: ArchiveArgs,
+    #[command(flatten)]
+    upkeep: UpkeepArgs,
 }
 
 pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
@@ -142,6 +154,8 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let reloads = settings.map(Reloads::new);
     let settings = args.sources.settings()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
+    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
+    let archive = args.archive.open(&sensor, Some(args.upkeep.retention()), true)?;
     let mut output = Output::new(&args);
     let bound = args.serve.bind(&args.out, &mut output)?;
     let mut watch = Watch::start(&args, rules).await?;
@@ -153,7 +167,6 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
         output.note(format!("listening on {}", addresses.join(" and ")));
     }
 
-    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let maps = installation.maps()?;
     let (started_at, resumed) = (installation.started_at(), installation.resumed());
     let (slots, interfaces) = watch.reports().into_iter().unzip();
@@ -161,7 +174,11 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
-    let counted = Counted { maps, run, slots, resumed };
+    let (archiver, archive) = archive.map(Opened::start).transpose()?.unzip();
+    if let Some(folder) = args.archive.folder() {
+        output.note(format!("archive: {}", folder.display()));
+    }
+    let counted = Counted { maps, run, slots, resumed, archive };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
     let (routes, asked) = control::routes();
     let serving = Serving::start(bound, args.interval, &drain, routes)?;
@@ -207,7 +224,9 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
     drop(watch);
     output.stop();
-    let last = match drain.publish().await {
+    let last = drain.publish().await;
+    let archived = archiver.is_none_or(Archiver::end);
+    let last = match last {
         Ok(last) => last,
         Err(error) => {
             // The totals would be gone with the kernel's counters, so they are said at least.
@@ -217,6 +236,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
         }
     };
     output.end(last, &store, pinned);
+    anyhow::ensure!(archived, "not everything is in the archive; its losses and the log say what is missing");
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub use sketch::Sketch;
 use self::{pairs::Pairs, windows::Window};
 use crate::{
     Counts,
+    archive::Feed,
     filter::PortSet,
     snapshot::{MemoryReport, PortSources, SettledReport, UniqueSources, WindowReport, Windows},
 };
@@ -84,6 +85,7 @@ pub struct Observer {
     memory: u64,
     given_up: u64,
     pairs: Pairs,
+    archive: Option<Feed>,
     tally: Tally,
     slice: Slice,
     interval: Window,
@@ -131,6 +133,7 @@ impl Observer {
             memory: settings.memory,
             given_up: 0,
             pairs: Pairs::new(settings.memory / PAIRS),
+            archive: None,
             tally: Tally::default(),
             slice: Slice {
                 window: window.clone(),
@@ -156,6 +159,16 @@ impl Observer {
         }
     }
 
+    /// From now on every record goes into an archive too.
+    pub fn archive(&mut self, feed: Feed) {
+        self.archive = Some(feed);
+    }
+
+    /// Where records go besides.
+    pub const fn feed(&mut self) -> Option<&mut Feed> {
+        self.archive.as_mut()
+    }
+
     /// Takes a record.
     pub fn record(&mut self, flow: &Flow) {
         let packets = u64::from(flow.packets);
@@ -167,6 +180,9 @@ impl Observer {
             self.slice.ports[port] += packets;
         }
         let settled = self.pairs.record(flow);
+        if let Some(archive) = &mut self.archive {
+            archive.record(flow, settled.map(|(pair, _)| pair));
+        }
         if self.slice.window.record(flow, port, settled) {
             self.slice.window.settle();
             self.bound();

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Counts,
+    archive::Feed,
     cli::duration,
     collector::{Collector, CutError},
     kernel::Maps,
@@ -125,6 +126,8 @@ pub(super) struct Counted {
     pub(super) slots: Vec<usize>,
     /// Whether another process has read the maps before.
     pub(super) resumed: bool,
+    /// Where records go besides.
+    pub(super) archive: Option<Feed>,
 }
 
 /// The other threads' end.
@@ -152,7 +155,7 @@ impl Drain {
         started: Clock,
         store: Arc<Store>,
     ) -> anyhow::Result<Self> {
-        let Counted { maps, run, slots, resumed } = counted;
+        let Counted { maps, run, slots, resumed, archive } = counted;
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
         let records = 1_u32 << maps.sizes().ring_bits;
@@ -169,6 +172,11 @@ impl Drain {
             warning: None,
             pulse: Pulse::default(),
         };
+        if let Some(mut feed) = archive {
+            feed.begin(started.wall, &Counts::default());
+            feed.go_on(run.started_at);
+            drainer.collector.archive(feed);
+        }
         if resumed {
             drainer.resume(run.started_at)?;
         }
@@ -267,6 +275,12 @@ impl Drainer {
     fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
         let now = Clock::now();
         let last = self.store.last().ok().filter(|last| last.started_at == started_at);
+        // What it finds goes into the archive in an interval that begins where the archive's accounts end; if it has none of
+        // this run, where the snapshots end.
+        let unknown = self.collector.feed().is_some_and(|(feed, _)| !feed.go_on(started_at));
+        if unknown && let Some((feed, _)) = self.collector.feed() {
+            feed.begin(last.as_ref().map_or(started_at, |last| last.generated_at), &Counts::default());
+        }
         let mut before = None;
         let tally = |counts: &Counts| {
             before = last.as_ref().and_then(|last| published(last, counts));
@@ -277,6 +291,9 @@ impl Drainer {
             (Some(last), Some(_)) => last.generated_at,
             _ => started_at,
         };
+        if unknown && let (Some((feed, _)), Some((counts, _))) = (self.collector.feed(), &before) {
+            feed.begin(start, counts);
+        }
         // The steady clock of the other process is not known here.
         let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
         let start = Clock { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
@@ -305,7 +322,13 @@ impl Drainer {
                 earlier.set(step);
             }
             // What came until now belongs to the hour of the clock before.
-            self.cut(now);
+            if self.cut(now)
+                && let Some((feed, counts)) = self.collector.feed()
+            {
+                // An interval of the archive is told by one clock, and so is not shorter than nothing.
+                feed.interval(now.wall.checked_sub(step).unwrap_or(now.wall), counts);
+                feed.begin(now.wall, counts);
+            }
         }
         self.seen = now;
         now
@@ -313,7 +336,15 @@ impl Drainer {
 
     fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
         let now = self.now();
-        self.cut(now);
+        let taken = self.cut(now);
+        // Whether the snapshot can be stored or not; but without a cut there are records that no counter has yet, and the
+        // interval goes on.
+        if store
+            && taken
+            && let Some((feed, counts)) = self.collector.feed()
+        {
+            feed.interval(now.wall, counts);
+        }
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
         let mut snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
@@ -333,16 +364,17 @@ impl Drainer {
         Ok(Drained { snapshot: Arc::new(snapshot), at: now.steady, took: now.steady.elapsed(), warning })
     }
 
-    fn cut(&mut self, now: Clock) {
-        match self.collector.cut(now.wall) {
-            Ok(()) => self.begin(now),
-            Err(error) => {
-                if matches!(error, CutError::Imbalance(_)) {
-                    self.begin(now);
-                }
-                self.warning = Some(error.to_string());
-            }
+    /// Takes everything up to now. Returns whether it could.
+    fn cut(&mut self, now: Clock) -> bool {
+        let error = self.collector.cut(now.wall).err();
+        let taken = error.as_ref().is_none_or(|error| matches!(error, CutError::Imbalance(_)));
+        if taken {
+            self.begin(now);
         }
+        if let Some(error) = error {
+            self.warning = Some(error.to_string());
+        }
+        taken
     }
 
     /// Everything up to now was taken.

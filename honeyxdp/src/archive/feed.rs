@@ -1,0 +1,245 @@
+//! The reader's end: records go into the queue in chunks, and accounts of intervals behind them.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+    time::Duration,
+};
+
+use honeyxdp_archive::{Accounted, Counters, Loss};
+use honeyxdp_common::{FilterReason, flow::Flow};
+use jiff::{SignedDuration, Timestamp};
+
+use super::ticks::{Jiffies, Ticks};
+use crate::{Counts, sources::Pair};
+
+/// The shortest interval.
+const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+/// Records in a chunk.
+const CHUNK: usize = 4_096;
+/// Records that the queue may hold: 36 MiB.
+const MOST: usize = 1 << 19;
+
+/// A record, and what was known of its source when it was read.
+pub(super) type Record = (Flow, Option<Pair>);
+
+/// What goes over the queue.
+#[derive(Debug)]
+pub(super) enum Message {
+    /// Records of the interval that began then (milliseconds since the Unix epoch), and what their ticks mean.
+    Records(Vec<Record>, Ticks, i64),
+    /// An interval is over.
+    Interval(Interval),
+    /// Everything is to be written; the answer says whether it was.
+    End(mpsc::Sender<bool>),
+}
+
+/// An interval that is over.
+#[derive(Debug)]
+pub(super) struct Interval {
+    /// Its account, as far as it is known here.
+    pub(super) loss: Loss,
+    /// SYNs of it that found no room in the queue: the rest of what is not written was gone with the process before this one.
+    pub(super) dropped: u64,
+    /// The counters at its end, if they can outlive the process.
+    pub(super) accounted: Option<Accounted>,
+}
+
+/// The counters that an account needs.
+fn counters(counts: &Counts) -> Counters {
+    Counters {
+        frames: counts.seen(),
+        syns: counts.syns(),
+        lost: counts.lost_packets(),
+        unsampled: counts.unsampled(),
+        filtered: FilterReason::ALL.into_iter().map(|reason| counts.filtered(reason)).sum(),
+    }
+}
+
+const fn since(now: &Counters, before: &Counters) -> Counters {
+    Counters {
+        frames: now.frames.saturating_sub(before.frames),
+        syns: now.syns.saturating_sub(before.syns),
+        lost: now.lost.saturating_sub(before.lost),
+        unsampled: now.unsampled.saturating_sub(before.unsampled),
+        filtered: now.filtered.saturating_sub(before.filtered),
+    }
+}
+
+/// How far the archive is accounted for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Before {
+    /// By the processes before this one.
+    pub(super) accounted: Accounted,
+    /// End of the last interval of which they left rows and no account.
+    pub(super) end: i64,
+    /// SYNs in these rows.
+    pub(super) packets: u64,
+}
+
+/// What ticks of records are.
+#[derive(Debug)]
+enum Clock {
+    Kernel(Jiffies),
+    Replay(Ticks),
+}
+
+/// Takes records and passes them on.
+#[derive(Debug)]
+pub struct Feed {
+    queue: mpsc::Sender<Message>,
+    /// Records in the queue.
+    queued: Arc<AtomicUsize>,
+    clock: Clock,
+    chunk: Vec<Record>,
+    /// What was there before.
+    known: Option<Before>,
+    /// When counters began that can outlive the process.
+    run: Option<Timestamp>,
+    /// Begin of the interval.
+    start: Timestamp,
+    /// Counters at its begin.
+    before: Counters,
+    /// SYNs in records that were passed on since.
+    packets: u64,
+    /// SYNs in records that found no room.
+    dropped: u64,
+}
+
+impl Feed {
+    pub(super) fn new(
+        queue: mpsc::Sender<Message>,
+        queued: Arc<AtomicUsize>,
+        jiffies: Option<Jiffies>,
+        known: Option<Before>,
+    ) -> Self {
+        Self {
+            queue,
+            queued,
+            clock: jiffies.map_or(Clock::Replay(Ticks::milliseconds(0)), Clock::Kernel),
+            chunk: Vec::with_capacity(CHUNK),
+            known,
+            run: None,
+            start: Timestamp::UNIX_EPOCH,
+            before: Counters::default(),
+            packets: 0,
+            dropped: 0,
+        }
+    }
+
+    /// An interval begins, at these counters.
+    pub fn begin(&mut self, start: Timestamp, before: &Counts) {
+        (self.start, self.before) = (start, counters(before));
+        self.clock(start);
+    }
+
+    /// The counters that come now began at that time, and can outlive this process. If the archive has accounts of them, the
+    /// interval begins where those end. Returns whether it has.
+    pub fn go_on(&mut self, run: Timestamp) -> bool {
+        self.run = Some(run);
+        let Some(Before { accounted, end, packets }) =
+            self.known.filter(|known| known.accounted.run == run.as_millisecond())
+        else {
+            return false;
+        };
+        self.start = Timestamp::from_millisecond(accounted.until.max(end)).unwrap_or(self.start);
+        self.before = accounted.counters;
+        // Rows that were left without an account have one by now, of these SYNs.
+        self.before.frames += packets;
+        self.before.syns += packets;
+        true
+    }
+
+    /// Of a replay: the time of the records that come now, to within 24 days.
+    pub fn clock(&mut self, time: Timestamp) {
+        // What waits is told by the time before.
+        self.pass_on();
+        if let Clock::Replay(ticks) = &mut self.clock {
+            *ticks = Ticks::milliseconds(time.as_second());
+        }
+    }
+
+    /// Takes a record.
+    #[inline]
+    pub fn record(&mut self, flow: &Flow, settled: Option<Pair>) {
+        self.chunk.push((*flow, settled));
+        if self.chunk.len() >= CHUNK {
+            self.pass_on();
+        }
+    }
+
+    /// Ends an interval: all records up to these counters were taken. The next one begins.
+    pub fn interval(&mut self, end: Timestamp, counts: &Counts) {
+        self.pass_on();
+        if let Clock::Kernel(jiffies) = &mut self.clock {
+            // A sleep of the machine is to be seen soon, whether there are records or not.
+            jiffies.now(None);
+        }
+        let now = counters(counts);
+        let Counters { frames, syns, lost, unsampled, filtered } = since(&now, &self.before);
+        let packets = std::mem::take(&mut self.packets);
+        let start = self.start;
+        // Its begin is what rows and account have in common, so no two may begin in the same millisecond.
+        let end = start.checked_add(MILLISECOND).map_or(end, |least| end.max(least));
+        let loss = Loss {
+            interval_start: start.as_millisecond(),
+            interval_end: end.as_millisecond(),
+            frames,
+            syns,
+            packets,
+            lost,
+            unsampled,
+            // What found no room in the queue, and what a process before this one had read when it was killed.
+            not_written: syns.saturating_sub(packets + lost + unsampled),
+            filtered,
+        };
+        (self.start, self.before) = (end, now);
+        let accounted =
+            self.run.map(|run| Accounted { run: run.as_millisecond(), until: end.as_millisecond(), counters: now });
+        // If the thread is gone, that was said.
+        let dropped = std::mem::take(&mut self.dropped);
+        let _ = self.queue.send(Message::Interval(Interval { loss, dropped, accounted }));
+    }
+
+    fn pass_on(&mut self) {
+        if self.chunk.is_empty() {
+            return;
+        }
+        let ticks = match &mut self.clock {
+            Clock::Kernel(jiffies) => {
+                let newest = self
+                    .chunk
+                    .iter()
+                    .map(|(flow, _)| flow.last_tick)
+                    .reduce(|one, other| if one.wrapping_sub(other).cast_signed() > 0 { one } else { other });
+                jiffies.now(newest)
+            }
+            Clock::Replay(ticks) => {
+                // A capture can wait; frames of a cable cannot.
+                while self.queued.load(Ordering::Acquire) + self.chunk.len() > MOST {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                *ticks
+            }
+        };
+        let (records, packets) =
+            (self.chunk.len(), self.chunk.iter().map(|(flow, _)| u64::from(flow.packets)).sum::<u64>());
+        if self.queued.fetch_add(records, Ordering::AcqRel) + records > MOST {
+            self.queued.fetch_sub(records, Ordering::AcqRel);
+            self.chunk.clear();
+            self.dropped += packets;
+            return;
+        }
+        let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
+        match self.queue.send(Message::Records(chunk, ticks, self.start.as_millisecond())) {
+            Ok(()) => self.packets += packets,
+            Err(_) => {
+                self.queued.fetch_sub(records, Ordering::AcqRel);
+            }
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The archive on the command line: what goes into it, and `honeyxdp archive`, which looks after one.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+use bytesize::ByteSize;
+use clap::Subcommand;
+use honeyxdp_archive::{Archive, Checked, Retention, Step};
+use jiff::{SignedDuration, Span, Timestamp};
+use serde_json::json;
+
+use super::snapshot::print;
+use crate::{
+    archive::{Opened, Options},
+    snapshot::Sensor,
+};
+
+/// Where flow records are kept.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Archive")]
+pub(super) struct ArchiveArgs {
+    /// Folder of an archive: flow records with source addresses, as Parquet files; docs/archive.md describes them
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE")]
+    archive: Option<PathBuf>,
+    /// Countries of sources, for the archive: an MMDB file as GeoLite2-Country, DB-IP or with country_code
+    #[arg(long, value_name = "FILE", env = "HONEYXDP_GEOIP")]
+    geoip: Option<PathBuf>,
+    /// Networks of sources, for the archive: an MMDB file as GeoLite2-ASN or DB-IP
+    #[arg(long, value_name = "FILE", env = "HONEYXDP_ASN")]
+    asn: Option<PathBuf>,
+}
+
+/// What a sensor keeps of its archive.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Archive")]
+pub(super) struct UpkeepArgs {
+    /// Keep dates of the archive that ended less than this long ago, as 400d. Default: all
+    #[arg(long, value_name = "TIME", env = "HONEYXDP_ARCHIVE_AGE", value_parser = age)]
+    archive_age: Option<SignedDuration>,
+    /// Keep so much of the archive: beyond it the oldest dates go, as 100GiB. Default: all
+    #[arg(long, value_name = "SIZE", env = "HONEYXDP_ARCHIVE_SIZE")]
+    archive_size: Option<ByteSize>,
+}
+
+impl ArchiveArgs {
+    /// Opens the archive, if there shall be one.
+    ///
+    /// # Errors
+    /// When it cannot be written, or a file of places cannot be read.
+    pub(super) fn open(
+        &self,
+        sensor: &Sensor,
+        upkeep: Option<Retention>,
+        live: bool,
+    ) -> anyhow::Result<Option<Opened>> {
+        let Some(folder) = self.archive.clone() else {
+            if self.files().next().is_some() {
+                bail!("--geoip and --asn are for the archive; name its folder with --archive");
+            }
+            return Ok(None);
+        };
+        let (country, asn) = (self.geoip.clone(), self.asn.clone());
+        Options { folder, sensor: sensor.id.clone(), country, asn, upkeep, live }.open().map(Some)
+    }
+
+    pub(super) const fn folder(&self) -> Option<&PathBuf> {
+        self.archive.as_ref()
+    }
+
+    /// Its folder as a message names it.
+    pub(super) fn shown(&self) -> String {
+        self.archive.as_deref().unwrap_or(Path::new("")).display().to_string()
+    }
+
+    /// Files that are read again when they change.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.geoip.iter().chain(&self.asn).map(PathBuf::as_path)
+    }
+}
+
+impl UpkeepArgs {
+    pub(super) fn retention(&self) -> Retention {
+        Retention { age: self.archive_age, bytes: self.archive_size.map(|size| size.as_u64()) }
+    }
+}
+
+/// Look after an archive
+///
+/// A running sensor merges and removes files by itself; for archives of replays, or that others have written, do it here.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    command: Command,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Read every file to its end and compare it with its name, its footer and the accounts of intervals
+    Check {
+        /// Folder of the archive
+        #[arg(env = "HONEYXDP_ARCHIVE")]
+        dir: PathBuf,
+    },
+    /// Merge the files of every hour, and of every date, that is over. It may be killed at any time
+    Compact {
+        /// Folder of the archive
+        #[arg(env = "HONEYXDP_ARCHIVE")]
+        dir: PathBuf,
+    },
+    /// Remove whole dates, the oldest first. The present date stays
+    Prune {
+        /// Folder of the archive
+        #[arg(env = "HONEYXDP_ARCHIVE")]
+        dir: PathBuf,
+        /// Keep dates that ended less than this long ago, as 400d
+        #[arg(long, value_name = "TIME", env = "HONEYXDP_ARCHIVE_AGE", value_parser = age, required_unless_present = "size")]
+        age: Option<SignedDuration>,
+        /// Remove the oldest dates until the rest has at most this size, as 100GiB
+        #[arg(long, value_name = "SIZE", env = "HONEYXDP_ARCHIVE_SIZE")]
+        size: Option<ByteSize>,
+    },
+}
+
+pub(super) fn archive(args: &Args) -> anyhow::Result<()> {
+    match &args.command {
+        Command::Check { dir } => check(&open(dir)?, args.json),
+        Command::Compact { dir } => compact(&open(dir)?, args.json),
+        Command::Prune { dir, age, size } => {
+            let retention = Retention { age: *age, bytes: size.map(|size| size.as_u64()) };
+            prune(&open(dir)?, &retention, args.json)
+        }
+    }
+}
+
+fn open(folder: &Path) -> anyhow::Result<Archive> {
+    if !folder.is_dir() {
+        bail!("{} is no folder; name that of an archive, as given to `honeyxdp run --archive`", folder.display());
+    }
+    Ok(Archive::new(folder))
+}
+
+fn check(archive: &Archive, json: bool) -> anyhow::Result<()> {
+    let found = honeyxdp_archive::check(archive)?;
+    let Checked { files, bytes, rows, packets, intervals, syns, missing, leftovers, problems } = &found;
+    if json {
+        print(&serde_json::to_string_pretty(&json!({
+            "files": files, "bytes": bytes, "rows": rows, "packets": packets,
+            "intervals": intervals, "syns": syns, "missing": missing, "leftovers": leftovers, "problems": problems,
+        }))?)?;
+    } else {
+        for problem in problems {
+            print(&format!("wrong: {}", problem.escape_debug()))?;
+        }
+        for leftover in leftovers {
+            print(&format!("left over, `honeyxdp archive compact` removes it: {}", leftover.escape_debug()))?;
+        }
+        print(&format!(
+            "{files} files, {}: {rows} rows with {packets} SYNs; {intervals} intervals with {syns} SYNs, {missing} of them in no row",
+            ByteSize::b(*bytes)
+        ))?;
+    }
+    match problems.len() {
+        0 => Ok(()),
+        1 => bail!("one thing is wrong with the archive"),
+        many => bail!("{many} things are wrong with the archive"),
+    }
+}
+
+fn compact(archive: &Archive, json: bool) -> anyhow::Result<()> {
+    let done = honeyxdp_archive::compact(archive, Timestamp::now(), |step| {
+        if let Step::Named(name) = step {
+            tracing::debug!("merged {name}");
+        }
+    })?;
+    if json {
+        return print(&serde_json::to_string_pretty(&json!({
+            "merged": done.merged, "into": done.into, "rows": done.rows,
+            "leftovers": done.leftovers, "unreadable": done.unreadable,
+        }))?);
+    }
+    print(&format!(
+        "{} files merged into {}, {} rows; {} left over were removed",
+        done.merged, done.into, done.rows, done.leftovers
+    ))?;
+    if done.unreadable > 0 {
+        print(&format!(
+            "{} files cannot be read and were left alone; `honeyxdp archive check` names them",
+            done.unreadable
+        ))?;
+    }
+    Ok(())
+}
+
+fn prune(archive: &Archive, retention: &Retention, json: bool) -> anyhow::Result<()> {
+    let done = honeyxdp_archive::prune(archive, retention, Timestamp::now())?;
+    if json {
+        let dates: Vec<String> = done.dates.iter().map(ToString::to_string).collect();
+        return print(&serde_json::to_string_pretty(&json!({
+            "dates": dates, "files": done.files, "bytes": done.bytes, "left": done.left,
+        }))?);
+    }
+    print(&format!(
+        "{} dates removed, {} files, {}; {} are left",
+        done.dates.len(),
+        done.files,
+        ByteSize::b(done.bytes),
+        ByteSize::b(done.left)
+    ))
+}
+
+/// Reads an age: days have 24 hours.
+fn age(text: &str) -> Result<SignedDuration, String> {
+    let wrong = || "write it as 400d, 8w or 12h".to_owned();
+    let span: Span = text.parse().map_err(|_| wrong())?;
+    let age = span.to_duration(jiff::SpanRelativeTo::days_are_24_hours()).map_err(|_| wrong())?;
+    if age.is_positive() { Ok(age) } else { Err("it is longer than nothing".to_owned()) }
+}

@@ -1,0 +1,202 @@
+//! The archive: what a sensor and a replay write, and that other people's tools read it.
+
+use std::{
+    fs,
+    io::BufWriter,
+    path::Path,
+    process::Command,
+    thread,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use arrow_array::{
+    RecordBatch,
+    cast::AsArray as _,
+    types::{TimestampMillisecondType, UInt32Type},
+};
+use honeyxdp_archive::{Archive, Table, check};
+use lab::{
+    archived::{self, batches, good, mirai},
+    network::{Cable, SENSOR},
+    pcap,
+    sensor::Sensor,
+};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
+
+/// The values of a column of times.
+fn times(archive: &Archive, column: &str) -> Vec<i64> {
+    let values = |batch: &RecordBatch| {
+        batch.column_by_name(column).unwrap().as_primitive::<TimestampMillisecondType>().values().to_vec()
+    };
+    batches(archive, Table::Flows).iter().flat_map(values).collect()
+}
+
+fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap()
+}
+
+#[test]
+fn every_syn_is_in_a_row_and_its_time_is_right() {
+    let cable = Cable::silent(1_500).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let sensor = archived::sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
+    let archive = Archive::new(folder.path().join("archive"));
+    for _ in 0..5 {
+        cable.send(&mirai(200, 1_000)).unwrap();
+        thread::sleep(Duration::from_millis(150));
+    }
+    let snapshot = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 5_000).unwrap();
+    drop(snapshot);
+    let before = now();
+    cable.send(&mirai(1, 1)).unwrap();
+    let after = now();
+    let last = sensor.stop().unwrap();
+    let checked = good(&archive);
+    let records = last.records.unwrap();
+    assert_eq!(checked.packets, 5_001 - records.lost_packets);
+    assert_eq!((checked.syns, checked.missing), (5_001, records.lost_packets));
+
+    // The longest tick is 10 ms; the last row is the SYN that was sent last.
+    let newest = *times(&archive, "last").iter().max().unwrap();
+    assert!((before - 20..=after + 20).contains(&newest), "{newest} is not in {before} to {after}");
+    let starts = times(&archive, "interval_start");
+    let ends = times(&archive, "interval_end");
+    assert!(starts.iter().zip(&ends).all(|(start, end)| start <= end && end - start < 60_000));
+    let sources: std::collections::BTreeSet<u32> = batches(&archive, Table::Flows)
+        .iter()
+        .flat_map(|batch| batch.column_by_name("src").unwrap().as_primitive::<UInt32Type>().values().to_vec())
+        .collect();
+    assert_eq!(sources.len(), 200);
+}
+
+#[test]
+fn who_may_not_ask_for_jiffies_learns_them_from_records() {
+    let cable = Cable::silent(1_500).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    // `ip netns exec` gives the command a mount namespace of its own, so this mount goes with it.
+    let script = format!(
+        "mount --bind /dev/null /proc/timer_list && exec {BINARY} run -i {SENSOR} --interval 200ms --archive {0}/archive --out {0}/out",
+        folder.path().display()
+    );
+    let mut command = cable.sensor.command("sh");
+    command.arg("-c").arg(script);
+    let sensor = Sensor::spawn(command, folder.path().join("out")).unwrap();
+    let archive = Archive::new(folder.path().join("archive"));
+    let before = now();
+    cable.send(&mirai(1, 1)).unwrap();
+    let after = now();
+    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 1).unwrap();
+    sensor.stop().unwrap();
+    let first = times(&archive, "first")[0];
+    // Half a second late at most.
+    assert!((before - 20..=after + 500).contains(&first), "{first} is not in {before} to {after}");
+}
+
+/// 2019-11-05T23:59:50Z.
+const START: u32 = 1_572_998_390;
+
+/// Replays a capture over midnight of a date in 2019 into an archive.
+fn replay(folder: &Path) -> Archive {
+    replay_from(folder, &[START])
+}
+
+/// Replays a capture that has 20 seconds from each of these on, one behind the other.
+fn replay_from(folder: &Path, starts: &[u32]) -> Archive {
+    let capture = folder.join("scans.pcap");
+    let mut writer = pcap::Writer::new(BufWriter::new(fs::File::create(&capture).unwrap())).unwrap();
+    for start in starts {
+        for (n, frame) in (0_u32..).zip(mirai(100, 2_000)) {
+            writer.frame(start + n / 100, n % 100 * 10_000, &frame).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    let archive = folder.join("archive");
+    let output = Command::new(BINARY)
+        .args(["replay", "--quiet", "--sensor-id", "old", "--out"])
+        .arg(folder.join("out"))
+        .arg("--archive")
+        .arg(&archive)
+        .arg(&capture)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Archive::new(archive)
+}
+
+#[test]
+fn a_replay_writes_the_times_of_its_capture_by_date() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = replay(folder.path());
+    let checked = good(&archive);
+    assert_eq!((checked.packets, checked.syns, checked.missing), (2_000, 2_000, 0));
+    let dates: Vec<String> = archive.dates(Table::Flows).unwrap().iter().map(ToString::to_string).collect();
+    assert_eq!(dates, ["2019-11-05", "2019-11-06"]);
+    let start = i64::from(START) * 1_000;
+    assert_eq!(times(&archive, "first").into_iter().min(), Some(start));
+    assert_eq!(times(&archive, "last").into_iter().max(), Some(start + 19_990));
+
+    for command in ["check", "compact", "check"] {
+        let output = Command::new(BINARY).args(["archive", command, "--json"]).arg(archive.root()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert!(json["rows"].is_u64(), "{json}");
+    }
+    let output = Command::new(BINARY).args(["archive", "prune", "--age", "1d"]).arg(archive.root()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(check(&archive).unwrap().files, 0);
+}
+
+#[test]
+fn captures_of_other_years_have_their_own_times_in_any_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let year = 366 * 86_400;
+    let starts = [START, START - 4 * year, START - year, START + year];
+    let archive = replay_from(folder.path(), &starts);
+    assert_eq!(good(&archive).packets, 8_000);
+    let starts = starts.map(|start| i64::from(start) * 1_000);
+    let firsts = times(&archive, "first");
+    for start in starts {
+        assert!(firsts.contains(&start), "{start}");
+    }
+    assert!(firsts.iter().all(|first| starts.iter().any(|start| (start..=&(start + 20_000)).contains(&first))));
+}
+
+/// What the document's examples are run with.
+const PACKAGES: [&str; 4] = ["duckdb==2.0.0", "numpy==2.4.6", "pandas==3.1.1", "pyarrow==26.0.1"];
+
+/// Python with DuckDB and pandas, which lie in a folder of the tests' own. Other versions get another folder.
+fn python() -> Command {
+    let folder =
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", PACKAGES.join("-").replace("==", "-")));
+    let ready = folder.join("ready");
+    if !ready.exists() {
+        let mut pip = Command::new("pip3");
+        pip.args(["install", "--quiet", "--upgrade", "--only-binary", ":all:", "--target"]).arg(&folder).args(PACKAGES);
+        let output = pip.output().expect("pip3 is needed: install Debian's packages python3 and python3-pip");
+        assert!(output.status.success(), "{pip:?}: {}", String::from_utf8_lossy(&output.stderr));
+        fs::write(ready, "").unwrap();
+    }
+    let mut python = Command::new("python3");
+    python.env("PYTHONPATH", folder);
+    python
+}
+
+#[test]
+fn the_examples_of_the_document_run_in_duckdb_and_pandas() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = replay(folder.path());
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/archive.md");
+    let text = fs::read_to_string(document).unwrap();
+    let mut run = 0;
+    for block in text.split("```python\n").skip(1) {
+        let code = block.split("```").next().unwrap();
+        let code = code.replace("/srv/honeyxdp/archive", archive.root().to_str().unwrap());
+        let output = python().arg("-c").arg(&code).output().unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        assert!(output.status.success(), "{code}\n{}", String::from_utf8_lossy(&output.stderr));
+        assert!(printed.contains("mirai") && printed.contains("2000"), "{code}\n{printed}");
+        run += 1;
+    }
+    assert!(run >= 2, "{run} examples");
+}
