@@ -29,12 +29,15 @@ pub struct GeoFiles {
     pub asn: Option<PathBuf>,
 }
 
+/// The country of a source in the archive, also when the rows of a day have several.
+const FROM_ARCHIVE: &str = "country_text(max(country_number(country)))";
+
 impl GeoFiles {
     /// Country and network of a source, as SQL over the rows of one source: of IPv4, then of IPv6.
     pub(super) fn words(&self) -> [(&'static str, &'static str); 4] {
         let (country, country6) = match self.country {
             Some(_) => ("geo_country(src)", "geo_country6(CAST(src6 AS BYTEA))"),
-            None => ("max(country)", "max(country)"),
+            None => (FROM_ARCHIVE, FROM_ARCHIVE),
         };
         let (asn, asn6) = match self.asn {
             Some(_) => ("geo_asn(src)", "geo_asn6(CAST(src6 AS BYTEA))"),

@@ -7,6 +7,7 @@ mod archive;
 mod days;
 mod engine;
 mod figure;
+mod functions;
 mod geo;
 mod output;
 mod page;
@@ -134,7 +135,7 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
     let mut warnings = Vec::new();
 
     let mut functions = request.geo.functions()?;
-    functions.push(profiles::bit_count());
+    functions.extend(functions::all());
     let engine = Engine::new(request.memory, request.threads, &scratch.path().join("spill"), functions)?;
     let roller = Roller::new(&engine, request.threads, &form, &kept)?;
     let pass = roller.roll(&files, &days, "", progress)?;

@@ -1,15 +1,8 @@
 //! Profiles: sets of ports that tell who uses a family's code, from a file of rules (contrib/profiles.toml).
 
-use std::{collections::BTreeSet, fmt::Write as _, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write as _, path::Path};
 
 use anyhow::{Context as _, ensure};
-use datafusion::{
-    arrow::{
-        array::{AsArray as _, Int64Array},
-        datatypes::{DataType, UInt64Type},
-    },
-    logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf},
-};
 use serde::Deserialize;
 
 use super::table::{Table, Value};
@@ -109,16 +102,6 @@ impl Profiles {
         let columns = ["profile", "family", "ports", "at_least", "about", "caveat"].map(str::to_owned).to_vec();
         Table { name: "profile_rules".into(), columns, rows: self.0.iter().map(row).collect() }
     }
-}
-
-/// The SQL function `bit_count`, which other databases have, too.
-pub(super) fn bit_count() -> ScalarUDF {
-    let count = |arguments: &[ColumnarValue]| {
-        let bits = ColumnarValue::values_to_arrays(arguments)?;
-        let counts: Int64Array = bits[0].as_primitive::<UInt64Type>().unary(|bits| bits.count_ones().into());
-        Ok(ColumnarValue::Array(Arc::new(counts)))
-    };
-    create_udf("bit_count", vec![DataType::UInt64], DataType::Int64, Volatility::Immutable, Arc::new(count))
 }
 
 /// The ports that a report asks about, as parts of SQL. A source's ports are bits of one number.

@@ -1,0 +1,138 @@
+"""The questions of honeyxdp-report/sql, asked of the same files with DuckDB: a second opinion, and somebody to race with.
+
+    python3 in_duckdb.py ARCHIVE YEAR --memory 4GB --threads 2 --temp DIR --out answers.json
+
+Days are rolled up one after another, as the report does; --at-once asks for all days in one query. Prints what it took, and
+writes the answers as JSON, with the tables and columns of the report's own JSON files.
+"""
+
+import argparse
+import json
+import pathlib
+import time
+import tomllib
+
+import duckdb
+
+HERE = pathlib.Path(__file__).resolve().parent
+SQL = HERE.parent / "sql"
+PROFILES = HERE.parent.parent / "contrib" / "profiles.toml"
+# DataFusion's names of types and of columns without a name, and DuckDB's.
+WORDS = [
+    ("BIGINT UNSIGNED", "UBIGINT"),
+    ("SMALLINT UNSIGNED", "USMALLINT"),
+    ("INT UNSIGNED", "UINTEGER"),
+    ("column1", "col0"),
+    ("column2", "col1"),
+    ("column3", "col2"),
+    ("column4", "col3"),
+]
+DAYS = ["ports", "sources", "kinds", "profiles"]
+MONTHS = ["ports", "sources", "profiles", "counts", "kind_counts", "profile_counts"]
+QUESTIONS = """totals packets_by_port sources sources_by_country kinds profiles profile_totals peaks new_ports_by_month
+countries networks port_totals""".split()
+
+
+def words(port):
+    """What stands in the braces of the questions."""
+    profiles = tomllib.loads(PROFILES.read_text())["profile"]
+    ports = sorted({port, *(port for profile in profiles for port in profile["ports"])})
+    bit = {port: 1 << place for place, port in enumerate(ports)}
+    rows = [
+        f"('{p['name']}', '{p.get('family', '')}', {sum(bit[port] for port in p['ports'])}, {p['at_least']})"
+        for p in profiles
+    ]
+    return {
+        "bits": " ".join(f"WHEN {port} THEN CAST({bit[port]} AS UBIGINT)" for port in ports),
+        "ports": f"({port}, {bit[port]})",
+        "profiles": ", ".join(rows),
+        "country": "max(country)",
+        "country6": "max(country)",
+        "asn": "max(asn)",
+        "asn6": "max(asn)",
+        "when": "TRUE",
+        "bucket": "day",
+        "home": "JP",
+        "top": "10",
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("archive", type=pathlib.Path)
+    parser.add_argument("year", type=int)
+    parser.add_argument("--memory", default="4GB")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--temp", type=pathlib.Path, required=True, help="folder for what does not fit into the memory")
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--at-once", action="store_true", help="all days in one query")
+    args = parser.parse_args()
+
+    begin = time.monotonic()
+    database = duckdb.connect()
+    database.execute(f"SET memory_limit = '{args.memory}'; SET threads = {args.threads}; SET TimeZone = 'UTC'")
+    database.execute(f"SET temp_directory = '{args.temp}'; SET preserve_insertion_order = false")
+    given = words(52869)
+
+    def question(name, **more):
+        text = (SQL / f"{name}.sql").read_text()
+        for word, value in {**given, **more}.items():
+            text = text.replace("{" + word + "}", value)
+        for word, value in WORDS:
+            text = text.replace(word, value)
+        return text
+
+    folders = sorted((args.archive / "flows").glob(f"date={args.year}-*"))
+    if args.at_once:
+        roll_up_at_once(database, question, args.archive)
+    else:
+        roll_up_days(database, question, folders)
+    tables = {name: name for name in DAYS}
+    for name in MONTHS:
+        table = name if name.endswith("counts") else f"month_{name}"
+        database.execute(f"CREATE TEMP TABLE {table} AS " + question(f"month_{name}", **tables))
+    database.execute("CREATE TEMP TABLE period_sources AS " + question("period_sources", months="month_sources"))
+    for name in ["counts", "kind_counts", "profile_counts"]:
+        bucket = "bucket_" + name.replace("_counts", "s")
+        database.execute(f"CREATE TEMP VIEW {bucket} AS " + question("day_is_bucket", counts=name))
+    answers = {}
+    for name in QUESTIONS:
+        cursor = database.execute(question(name))
+        columns = [column[0] for column in cursor.description]
+        answers[name] = [dict(zip(columns, row)) for row in cursor.fetchall()]
+    print(f"{time.monotonic() - begin:.3f}")
+    args.out.write_text(json.dumps(answers, default=str))
+
+
+def roll_up_days(database, question, folders):
+    """Day after day, into one table each."""
+    for number, folder in enumerate(folders):
+        day = folder.name.removeprefix("date=")
+        files = f"read_parquet('{folder}/*.parquet', hive_partitioning = false)"
+        database.execute(f"CREATE OR REPLACE TEMP VIEW flows AS SELECT * FROM {files}")
+        for name in DAYS:
+            text = question(f"day_{name}", day=day)
+            if name == "sources":
+                database.execute(f"CREATE OR REPLACE TEMP TABLE day_sources AS {text}")
+                text = "SELECT * FROM day_sources"
+            into = f"INSERT INTO {name}" if number else f"CREATE TEMP TABLE {name} AS"
+            database.execute(f"{into} {text}")
+
+
+def roll_up_at_once(database, question, archive):
+    """All days in one query: the day is one key more."""
+    files = f"read_parquet('{archive}/flows/*/*.parquet', hive_partitioning = true)"
+    database.execute(f"CREATE TEMP VIEW flows AS SELECT *, date AS day FROM {files}")
+    database.execute("CREATE TEMP VIEW day_sources AS SELECT 1")
+    for name in DAYS:
+        text = question(f"day_{name}", day="DAY").replace("DATE 'DAY' AS day", "day")
+        for keys in ["family", "src, src6", "profile,"]:
+            text = text.replace(f"GROUP BY {keys}", f"GROUP BY day, {keys}")
+        text = text.replace("SELECT src, src6, max(country)", "SELECT day, src, src6, max(country)")
+        database.execute(f"CREATE TEMP TABLE {name} AS {text}")
+        if name == "sources":
+            database.execute("CREATE OR REPLACE TEMP VIEW day_sources AS SELECT * FROM sources")
+
+
+if __name__ == "__main__":
+    main()
