@@ -108,7 +108,8 @@ fn nothing_is_lost_when_the_sensor_is_killed_again_and_again() {
     assert_eq!(records.packets + records.lost_packets, sent);
     let sources = last.families["mirai"].unique_sources.clone().unwrap();
     assert!(!sources.exact && sources.value <= BATCH as u64, "sets do not outlive the process");
-    assert_eq!(sources.estimate, BATCH as u64, "registers do");
+    // Two of 64 sources share one of 65,536 registers in one run of thirty: the hash has another seed in every ledger.
+    assert!(sources.estimate.abs_diff(BATCH as u64) <= 2, "registers do: {}", sources.estimate);
 }
 
 #[test]
