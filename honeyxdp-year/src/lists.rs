@@ -70,7 +70,7 @@ pub(crate) fn write(folder: &Path, seed: u64, scale: f64, sources: u64) -> anyho
         };
         *counts.entry(pair.clone()).or_default() += 1;
         let file = &mut files[(draw(seed, 22, line) % FILES) as usize];
-        writeln!(file, "{ip}:{} {pair}", if drawn % 3 == 0 { 2323 } else { 23 })?;
+        writeln!(file, "{ip}:{} {pair}", if drawn.is_multiple_of(3) { 2323 } else { 23 })?;
     }
     for file in &mut files {
         file.flush()?;

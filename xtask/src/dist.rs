@@ -15,6 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::{
     command::{build_release, cargo, output, repository, run, say, target},
     programs::{self, Program},
+    report,
 };
 
 /// Make the Debian package, an archive, and their checksums
@@ -27,6 +28,9 @@ pub(crate) struct Args {
     /// Folder for the results. Default: dist/ in cargo's target folder
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Make honeyxdp-report_VERSION_ARCH.deb as well, and put the program into the archive; building it takes minutes
+    #[arg(long)]
+    report: bool,
 }
 
 /// The version of cargo-deb that the package is made and tested with.
@@ -53,21 +57,25 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     write_manual(release)?;
     write_changelog(release, &moment)?;
 
-    let package = run_for_file(
-        Command::new(cargo_deb)
-            .current_dir(repository())
-            .args(["--no-build", "--strip", "--package", "honeyxdp", "--output"])
-            .arg(&out)
-            .env("CARGO_TARGET_DIR", target())
-            .env("SOURCE_DATE_EPOCH", &moment),
-        &out,
-        "deb",
-    )?;
-    try_out(&package)?;
-    let archive = archive(&binary, release, &out, &moment)?;
-    let sums = [&package, &archive].map(|file| checksum(file)).into_iter().collect::<Result<String>>()?;
+    let mut packages = Vec::new();
+    let mut programs = vec![binary.clone()];
+    let names: &[&str] = if args.report { &["honeyxdp", "honeyxdp-report"] } else { &["honeyxdp"] };
+    if args.report {
+        programs.push(report::build_beside_honeyxdp()?);
+    }
+    for name in names {
+        let mut deb = Command::new(&cargo_deb);
+        deb.current_dir(repository()).args(["--no-build", "--strip", "--package", name]);
+        deb.env("CARGO_TARGET_DIR", target()).env("SOURCE_DATE_EPOCH", &moment);
+        let package = package(&mut deb, &out)?;
+        try_out(&package, name)?;
+        packages.push(package);
+    }
+    let archive = archive(&programs, release, &out, &moment)?;
+    packages.push(archive);
+    let sums = packages.iter().map(|file| checksum(file)).collect::<Result<String>>()?;
     fs::write(out.join("SHA256SUMS"), &sums)?;
-    for file in [&package, &archive] {
+    for file in &packages {
         say(format!("{} ({} KiB)", file.display(), fs::metadata(file)?.len() / 1024));
     }
     Ok(())
@@ -128,22 +136,26 @@ fn compress<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
     run(Command::new("gzip").args(["-9n", "--force"]).args(files))
 }
 
-/// Unpacks the package and starts what is in it: it was stripped and packed since it was built.
-fn try_out(package: &Path) -> Result<()> {
+/// Unpacks the package and starts the program in it: it was stripped and packed since it was built.
+fn try_out(package: &Path, program: &str) -> Result<()> {
     let folder = tempfile::tempdir().context("There is no room to unpack the package.")?;
     run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(folder.path()))?;
-    let version = output(Command::new(folder.path().join("usr/bin/honeyxdp")).arg("--version"))?;
-    ensure!(version.trim() == concat!("honeyxdp ", env!("CARGO_PKG_VERSION")), "The packed program says {version:?}.");
+    let version = output(Command::new(folder.path().join("usr/bin").join(program)).arg("--version"))?;
+    let expected = format!("{program} {}", env!("CARGO_PKG_VERSION"));
+    ensure!(version.trim() == expected, "The packed program says {version:?}.");
     Ok(())
 }
 
 /// The archive: one folder with everything in it.
-fn archive(binary: &Path, release: &Path, out: &Path, moment: &str) -> Result<PathBuf> {
+fn archive(programs: &[PathBuf], release: &Path, out: &Path, moment: &str) -> Result<PathBuf> {
     let name = format!("honeyxdp-{}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let staging = tempfile::tempdir_in(release).context("There is no room for the archive.")?;
     let folder = staging.path().join(&name);
     fs::create_dir(&folder)?;
-    run(Command::new("strip").arg("-o").arg(folder.join("honeyxdp")).arg(binary))?;
+    for program in programs {
+        let name = program.file_name().context("A program has a name.")?;
+        run(Command::new("strip").arg("-o").arg(folder.join(name)).arg(program))?;
+    }
     let root = repository();
     let mut copy = Command::new("cp");
     copy.arg("-r").args([release.join("pages"), root.join("contrib"), root.join("docs")]);
@@ -159,19 +171,16 @@ fn archive(binary: &Path, release: &Path, out: &Path, moment: &str) -> Result<Pa
     Ok(archive)
 }
 
-/// Runs a program that writes a file of this kind to the folder, and finds it.
-fn run_for_file(command: &mut Command, folder: &Path, extension: &str) -> Result<PathBuf> {
-    let files = || -> Result<Vec<PathBuf>> {
-        let entries = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
-        Ok(entries.into_iter().filter(|file| file.extension().is_some_and(|found| found == extension)).collect())
-    };
-    for old in files()? {
-        fs::remove_file(old)?;
-    }
-    run(command)?;
-    let mut found = files()?;
-    ensure!(found.len() == 1, "{} holds {} files of kind {extension}, and not one.", folder.display(), found.len());
-    Ok(found.remove(0))
+/// Runs cargo-deb, which names its file itself, and puts the file into the folder.
+fn package(deb: &mut Command, out: &Path) -> Result<PathBuf> {
+    let folder = tempfile::tempdir_in(out).context("There is no room for the package.")?;
+    run(deb.arg("--output").arg(folder.path()))?;
+    let files = fs::read_dir(folder.path())?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    let is_package = |file: &&PathBuf| file.extension().is_some_and(|extension| extension == "deb");
+    let made = files.iter().find(is_package).context("cargo-deb made no package.")?;
+    let package = out.join(made.file_name().context("A file has a name.")?);
+    fs::rename(made, &package).with_context(|| format!("{} cannot be written.", package.display()))?;
+    Ok(package)
 }
 
 /// A line as sha256sum writes it.
@@ -187,8 +196,10 @@ mod tests {
 
     #[test]
     fn the_maintainer_is_the_same_everywhere() {
-        let manifest = fs::read_to_string(repository().join("honeyxdp/Cargo.toml")).unwrap();
-        assert!(manifest.contains(&format!("maintainer = \"{MAINTAINER}\"")));
+        for package in ["honeyxdp", "honeyxdp-report"] {
+            let manifest = fs::read_to_string(repository().join(package).join("Cargo.toml")).unwrap();
+            assert!(manifest.contains(&format!("maintainer = \"{MAINTAINER}\"")), "{package}");
+        }
     }
 
     #[test]

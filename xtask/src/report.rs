@@ -1,6 +1,6 @@
 //! `cargo xtask report`: the report's program, which is built only when it is asked for: its query engine takes minutes.
 
-use std::{ffi::OsString, fs, path::Path, process::Command};
+use std::{ffi::OsString, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
@@ -30,8 +30,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: Args) -> Result<()> {
-    let program = build(PROFILE, PROGRAM, PROGRAM)?;
-    put_beside_honeyxdp(&program)?;
+    let program = build_beside_honeyxdp()?;
     if args.args.is_empty() {
         println!("{}", program.display());
         return Ok(());
@@ -44,13 +43,15 @@ pub(crate) fn main(args: Args) -> Result<()> {
     replace_by(command)
 }
 
-/// `honeyxdp report` looks for it beside itself.
-fn put_beside_honeyxdp(program: &Path) -> Result<()> {
+/// Builds it and puts it where `honeyxdp report` looks for it.
+pub(crate) fn build_beside_honeyxdp() -> Result<PathBuf> {
+    let program = build(PROFILE, PROGRAM, PROGRAM)?;
     let folder = target().join("release");
     fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     let place = folder.join(PROGRAM);
     let beside = folder.join(format!(".{PROGRAM}.tmp"));
-    fs::copy(program, &beside)
+    fs::copy(&program, &beside)
         .and_then(|_| fs::rename(&beside, &place))
-        .with_context(|| format!("cannot write {}", place.display()))
+        .with_context(|| format!("cannot write {}", place.display()))?;
+    Ok(place)
 }
