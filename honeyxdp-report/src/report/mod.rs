@@ -8,6 +8,7 @@ mod days;
 mod engine;
 mod figure;
 mod geo;
+mod kept;
 mod output;
 mod page;
 mod png;

@@ -3,9 +3,11 @@
 mod commands;
 mod expected;
 mod geo;
+mod memory;
 #[path = "../../../honeyxdp-archive/tests/mmdb/mod.rs"]
 mod mmdb;
 mod numbers;
+mod rollups;
 
 use std::{fs, net::IpAddr, path::Path, process::Command};
 
