@@ -14,6 +14,7 @@ use honeyxdp_year::{Request, make};
 ///
 ///   cargo xtask year --out /tmp/year --rows 100000      a small one: seconds
 ///   cargo xtask year --out /tmp/year --rows 200000000   as large as the observations: minutes, 5 GB
+///   cargo xtask year --out /tmp/year --years 2          2018 as well, to set 2019 beside it
 #[derive(Parser)]
 #[command(name = "year", verbatim_doc_comment)]
 struct Args {
@@ -29,15 +30,18 @@ struct Args {
     /// Everything follows from it
     #[arg(long, value_name = "N", default_value_t = 2019)]
     seed: u64,
-    /// Days, from 1 January
+    /// Years, the last of them 2019; the rows are those of all
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    years: u16,
+    /// Days of each year, from 1 January
     #[arg(long, value_name = "N", default_value_t = 365)]
     days: u16,
 }
 
 fn main() -> ExitCode {
-    let Args { out, rows, scale, seed, days } = Args::parse();
+    let Args { out, rows, scale, seed, years, days } = Args::parse();
     let begin = Instant::now();
-    match make(&Request { out: out.clone(), rows, scale, seed, days }) {
+    match make(&Request { out: out.clone(), rows, scale, seed, years, days }) {
         Ok(truth) => {
             println!("{} rows in {}, {:.1} s", truth["rows"], out.display(), begin.elapsed().as_secs_f64());
             ExitCode::SUCCESS

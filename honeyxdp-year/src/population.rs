@@ -120,11 +120,22 @@ pub(crate) struct Source {
     pub(crate) country: [u8; 2],
 }
 
+impl Source {
+    pub(crate) fn is_ipv6(self) -> bool {
+        self.key >= 1 << 32
+    }
+
+    /// Its network. Each country has three of them, and networks reach over borders.
+    pub(crate) fn network(self) -> u32 {
+        64_496 + (u32::from(self.country[0]) + low(self.key % 3)) % 16
+    }
+}
+
 /// The `number`-th address: each number has another one, from 1.0.0.0 to 222.255.255.255.
 pub(crate) fn address(number: u64) -> u32 {
     const SPACE: u64 = 222 << 24;
-    // Without a factor in common with 222 * 2^24, so no two numbers meet.
-    const FACTOR: u64 = 2_654_435_769;
+    // A prime, without a factor in common with 222 * 2^24, so no two numbers meet.
+    const FACTOR: u64 = 2_654_435_761;
     low((1 << 24) + number * FACTOR % SPACE)
 }
 
@@ -150,12 +161,13 @@ impl Population {
         ((self.base * scale * curve * weekly) as u64).max(3)
     }
 
-    /// The numbers of those that are there on each day of the year.
+    /// The numbers of those that are there on each of so many days of so many years.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "thousands")]
     #[expect(clippy::cast_precision_loss, reason = "thousands")]
-    pub(crate) fn days(&self, days: u16, scale: f64) -> Vec<std::ops::Range<u64>> {
+    pub(crate) fn days(&self, years: u16, days: u16, scale: f64) -> Vec<std::ops::Range<u64>> {
         let mut from = 0;
-        (0..days)
+        (0..years)
+            .flat_map(|_| 0..days)
             .map(|day| {
                 let size = self.size(day, scale);
                 let range = from..from + size;
@@ -177,12 +189,26 @@ impl Population {
         self.window
     }
 
-    /// The ports on a day of the year, with how often each of them is knocked at.
-    pub(crate) fn ports(&self, day: u16) -> Vec<(u16, u32)> {
+    /// The ports on a day of a year, with how often each of them is knocked at.
+    pub(crate) fn ports(&self, year: i16, day: u16) -> Vec<(u16, u32)> {
         // 1 July is day 181.
         let from = |begin: u16, weight: u32| if day >= begin { weight } else { 0 };
         let until = |end: u16, weight: u32| if day < end { weight } else { 0 };
         let mut ports = match self.family {
+            "mirai" if year < 2019 => vec![
+                (23, 500),
+                (2323, 80),
+                (7547, 70),
+                (80, 55),
+                (8080, 50),
+                (5555, 48),
+                (37215, 40),
+                (8081, 18),
+                (88, 12),
+                (26, 11),
+                (8443, 10),
+                (81, 2),
+            ],
             "mirai" => vec![
                 (23, 420),
                 (2323, 60),
@@ -257,7 +283,7 @@ mod tests {
 
     #[test]
     fn a_year_at_full_scale_has_more_than_a_million_sources_of_mirai() {
-        let days = MIRAI.days(365, 1.0);
+        let days = MIRAI.days(1, 365, 1.0);
         assert!(days.last().unwrap().end > 1_000_000);
         assert!(days[318].end - days[318].start > 2 * (days[0].end - days[0].start), "the peak of November");
     }

@@ -19,6 +19,8 @@ pub(crate) struct Survey {
     /// How many ports it tries.
     ports: u16,
     cadence: Cadence,
+    /// The first day on which it can run.
+    begin: Date,
     /// The first day on which it is no more.
     end: Option<Date>,
 }
@@ -28,7 +30,7 @@ enum Cadence {
     Monthly,
 }
 
-/// The surveys of the year. Small archives have smaller ones.
+/// The surveys. Small archives have smaller ones.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 10,000")]
 pub(crate) fn surveys(scale: f64) -> [Survey; 3] {
     let most = ((10_000.0 * scale) as u16).clamp(300, 10_000);
@@ -42,6 +44,7 @@ pub(crate) fn surveys(scale: f64) -> [Survey; 3] {
             country: *b"JP",
             ports: 250,
             cadence: Cadence::Weekly(Weekday::Tuesday),
+            begin: Date::constant(2019, 1, 1),
             end: None,
         },
         Survey {
@@ -53,6 +56,7 @@ pub(crate) fn surveys(scale: f64) -> [Survey; 3] {
             country: *b"JP",
             ports: 40,
             cadence: Cadence::Monthly,
+            begin: Date::MIN,
             end: None,
         },
         Survey {
@@ -64,6 +68,7 @@ pub(crate) fn surveys(scale: f64) -> [Survey; 3] {
             country: *b"JP",
             ports: most,
             cadence: Cadence::Weekly(Weekday::Wednesday),
+            begin: Date::MIN,
             end: Some(Date::constant(2019, 7, 31)),
         },
     ]
@@ -82,7 +87,7 @@ impl Survey {
             Cadence::Weekly(weekday) => date.weekday() == weekday,
             Cadence::Monthly => date.day() == 1,
         };
-        on && self.end.is_none_or(|end| date < end)
+        on && date >= self.begin && self.end.is_none_or(|end| date < end)
     }
 
     /// Its ports, spread over all.

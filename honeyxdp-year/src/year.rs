@@ -25,38 +25,42 @@ use crate::{
 pub struct Request {
     /// Folder for it: `archive`, `lists` and `truth.json`.
     pub out: PathBuf,
-    /// About how many rows of bots; surveys come on top.
+    /// About how many rows of bots in all years; surveys come on top.
     pub rows: u64,
     /// Sources and lists against those of 2019, up to 1. Without: as many as the rows allow.
     pub scale: Option<f64>,
     /// Everything follows from it.
     pub seed: u64,
-    /// How many days, from 1 January 2019.
+    /// How many years, the last of them 2019.
+    pub years: u16,
+    /// How many days of each year, from 1 January.
     pub days: u16,
 }
 
 /// The sensors that saw it. A source comes to both.
 const SENSORS: [&str; 2] = ["north", "south"];
-const FIRST: Date = Date::constant(2019, 1, 1);
+const LAST_YEAR: i16 = 2019;
 /// Rows of full scale at which every source has at least one row a day.
 const ROWS_OF_FULL_SCALE: f64 = 25_000_000.0;
 const DAY_MS: i64 = 86_400_000;
 /// Intervals of the sensors.
 const INTERVAL_MS: i64 = 600_000;
 
-/// Makes the year, and returns its truth.
+/// Makes the years, and returns their truth.
 ///
 /// # Errors
 /// When the folder holds one already, or cannot be written.
 pub fn make(request: &Request) -> anyhow::Result<Value> {
-    let Request { out, seed, days, .. } = request;
+    let Request { out, seed, years, days, .. } = request;
     let folder = out.join("archive");
     ensure!(!folder.exists(), "{} is there already: remove it, or give another folder.", folder.display());
     ensure!((1..=365).contains(days), "a year has 1 to 365 days");
+    ensure!((1..=20).contains(years), "it can be 1 to 20 years");
     #[expect(clippy::cast_precision_loss, reason = "about")]
-    let scale = request.scale.unwrap_or((request.rows as f64 / ROWS_OF_FULL_SCALE * 365.0 / f64::from(*days)).min(1.0));
+    let of_full_scale = request.rows as f64 / ROWS_OF_FULL_SCALE * 365.0 / f64::from(*days) / f64::from(*years);
+    let scale = request.scale.unwrap_or(of_full_scale.min(1.0));
     ensure!(scale > 0.0 && scale <= 1.0, "the scale is over 0 and at most 1");
-    let populations = [MIRAI, HAJIME, OTHER].map(|population| (population.days(*days, scale), population));
+    let populations = [MIRAI, HAJIME, OTHER].map(|population| (population.days(*years, *days, scale), population));
     let source_days: u64 = populations.iter().flat_map(|(ranges, _)| ranges).map(|range| range.end - range.start).sum();
     // In thousandths, so that it is no matter of floating point.
     let per_source = (request.rows * 1_000 / source_days).max(1_000);
@@ -68,27 +72,30 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
     }
     let mut truth = Truth::default();
     let mut dates = Vec::new();
-    for day in 0..*days {
-        let date = FIRST.checked_add(i64::from(day).days())?;
+    let last_year = LAST_YEAR + 1;
+    let all_days = (last_year - years.cast_signed()..last_year).flat_map(|year| (0..*days).map(move |day| (year, day)));
+    for (at, (year, day)) in all_days.enumerate() {
+        let date = Date::new(year, 1, 1)?.checked_add(i64::from(day).days())?;
         dates.push(date);
         let start = date.to_zoned(TimeZone::UTC)?.timestamp().as_millisecond();
         let mut of_day = Day::default();
         let mut rows: [Vec<Row>; SENSORS.len()] = Default::default();
-        let mirai = &populations[0].0[usize::from(day)];
+        let mirai = &populations[0].0[at];
         for (ranges, population) in &populations {
-            let ports = population.ports(day);
-            for number in ranges[usize::from(day)].clone() {
+            let ports = population.ports(year, day);
+            let of_family = of_day.family(population.family);
+            for number in ranges[at].clone() {
                 let source = match shared(number, mirai).filter(|_| population.family == OTHER.family) {
                     Some(number) => MIRAI.source(*seed, number),
                     None => population.source(*seed, number),
                 };
-                let drawn = draw(*seed, 2 + (u64::from(day) << 8), number ^ (u64::from(population.tag) << 40));
+                let drawn = draw(*seed, 2 + ((at as u64) << 8), number ^ (u64::from(population.tag) << 40));
                 let count = per_source / 1_000 + u64::from(drawn % 1_000 < per_source % 1_000);
                 for which in 0..count {
                     let drawn = draw(drawn, 3, which);
                     let port = choose(&ports, drawn >> 32);
                     let packets = 1 + low(drawn) % 8;
-                    of_day.row(population.family, source, port, packets);
+                    of_family.row(source, port, packets);
                     rows[usize::from(drawn & 0x100 != 0)].push(row(population, source, port, packets, start, drawn));
                 }
             }
@@ -96,21 +103,18 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
         for survey in &surveys {
             let mark = Population::marked(survey.family, survey.rule, survey.tag);
             for (which, knock) in survey.knocks(*seed, date).iter().enumerate() {
-                let drawn = draw(*seed, 4 + (u64::from(day) << 8), which as u64);
-                of_day.row(survey.family, knock.source, knock.port, knock.packets);
+                let drawn = draw(*seed, 4 + ((at as u64) << 8), which as u64);
+                of_day.family(survey.family).row(knock.source, knock.port, knock.packets);
                 rows[0].push(row(&mark, knock.source, knock.port, knock.packets, start, drawn));
             }
         }
-        for (sensor, rows) in SENSORS.iter().zip(&rows) {
-            truth.sensor(sensor, rows.iter().map(|row| u64::from(row.packets)).sum());
-        }
-        truth.day(date, of_day);
+        let packets = rows.each_ref().map(|rows| rows.iter().map(|row| u64::from(row.packets)).sum());
+        truth.day(date, of_day, SENSORS.into_iter().zip(packets));
         write(&mut writers, rows, start)?;
     }
     let surveys = surveys.iter().map(|survey| survey.truth(*seed, &dates)).collect();
     // Those that came by the last day; the numbers have no gaps.
-    let sources = truth.mirai_sources() as u64;
-    let lists = lists::write(&out.join("lists"), *seed, scale, sources)?;
+    let lists = lists::write(&out.join("lists"), *seed, scale, truth.end())?;
     let truth = truth.json(surveys, lists);
     let path = out.join("truth.json");
     fs::write(&path, serde_json::to_string(&truth)?).with_context(|| format!("cannot write {}", path.display()))?;
@@ -185,6 +189,6 @@ fn row(population: &Population, source: Source, dport: u16, packets: u32, start:
         seq_first: seq,
         seq_last: low(draw(drawn, 6, u64::from(packets))),
         country: (source.country != *b"ZZ").then_some(source.country),
-        asn: Some(64_496 + u32::from(source.country[0]) % 16),
+        asn: Some(source.network()),
     }
 }

@@ -6,7 +6,7 @@ use honeyxdp_archive::{Archive, Table};
 use honeyxdp_year::{Request, make};
 
 fn request(out: &Path, seed: u64) -> Request {
-    Request { out: out.into(), rows: 3_000, scale: Some(0.001), seed, days: 40 }
+    Request { out: out.into(), rows: 3_000, scale: Some(0.001), seed, years: 1, days: 40 }
 }
 
 #[test]
@@ -15,7 +15,7 @@ fn the_seed_decides_everything() {
     let [first, same, other] =
         [(0, 7), (1, 7), (2, 8)].map(|(at, seed): (usize, u64)| make(&request(folders[at].path(), seed)).unwrap());
     assert_eq!(first, same);
-    assert_ne!(first["families"], other["families"]);
+    assert_ne!(first["years"], other["years"]);
 }
 
 #[test]
@@ -31,7 +31,7 @@ fn every_day_has_a_file_of_each_sensor_and_lists_have_their_lines() {
     let files = std::fs::read_dir(folder.path().join("lists")).unwrap();
     let lines: usize = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap().lines().count()).sum();
     assert_eq!(lines as u64, truth["lists"]["lines"].as_u64().unwrap());
-    let mirai = &truth["families"]["mirai"];
+    let mirai = &truth["years"]["2019"]["families"]["mirai"];
     let by_day = mirai["packets_by_day_and_port"].as_object().unwrap().values();
     let sum: u64 = by_day.flat_map(|days| days.as_array().unwrap()).map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(mirai["packets"].as_u64().unwrap(), sum);

@@ -1,6 +1,6 @@
 //! Makes MMDB files.
 
-use std::{fs, net::Ipv4Addr, path::Path};
+use std::{fs, net::IpAddr, path::Path};
 
 /// Values of the MaxMind DB format, version 2.0, as far as they are needed.
 #[derive(Debug)]
@@ -49,22 +49,31 @@ fn encode(value: &Value, out: &mut Vec<u8>) {
     }
 }
 
-/// An IPv4 database with these prefixes.
-pub(super) fn database(path: &Path, entries: Vec<(Ipv4Addr, u32, Value)>) {
+/// A database with these prefixes; one of IPv4 unless there are some of IPv6.
+pub(super) fn database(path: &Path, entries: Vec<(impl Into<IpAddr>, u32, Value)>) {
     #[derive(Clone, Copy)]
     enum To {
         Nothing,
         Node(usize),
         Data(usize),
     }
+    let entries: Vec<(IpAddr, u32, Value)> =
+        entries.into_iter().map(|(address, length, value)| (address.into(), length, value)).collect();
+    let is_wide = entries.iter().any(|(address, ..)| address.is_ipv6());
     let mut nodes = vec![[To::Nothing; 2]];
     let mut data = Vec::new();
     for (address, length, value) in entries {
         let at = data.len();
         encode(&value, &mut data);
         let mut node = 0;
+        let (bits, length) = match address {
+            // IPv4 lies in ::/96.
+            IpAddr::V4(address) if is_wide => (u128::from(address.to_bits()), 96 + length),
+            IpAddr::V4(address) => (u128::from(address.to_bits()) << 96, length),
+            IpAddr::V6(address) => (address.to_bits(), length),
+        };
         for bit in 0..length {
-            let side = usize::from(address.to_bits() << bit >> 31 == 1);
+            let side = usize::from(bits << bit >> 127 == 1);
             if bit + 1 == length {
                 nodes[node][side] = To::Data(at);
             } else if let To::Node(next) = nodes[node][side] {
@@ -96,7 +105,7 @@ pub(super) fn database(path: &Path, entries: Vec<(Ipv4Addr, u32, Value)>) {
         ("build_epoch", U64(1_572_912_000)),
         ("database_type", Text("Test")),
         ("description", Map(Vec::new())),
-        ("ip_version", U16(4)),
+        ("ip_version", U16(if is_wide { 6 } else { 4 })),
         ("languages", Value::None),
         ("node_count", U32(u32::try_from(count).unwrap())),
         ("record_size", U16(24)),

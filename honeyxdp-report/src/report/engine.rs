@@ -1,7 +1,6 @@
 //! DataFusion: tables over files, questions from the folder `sql`, and a bound on the memory.
 
 use std::{
-    fs,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -90,15 +89,13 @@ impl Engine {
 
     /// Writes the answer to a question to a Parquet file. The file appears when it is whole.
     pub(super) fn write(&self, question: &Question, words: Words, file: &Path) -> anyhow::Result<()> {
-        let beside = file.with_extension("tmp.parquet");
-        let name = beside.to_str().with_context(|| format!("{} is no name in UTF-8", beside.display()))?;
+        let name = file.to_str().with_context(|| format!("{} is no name in UTF-8", file.display()))?;
         let sql = format!(
             "COPY ({}) TO '{}' STORED AS PARQUET OPTIONS ('format.compression' 'zstd(1)')",
             question.with(words),
             name.replace('\'', "''")
         );
-        self.run(question, &sql)?;
-        fs::rename(&beside, file).with_context(|| format!("cannot write {}", file.display()))
+        self.run(question, &sql).map(drop)
     }
 
     /// Makes a table of the answer to a question: it is asked again wherever the table is read.

@@ -9,6 +9,7 @@ mod engine;
 mod figure;
 mod functions;
 mod geo;
+mod kept;
 mod output;
 mod page;
 mod png;
@@ -168,6 +169,7 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
 
     let sections = sections::all(request, &tables, &days.buckets(request.bucket), texts)?;
     folder.put_tables(&tables)?;
+    folder.remove_tables(engine::QUESTIONS_OF_TWO_PERIODS.iter().map(|question| question.name))?;
     let painter = request.png.then(Painter::new);
     if painter.as_ref().is_some_and(|painter| !painter.has_fonts()) {
         warnings.push("the PNG files have no letters: install a font, on Debian fonts-dejavu-core.".into());

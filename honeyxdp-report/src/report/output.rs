@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::ErrorKind,
     path::{Path, PathBuf},
 };
 
@@ -42,6 +43,21 @@ impl Folder {
         for table in tables {
             self.put(format!("{}.csv", table.name), table.csv().as_bytes())?;
             self.put(format!("{}.json", table.name), table.json()?.as_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Removes those of these tables that this report does not have: they are of one that was here before.
+    pub(super) fn remove_tables(&self, names: impl Iterator<Item = &'static str>) -> anyhow::Result<()> {
+        let files = names.flat_map(|name| [format!("{name}.csv"), format!("{name}.json")]);
+        for file in files.filter(|file| !self.names.contains(file)) {
+            let path = self.path.join(file);
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).with_context(|| format!("cannot remove {}", path.display()));
+                }
+                _ => {}
+            }
         }
         Ok(())
     }

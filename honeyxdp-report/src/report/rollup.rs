@@ -19,11 +19,12 @@ use super::{
     days::{Day, Days},
     engine::{self, Engine, Question, Words},
     geo::GeoFiles,
+    kept::{self, Kept},
     profiles::{Asked, Profiles},
 };
 
 /// Changes when the files of the roll-up change their meaning.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 /// What is kept of a day, by its name and the question that makes it. All but the first are asked of [`SOURCES`] or its rows.
 const OF_DAY: [(&str, &Question); 4] = [
@@ -78,10 +79,16 @@ impl Form {
         words
     }
 
-    /// Stands for everything that a day's roll-up depends on.
-    fn key_of_day(&self, day: &Day, rows: &[PathBuf]) -> anyhow::Result<u64> {
+    /// Stands for what is asked of a day.
+    fn key_of_day(&self, day: &Day) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.key, day.from, day.to).hash(&mut hasher);
+        hasher.finish()
+    }
+
+    /// Stands for the rows of files.
+    fn key_of_rows(rows: &[PathBuf]) -> anyhow::Result<u64> {
+        let mut hasher = DefaultHasher::new();
         for file in rows {
             let about = fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
             (file.file_name(), about.len(), about.mtime(), about.mtime_nsec()).hash(&mut hasher);
@@ -93,28 +100,20 @@ impl Form {
 /// A day that has rows.
 struct RollDay {
     day: Day,
-    rows: Vec<PathBuf>,
-    key: u64,
-    /// Its files, as [`OF_DAY`] has them.
-    paths: [PathBuf; OF_DAY.len()],
+    files: Vec<PathBuf>,
+    asked: u64,
+    rows: u64,
 }
 
 /// The days with rows that the period has of a month.
-#[derive(Default)]
 struct RollMonth {
     /// As `2019-07`.
     name: String,
+    /// What is asked of its first day stands for what is asked of it.
+    asked: u64,
+    rows: DefaultHasher,
     /// Files of its days, as [`OF_DAY`] has them.
     days: [Vec<PathBuf>; OF_DAY.len()],
-    hasher: DefaultHasher,
-}
-
-impl RollMonth {
-    /// Its files, as [`OF_MONTH`] has them.
-    fn paths(&self, folder: &Path) -> [PathBuf; OF_MONTH.len()] {
-        let key = self.hasher.finish();
-        OF_MONTH.map(|(name, _)| folder.join(format!("{}-{key:016x}.{name}.parquet", self.name)))
-    }
 }
 
 /// Makes roll-ups, where they are not there yet.
@@ -131,7 +130,7 @@ pub(super) struct Roller<'a> {
 impl<'a> Roller<'a> {
     /// One that keeps its files in `folder`, and works on as many days at a time.
     pub(super) fn new(engine: &'a Engine, at_a_time: usize, form: &'a Form, folder: &'a Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::create_dir_all(folder).with_context(|| kept::cannot_write(folder))?;
         // The columns are those of the questions, also when there is no day at all.
         engine.table("flows", &[], &flow_schema())?;
         let shape = |name: &str, question: &Question, words: Words| {
@@ -170,80 +169,115 @@ impl<'a> Roller<'a> {
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> anyhow::Result<Pass> {
         let days = self.days(files, days)?;
-        let missing: Vec<_> = days.iter().filter(|day| !day.paths.iter().all(|path| path.exists())).collect();
-        self.each(&missing, |worker, day| self.roll_day(worker, day), progress)?;
+        let known = AtomicUsize::new(0);
+        let of_day = |worker: &Engine, RollDay { day, files, asked, rows }: &RollDay| {
+            let kept = Kept::new(self.folder, &day.date.to_string(), *asked, *rows);
+            if let Some(paths) = kept.whole(&OF_DAY.map(|(name, _)| name)) {
+                known.fetch_add(1, Ordering::Relaxed);
+                return Ok((kept, paths));
+            }
+            let paths = kept.begin(&OF_DAY.map(|(name, _)| name))?;
+            self.roll_day(worker, day, files, &paths)?;
+            kept.seal(&paths)?;
+            Ok((kept, paths))
+        };
+        let of_days = self.each(&days, of_day, progress)?;
         let mut months: Vec<RollMonth> = Vec::new();
-        for RollDay { day, key, paths, .. } in &days {
+        for (RollDay { day, asked, rows, .. }, (_, paths)) in days.iter().zip(&of_days) {
             let name = day.date.strftime("%Y-%m").to_string();
-            let mut month =
-                months.pop_if(|month| month.name == name).unwrap_or_else(|| RollMonth { name, ..RollMonth::default() });
-            key.hash(&mut month.hasher);
+            let mut month = months.pop_if(|month| month.name == name).unwrap_or_else(|| RollMonth {
+                name,
+                asked: *asked,
+                rows: DefaultHasher::new(),
+                days: Default::default(),
+            });
+            (day.from, day.to, rows).hash(&mut month.rows);
             for (files, path) in month.days.iter_mut().zip(paths) {
                 files.push(path.clone());
             }
             months.push(month);
         }
-        let is_there = |month: &&RollMonth| month.paths(self.folder).iter().all(|path| path.exists());
-        let missing_months: Vec<_> = months.iter().filter(|month| !is_there(month)).collect();
-        self.each(&missing_months, |worker, month| self.roll_month(worker, month), &|_, _| ())?;
+        let of_month = |worker: &Engine, month: &RollMonth| {
+            let kept = Kept::new(self.folder, &month.name, month.asked, month.rows.finish());
+            let names = OF_MONTH.map(|(name, _)| name);
+            if let Some(paths) = kept.whole(&names) {
+                return Ok((kept, paths));
+            }
+            let paths = kept.begin(&names)?;
+            self.roll_month(worker, month, &paths)?;
+            kept.seal(&paths)?;
+            Ok((kept, paths))
+        };
+        let of_months = self.each(&months, of_month, &|_, _| ())?;
         for (number, ((name, _), schema)) in OF_DAY.iter().zip(&self.of_day).enumerate() {
-            let files: Vec<_> = days.iter().map(|day| day.paths[number].clone()).collect();
+            let files: Vec<_> = of_days.iter().map(|(_, paths)| paths[number].clone()).collect();
             self.engine.table(&format!("{name}{suffix}"), &files, schema)?;
         }
         for (number, ((name, _), schema)) in OF_MONTH.iter().zip(&self.of_month).enumerate() {
-            let files: Vec<_> = months.iter().map(|month| month.paths(self.folder)[number].clone()).collect();
+            let files: Vec<_> = of_months.iter().map(|(_, paths)| paths[number].clone()).collect();
             self.engine.table(&format!("{name}{suffix}"), &files, schema)?;
         }
-        Ok(Pass { days: days.len(), known: days.len() - missing.len() })
+        let in_use: Vec<Kept> = of_days.into_iter().chain(of_months).map(|(kept, _)| kept).collect();
+        // What stays costs room and changes no number; the folder may be one that can only be read.
+        let _ = kept::tidy(self.folder, &in_use);
+        Ok(Pass { days: days.len(), known: known.into_inner() })
     }
 
     /// The days that have rows.
     fn days(&self, files: &Files, days: &Days) -> anyhow::Result<Vec<RollDay>> {
         let mut found = Vec::new();
         for day in days.all()? {
-            let rows = files.of(honeyxdp_archive::Table::Flows, &day.utc_dates()?)?;
-            if !rows.is_empty() {
-                let key = self.form.key_of_day(&day, &rows)?;
-                let paths = OF_DAY.map(|(name, _)| self.folder.join(format!("{}-{key:016x}.{name}.parquet", day.date)));
-                found.push(RollDay { day, rows, key, paths });
+            let files = files.of(honeyxdp_archive::Table::Flows, &day.utc_dates()?)?;
+            if !files.is_empty() {
+                let (asked, rows) = (self.form.key_of_day(&day), Form::key_of_rows(&files)?);
+                found.push(RollDay { day, files, asked, rows });
             }
         }
         Ok(found)
     }
 
-    /// Does some work for each of some jobs, as many at a time as there are workers. The first error ends it.
-    fn each<T: Sync>(
+    /// Does some work for each of some jobs, as many at a time as there are workers, and returns what came of each. The first
+    /// error ends it.
+    fn each<T: Sync, R: Send>(
         &self,
         jobs: &[T],
-        work: impl Fn(&Engine, &T) -> anyhow::Result<()> + Sync,
+        work: impl Fn(&Engine, &T) -> anyhow::Result<R> + Sync,
         progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> anyhow::Result<()> {
+    ) -> anyhow::Result<Vec<R>> {
         let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let run = |worker: &Engine| {
-            while let Some(job) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let result = work(worker, job);
-                if result.is_err() {
-                    next.store(jobs.len(), Ordering::Relaxed);
-                    return result;
+            let mut results = Vec::new();
+            loop {
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                let Some(job) = jobs.get(number) else { return Ok(results) };
+                match work(worker, job) {
+                    Ok(result) => results.push((number, result)),
+                    Err(error) => {
+                        next.store(jobs.len(), Ordering::Relaxed);
+                        return Err(error);
+                    }
                 }
                 progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
             }
-            Ok(())
         };
         thread::scope(|scope| {
             let threads: Vec<_> = self.workers.iter().map(|worker| scope.spawn(|| run(worker))).collect();
-            let results = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|panic| resume_unwind(panic)));
-            results.collect()
+            let mut all = Vec::new();
+            for thread in threads {
+                all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
+            }
+            all.sort_unstable_by_key(|(number, _)| *number);
+            Ok(all.into_iter().map(|(_, result)| result).collect())
         })
     }
 
-    fn roll_day(&self, worker: &Engine, RollDay { day, rows, paths, .. }: &RollDay) -> anyhow::Result<()> {
-        worker.table("flows", rows, &flow_schema())?;
+    fn roll_day(&self, worker: &Engine, day: &Day, files: &[PathBuf], paths: &[PathBuf]) -> anyhow::Result<()> {
+        worker.table("flows", files, &flow_schema())?;
         let date = day.date.to_string();
         let when = day.rows();
         let words = self.form.words(&date, &when);
         for (((name, question), path), schema) in OF_DAY.iter().zip(paths).zip(&self.of_day) {
-            worker.write(question, &words, path).with_context(|| format!("cannot read the files of {date}"))?;
+            worker.write(question, &words, path).with_context(|| format!("cannot roll up {date}"))?;
             if *name == SOURCES {
                 worker.table("day_sources", std::slice::from_ref(path), schema)?;
             }
@@ -251,14 +285,14 @@ impl<'a> Roller<'a> {
         Ok(())
     }
 
-    fn roll_month(&self, worker: &Engine, month: &RollMonth) -> anyhow::Result<()> {
+    fn roll_month(&self, worker: &Engine, month: &RollMonth, paths: &[PathBuf]) -> anyhow::Result<()> {
         let tables = OF_DAY.map(|(name, _)| (name, format!("month_of_{name}")));
         for ((files, schema), (_, table)) in month.days.iter().zip(&self.of_day).zip(&tables) {
             worker.table(table, files, schema)?;
         }
         let words = tables.each_ref().map(|(name, table)| (*name, table.as_str()));
-        for ((_, question), path) in OF_MONTH.iter().zip(month.paths(self.folder)) {
-            worker.write(question, &words, &path)?;
+        for ((_, question), path) in OF_MONTH.iter().zip(paths) {
+            worker.write(question, &words, path)?;
         }
         Ok(())
     }
