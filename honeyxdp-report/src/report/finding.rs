@@ -12,6 +12,8 @@ use crate::period::Period;
 
 /// How many names a sentence has.
 const NAMES: usize = 3;
+/// A smaller share is not worth a word.
+const SMALL: f64 = 0.01;
 
 /// What a figure shows; nothing where it is empty.
 pub(super) fn caption(figure: &Figure, texts: &Texts) -> String {
@@ -25,9 +27,12 @@ pub(super) fn caption(figure: &Figure, texts: &Texts) -> String {
             .map(|series| (series.name.clone(), series.values.iter().sum::<u64>()))
             .collect();
         series.sort_by_key(|(_, sum)| std::cmp::Reverse(*sum));
-        let shares: Vec<_> = series.into_iter().take(NAMES).map(|(name, sum)| (name, part(sum, whole))).collect();
-        text += texts.space();
-        text += &texts.shares(&shares);
+        let shares = series.into_iter().take(NAMES).map(|(name, sum)| (name, part(sum, whole)));
+        let shares: Vec<_> = shares.filter(|(_, share)| *share >= SMALL).collect();
+        if !shares.is_empty() {
+            text += texts.space();
+            text += &texts.shares(&shares);
+        }
     }
     text
 }

@@ -179,6 +179,7 @@ fn rows(html: &mut String, table: &Table, texts: &Texts) {
                     write!(html, "<td class=\"number\">{}</td>", svg::grouped(number.unsigned_abs()))
                 }
                 Value::Number(number) => write!(html, "<td class=\"number\">{}</td>", decimal(*number)),
+                day if column.ends_with("_day") => write!(html, "<td class=\"day\">{}</td>", escape(&day.text())),
                 other => write!(html, "<td>{}</td>", escape(texts.cell(column, &other.text()))),
             };
         }

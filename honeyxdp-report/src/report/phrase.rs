@@ -1,9 +1,6 @@
 //! Sentences that are made of numbers and names, in the languages of the report.
 
-use super::{
-    svg::grouped,
-    text::{Texts, family_name},
-};
+use super::{svg::grouped, text::Texts};
 use crate::period::Step;
 
 impl Texts {
@@ -29,11 +26,13 @@ impl Texts {
     pub(super) fn family<'a>(&self, family: &'a str) -> &'a str {
         match family {
             "other" if self.japanese() => "特徴なし",
-            "other" => "no mark",
+            "other" => "no known family",
             "masscan" => "Masscan",
             "nmap" => "Nmap",
             "zmap" => "ZMap",
-            other => family_name(other),
+            "mirai" => "Mirai",
+            "hajime" => "Hajime",
+            other => other,
         }
     }
 
@@ -78,6 +77,8 @@ impl Texts {
             ("country", "") => "not known",
             ("scope", "world") if self.japanese() => "全世界",
             ("scope", "home") if self.japanese() => "対象国",
+            // Its first day, in the files.
+            ("month", text) => text.get(..7).unwrap_or(text),
             ("certainty", text) => self.certainty(text),
             (_, other) => other,
         }
@@ -96,7 +97,7 @@ impl Texts {
 
     /// A heading over the figures of a family that has numbered ones.
     pub(super) fn numbered(&self, family: &str, first: usize, last: usize) -> String {
-        let name = family_name(family);
+        let name = self.family(family);
         if self.japanese() {
             format!("{name} (図{first}～図{last})")
         } else {
@@ -150,10 +151,11 @@ impl Texts {
     /// The highest bucket of a figure, and how many times the median that is.
     pub(super) fn highest(&self, bucket: &str, value: u64, times: f64) -> String {
         let value = grouped(value);
-        if self.japanese() {
-            format!("最大は {bucket} の {value} (中央値の {times:.1} 倍) です。")
-        } else {
-            format!("The peak is {value} on {bucket}, {times:.1} times the median.")
+        match (self.japanese(), telling(times)) {
+            (true, true) => format!("最大は {bucket} の {value} (中央値の {times:.1} 倍) です。"),
+            (true, false) => format!("最大は {bucket} の {value} です。"),
+            (false, true) => format!("The peak is {value} on {bucket}, {times:.1} times the median."),
+            (false, false) => format!("The peak is {value} on {bucket}."),
         }
     }
 
@@ -174,7 +176,7 @@ impl Texts {
         [sources, countries, packets, ports]: [u64; 4],
         home: (&str, u64),
     ) -> String {
-        let name = family_name(family);
+        let name = self.family(family);
         let (country, at_home) = home;
         let share = percent(part(at_home, sources));
         let [sources, countries, packets, ports, at_home] = [sources, countries, packets, ports, at_home].map(grouped);
@@ -194,10 +196,13 @@ impl Texts {
     /// The day with most sources.
     pub(super) fn most_sources(&self, day: &str, sources: u64, times: f64) -> String {
         let sources = grouped(sources);
-        if self.japanese() {
-            format!("送信元アドレス数は {day} に最大の {sources} (中央値の {times:.1} 倍) となりました。")
-        } else {
-            format!("Most sources came on {day}: {sources}, {times:.1} times the median day.")
+        match (self.japanese(), telling(times)) {
+            (true, true) => {
+                format!("送信元アドレス数は {day} に最大の {sources} (中央値の {times:.1} 倍) となりました。")
+            }
+            (true, false) => format!("送信元アドレス数は {day} に最大の {sources} となりました。"),
+            (false, true) => format!("Most sources came on {day}: {sources}, {times:.1} times the median day."),
+            (false, false) => format!("Most sources came on {day}: {sources}."),
         }
     }
 
@@ -244,6 +249,12 @@ impl Texts {
             format!("The sensors counted {syns} SYNs; {lost} of them ({share}) were lost.")
         }
     }
+}
+
+/// Whether it says something how many times the median a peak is: not of what is level, and not of what was hardly there
+/// most of the time.
+fn telling(times: f64) -> bool {
+    (1.05..=50.0).contains(&times)
 }
 
 /// A part of a whole, from 0 to 1; 0 of nothing.

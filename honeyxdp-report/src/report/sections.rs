@@ -235,21 +235,23 @@ impl Draw<'_> {
 
     /// Sources of each profile.
     fn profiles(&self) -> anyhow::Result<Vec<Figure>> {
-        let draw = |name: &str| {
-            self.of(
-                "profiles",
-                Pick {
-                    id: format!("profile-{name}"),
-                    title: self.texts.profile(name),
-                    unit: self.texts.sources,
-                    place: None,
-                    only: vec![("profile", name)],
-                    series: None,
-                    value: "sources",
-                },
-                None,
-            )
-        };
-        self.request.profiles.names().map(draw).collect()
+        let rules = named(self.tables, "profile_rules")?;
+        let (profile, family) = (rules.column("profile")?, rules.column("family")?);
+        let mut figures = Vec::new();
+        for row in &rules.rows {
+            let (name, family) = (row[profile].text(), row[family].text());
+            let pick = Pick {
+                id: format!("profile-{name}"),
+                title: self.texts.profile(&name),
+                unit: self.texts.sources,
+                place: None,
+                only: vec![("profile", &name)],
+                series: None,
+                value: "sources",
+            };
+            let families = [family.as_str()];
+            figures.push(self.of("profiles", pick, (!family.is_empty()).then_some(&families))?);
+        }
+        Ok(figures)
     }
 }

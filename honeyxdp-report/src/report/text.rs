@@ -199,25 +199,33 @@ impl Texts {
 
     pub(super) fn packets_by_port(&self, family: &str) -> String {
         if self.japanese() {
-            format!("{} と推定される通信パケット数の推移", family_name(family))
+            format!("{} と推定される通信パケット数の推移", self.family(family))
         } else {
-            format!("SYNs of {} by destination port", family_name(family))
+            format!("SYNs of {} by destination port", self.family(family))
+        }
+    }
+
+    /// How Japanese names the sources of a family.
+    fn variants(&self, family: &str) -> String {
+        match family {
+            "mirai" => "Mirai 亜種".into(),
+            other => format!("{} ", self.family(other)),
         }
     }
 
     pub(super) fn unique_sources(&self, family: &str) -> String {
         if self.japanese() {
-            format!("{}ユニーク送信元アドレス数の推移", variants(family))
+            format!("{}ユニーク送信元アドレス数の推移", self.variants(family))
         } else {
-            format!("Unique sources of {}", family_name(family))
+            format!("Unique sources of {}", self.family(family))
         }
     }
 
     pub(super) fn by_country(&self, family: &str) -> String {
         if self.japanese() {
-            format!("{}ユニーク送信元アドレス数の国別推移", variants(family))
+            format!("{}ユニーク送信元アドレス数の国別推移", self.variants(family))
         } else {
-            format!("Unique sources of {} by country", family_name(family))
+            format!("Unique sources of {} by country", self.family(family))
         }
     }
 
@@ -341,21 +349,5 @@ impl Texts {
             "filtered" => "除外",
             other => other,
         }
-    }
-}
-
-pub(super) fn family_name(family: &str) -> &str {
-    match family {
-        "mirai" => "Mirai",
-        "hajime" => "Hajime",
-        other => other,
-    }
-}
-
-/// How Japanese names the sources of a family.
-fn variants(family: &str) -> String {
-    match family {
-        "mirai" => "Mirai 亜種".into(),
-        other => format!("{} ", family_name(other)),
     }
 }
