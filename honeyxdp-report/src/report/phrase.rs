@@ -127,8 +127,8 @@ impl Texts {
     /// The line under a picture: rules with their certainty, and the share of SYNs that was lost, if it is known.
     pub(super) fn foot(&self, marks: &[(String, String)], lost: Option<f64>) -> String {
         let marks = match marks {
-            [] if self.japanese() => "判定規則: 不明".into(),
-            [] => "Mark: not known to this version".into(),
+            [] if self.japanese() => "判定規則: 該当なし".into(),
+            [] => "Mark: none was seen".into(),
             [(rule, certainty)] if self.japanese() => format!("判定規則: {rule}、確度 {}", self.certainty(certainty)),
             [(rule, certainty)] => format!("Mark: {rule}, certainty {certainty}"),
             several => {

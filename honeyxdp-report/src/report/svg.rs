@@ -136,7 +136,8 @@ fn peak(svg: &mut String, figure: &Figure, top: u64, texts: &Texts) {
     };
     let _ = writeln!(
         svg,
-        "<text class=\"ink peak\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{INK}\">{}</text>",
+        "<text class=\"ink peak\" x=\"{x:.1}\" y=\"{y:.1}\" text-anchor=\"{anchor}\" fill=\"{INK}\" \
+         stroke=\"{PAPER}\" stroke-width=\"4\" stroke-linejoin=\"round\" paint-order=\"stroke\">{}</text>",
         escape(&text)
     );
 }
