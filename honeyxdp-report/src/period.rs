@@ -100,7 +100,7 @@ impl Serialize for Period {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Step {
-    /// Midnight to midnight, UTC
+    /// Midnight to midnight
     Day,
     /// Monday to Sunday
     Week,

@@ -57,7 +57,7 @@ pub(crate) fn write(folder: &Path, seed: u64, scale: f64, sources: u64) -> anyho
             Ipv4Addr::from_bits(address(NOBODY + which))
         };
         let drawn = draw(seed, 21, line);
-        let pair = if line % 2 == 0 {
+        let pair = if line.is_multiple_of(2) {
             // The first one most often: 10, 9, 8 ... of 55.
             let at = (drawn % 55) as usize;
             let place = (0..10usize).scan(0, |end, place| {

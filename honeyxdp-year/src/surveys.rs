@@ -107,7 +107,7 @@ impl Survey {
             .map(|(host, number)| Knock {
                 source: Source { key: u64::from(self.hosts.0.to_bits() + host), country: self.country },
                 port: self.port(number),
-                packets: 1 + u32::from(draw(seed, 7, u64::from(number)) % 2 == 0),
+                packets: 1 + u32::from(draw(seed, 7, u64::from(number)).is_multiple_of(2)),
             })
             .collect()
     }

@@ -20,12 +20,14 @@ use crate::{
 ///
 /// Reads the archive that `honeyxdp run --archive` or `honeyxdp replay --archive` wrote. Writes
 /// DIR/report.html, one page with all figures that needs nothing else, and beside it every figure
-/// as SVG and PNG and every table as CSV and JSON. Unique sources are exact.
+/// as SVG and PNG and every table as CSV and JSON. Unique sources are exact. Pictures in Japanese
+/// need a font that has it, on Debian fonts-vlgothic.
 ///
 /// Examples:
 ///
 ///   honeyxdp report --archive /var/lib/honeyxdp/archive --period 2019 --home JP --out report
 ///   honeyxdp report --archive A --period 2019-07 --bucket day --tz Asia/Tokyo --lang ja --out r
+///   honeyxdp report --archive A --period 2019-11 --against 2019-06 --out report
 ///   honeyxdp report --archive A --port 52869 --port 37215 --rollups A/rollups --out report
 ///
 /// docs/report.md explains the figures and the tables.
@@ -44,7 +46,7 @@ pub(super) struct Args {
     /// Period that it is set beside: as --period, or none. Default: the one before it, if the archive has rows of it
     #[arg(long, value_name = "PERIOD", env = "HONEYXDP_REPORT_AGAINST", value_parser = against)]
     against: Option<Against>,
-    /// Country that is looked at closely, by ISO 3166
+    /// Country that is looked at closely: two capital letters of ISO 3166
     #[arg(long, value_name = "COUNTRY", env = "HONEYXDP_REPORT_HOME", default_value = "JP")]
     home: String,
     /// Port whose sources are told apart by kind of malware; may be repeated

@@ -9,6 +9,7 @@ use super::{
     table::{Table, Value},
     text::Texts,
 };
+use crate::period::Step;
 
 /// One line of the legend.
 #[derive(Clone, Debug, Serialize)]
@@ -27,9 +28,17 @@ pub(super) struct Figure {
     /// Name of its files.
     pub(super) id: String,
     /// What stands above it.
+    #[serde(skip)]
     pub(super) title: String,
-    /// What is counted.
-    pub(super) unit: &'static str,
+    /// What is counted, and in how long.
+    #[serde(skip)]
+    pub(super) axis: String,
+    /// What is seen, in words.
+    #[serde(skip)]
+    pub(super) caption: String,
+    /// The marks behind it, how certain they are, and what was lost: it stays with a picture that is published alone.
+    #[serde(skip)]
+    pub(super) note: String,
     /// The first day of each bucket.
     pub(super) buckets: Vec<String>,
     /// From the bottom to the top.
@@ -38,21 +47,29 @@ pub(super) struct Figure {
 
 /// Colours that differ for most kinds of colour blindness and on white and black: Okabe and Ito's, and Tol's muted ones.
 const COLORS: [&str; 12] = [
-    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#882255", "#44aa99", "#6f5fc0",
-    "#999933", "#aa4499",
+    "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#882255", "#6f5fc0", "#8c5a3c",
+    "#44aa99", "#aa4499",
 ];
+/// The kinds of a source, from the bottom to the top.
+const KINDS: [&str; 4] = ["mirai", "hajime", "tool", "unknown"];
 /// The rest.
 const GREY: &str = "#8a8f98";
 
 impl Figure {
-    /// The highest stack.
-    pub(super) fn top(&self) -> u64 {
-        (0..self.buckets.len()).map(|at| self.series.iter().map(|series| series.values[at]).sum()).max().unwrap_or(0)
+    /// The sum of each bucket.
+    pub(super) fn sums(&self) -> Vec<u64> {
+        (0..self.buckets.len()).map(|at| self.series.iter().map(|series| series.values[at]).sum()).collect()
     }
 
-    /// Whether there is anything to see.
-    pub(super) fn is_empty(&self) -> bool {
-        self.top() == 0
+    /// The highest stack.
+    pub(super) fn top(&self) -> u64 {
+        self.sums().into_iter().max().unwrap_or(0)
+    }
+
+    /// The first of the highest stacks, if there is anything: its bucket and how high it is.
+    pub(super) fn peak(&self) -> Option<(usize, u64)> {
+        let sums = self.sums().into_iter().enumerate().filter(|(_, sum)| *sum > 0);
+        sums.max_by_key(|(at, sum)| (*sum, std::cmp::Reverse(*at)))
     }
 }
 
@@ -64,6 +81,8 @@ pub(super) struct Pick<'a> {
     pub(super) title: String,
     /// What is counted.
     pub(super) unit: &'static str,
+    /// Where, if not everywhere.
+    pub(super) place: Option<&'a str>,
     /// Column and text that a row must have.
     pub(super) only: Vec<(&'a str, &'a str)>,
     /// The column that names the series, if there is more than one.
@@ -72,9 +91,9 @@ pub(super) struct Pick<'a> {
     pub(super) value: &'a str,
 }
 
-/// A figure of a table with the column `bucket`. Series stand in the order of their sums; the rest, which the table has
-/// no name for, is on top.
-pub(super) fn of(table: &Table, pick: Pick, buckets: &[Date], texts: &Texts) -> anyhow::Result<Figure> {
+/// A figure of a table with the column `bucket`. Series stand in the order of their sums, kinds in one of their own;
+/// the rest, which the table has no name for, is on top.
+pub(super) fn of(table: &Table, pick: Pick, step: Step, buckets: &[Date], texts: &Texts) -> anyhow::Result<Figure> {
     let (bucket, value) = (table.column("bucket")?, table.column(pick.value)?);
     let series = pick.series.map(|name| table.column(name)).transpose()?;
     let only =
@@ -95,17 +114,27 @@ pub(super) fn of(table: &Table, pick: Pick, buckets: &[Date], texts: &Texts) -> 
         }
     }
     let mut sorted: Vec<_> = counts.into_iter().collect();
-    sorted.sort_by_key(|(name, values)| (name.is_none(), std::cmp::Reverse(values.iter().sum::<u64>())));
+    // The same kind has the same place in all figures, and what has no mark is above what has.
+    let kind = |name: &Option<String>| match (pick.series, name.as_deref()) {
+        (Some("kind"), Some(name)) => KINDS.iter().position(|kind| *kind == name),
+        (Some("family"), Some("other")) => Some(0),
+        _ => None,
+    };
+    sorted.sort_by_key(|(name, values)| (name.is_none(), kind(name), std::cmp::Reverse(values.iter().sum::<u64>())));
     fold(&mut sorted);
     let series = sorted
         .into_iter()
         .enumerate()
         .map(|(place, (name, values))| Series {
-            color: if name.is_none() { GREY } else { COLORS[place % COLORS.len()] },
+            color: match name.as_deref() {
+                None | Some("unknown" | "other") => GREY,
+                Some(_) => COLORS[place % COLORS.len()],
+            },
             name: match (name, pick.series) {
                 (None, _) => texts.others.into(),
                 (Some(_), None) => pick.unit.into(),
                 (Some(name), Some("kind")) => texts.kind(&name).into(),
+                (Some(name), Some("family")) => texts.family(&name).into(),
                 (Some(name), _) => name,
             },
             values,
@@ -114,10 +143,34 @@ pub(super) fn of(table: &Table, pick: Pick, buckets: &[Date], texts: &Texts) -> 
     Ok(Figure {
         id: pick.id,
         title: pick.title,
-        unit: pick.unit,
+        axis: texts.axis(pick.unit, step, pick.place),
+        caption: String::new(),
+        note: String::new(),
         buckets: buckets.iter().map(Date::to_string).collect(),
         series,
     })
+}
+
+/// Gives a name that is in several figures the same colour in each of them.
+pub(super) fn match_colors<'a>(figures: impl Iterator<Item = &'a mut Figure>) {
+    let mut known: BTreeMap<String, &'static str> = BTreeMap::new();
+    for figure in figures {
+        let mut free: Vec<&'static str> = COLORS.to_vec();
+        let mut later = Vec::new();
+        for series in figure.series.iter_mut().filter(|series| series.color != GREY) {
+            match known.get(&series.name) {
+                Some(color) if free.contains(color) => {
+                    series.color = color;
+                    free.retain(|free| free != color);
+                }
+                _ => later.push(series),
+            }
+        }
+        for (series, color) in later.into_iter().zip(free) {
+            series.color = color;
+            known.entry(series.name.clone()).or_insert(color);
+        }
+    }
 }
 
 /// A series and its counts; without a name it is the rest.
@@ -175,6 +228,26 @@ mod tests {
         fold(&mut counts);
         assert_eq!(counts.len(), COLORS.len() + 1);
         assert_eq!(counts.last(), Some(&(None, vec![3, 12 + 13 + 100])));
+    }
+
+    #[test]
+    fn a_name_has_one_colour_in_all_figures() {
+        let figure = |names: &[&str]| Figure {
+            id: String::new(),
+            title: String::new(),
+            axis: String::new(),
+            caption: String::new(),
+            note: String::new(),
+            buckets: vec![],
+            series: (names.iter().zip(COLORS))
+                .map(|(name, color)| Series { name: (*name).into(), color, values: vec![] })
+                .collect(),
+        };
+        let mut figures = [figure(&["23", "80"]), figure(&["7547", "80", "23"])];
+        match_colors(figures.iter_mut());
+        let colors: Vec<Vec<_>> =
+            figures.iter().map(|figure| figure.series.iter().map(|series| series.color).collect()).collect();
+        assert_eq!(colors, [vec![COLORS[0], COLORS[1]], vec![COLORS[2], COLORS[1], COLORS[0]]]);
     }
 
     #[test]

@@ -7,11 +7,13 @@ mod archive;
 mod days;
 mod engine;
 mod figure;
+mod finding;
 mod functions;
 mod geo;
 mod kept;
 mod output;
 mod page;
+mod phrase;
 mod png;
 mod profiles;
 mod questions;
@@ -172,15 +174,25 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
     folder.remove_tables(engine::QUESTIONS_OF_TWO_PERIODS.iter().map(|question| question.name))?;
     let painter = request.png.then(Painter::new);
     if painter.as_ref().is_some_and(|painter| !painter.has_fonts()) {
-        warnings.push("the PNG files have no letters: install a font, on Debian fonts-dejavu-core.".into());
+        warnings.push(format!("the PNG files have no letters: install a font, on Debian {}.", texts.font_package));
     }
-    for section in &sections {
-        folder.put_figures(&section.figures, painter.as_ref())?;
+    let figures: Vec<_> = sections.iter().flat_map(|section| &section.figures).collect();
+    let missing = folder.put_figures(&figures, painter.as_ref(), request.threads, texts)?;
+    if !missing.is_empty() {
+        let some: String = missing.iter().take(10).collect();
+        warnings.push(format!(
+            "the PNG files have boxes for letters that no font has ({some}): install one that has them, on Debian {}.",
+            texts.font_package
+        ));
     }
+    clock.lap("pictures");
     let about = sections::about(request, &days, &tables, pass.days, against, texts)?;
-    let page = page::write(&Page { texts, about, sections: &sections, files: &folder.names })?;
+    let of = against.map(|(period, _)| period);
+    let findings = finding::all(request, &sections::NUMBERED, &tables, of, texts)?;
+    let title = period.name();
+    let page = page::write(&Page { texts, about, findings, title, sections: &sections, files: &folder.names })?;
     let page = folder.put("report.html".into(), page.as_bytes())?;
-    clock.lap("page and pictures");
+    clock.lap("page");
     Ok(Report { page, tables, days: (pass.days, pass.known), against, times: clock.laps, warnings })
 }
 

@@ -1,14 +1,17 @@
 //! The files of a report.
 
 use std::{
+    collections::BTreeSet,
     fs,
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering},
+    thread,
 };
 
 use anyhow::Context as _;
 
-use super::{figure::Figure, png::Painter, svg, table::Table};
+use super::{figure::Figure, png::Painter, svg, table::Table, text::Texts};
 
 /// The folder of a report, and the names of the files that were put there.
 pub(super) struct Folder {
@@ -62,19 +65,48 @@ impl Folder {
         Ok(())
     }
 
-    /// Figures as SVG, and as PNG where there is a painter.
-    pub(super) fn put_figures<'a>(
+    /// Figures as SVG, and as PNG where there is a painter. Tells which letters no font has.
+    pub(super) fn put_figures(
         &mut self,
-        figures: impl IntoIterator<Item = &'a Figure>,
+        figures: &[&Figure],
         painter: Option<&Painter>,
-    ) -> anyhow::Result<()> {
-        for figure in figures {
-            let svg = svg::draw(figure);
-            self.put(format!("{}.svg", figure.id), svg.as_bytes())?;
-            if let Some(painter) = painter {
-                self.put(format!("{}.png", figure.id), &painter.paint(&svg)?)?;
+        threads: usize,
+        texts: &Texts,
+    ) -> anyhow::Result<BTreeSet<char>> {
+        let next = AtomicUsize::new(0);
+        let draw = || {
+            let mut drawn = Vec::new();
+            while let Some((at, figure)) = next_of(figures, &next) {
+                let svg = svg::draw(figure, texts);
+                let painting = painter.map(|painter| painter.paint(&svg));
+                drawn.push((at, svg, painting));
+            }
+            drawn
+        };
+        let mut drawn = thread::scope(|scope| {
+            let others: Vec<_> = (1..threads.min(figures.len())).map(|_| scope.spawn(draw)).collect();
+            let mut drawn = draw();
+            for other in others {
+                drawn.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+            }
+            drawn
+        });
+        drawn.sort_by_key(|(at, ..)| *at);
+        let mut missing = BTreeSet::new();
+        for (at, svg, painting) in drawn {
+            let id = &figures[at].id;
+            self.put(format!("{id}.svg"), svg.as_bytes())?;
+            if let Some(painting) = painting.transpose()? {
+                self.put(format!("{id}.png"), &painting.png)?;
+                missing.extend(painting.missing);
             }
         }
-        Ok(())
+        Ok(missing)
     }
+}
+
+/// What no other thread has taken.
+fn next_of<'a>(figures: &[&'a Figure], next: &AtomicUsize) -> Option<(usize, &'a Figure)> {
+    let at = next.fetch_add(1, Ordering::Relaxed);
+    figures.get(at).map(|figure| (at, *figure))
 }

@@ -26,13 +26,15 @@ function steps(top) {
   }
 }
 
-function start(holder, figure) {
+function start(figure) {
+  const holder = document.getElementById(figure.id);
   const svg = holder.querySelector("svg");
   const [left, top, width, height] = svg.dataset.frame.split(" ").map(Number);
   const count = figure.buckets.length;
   if (count === 0) return;
   const shown = figure.series.map(() => true);
-  const paths = [...svg.querySelectorAll("path[data-series]")];
+  const paths = figure.series.map((_, number) => svg.querySelector(`path[data-series="${number}"]`));
+  const peak = svg.querySelector(".peak");
   const axis = svg.querySelector(".axis");
   const cursor = make(svg, "path", { class: "cursor", visibility: "hidden" }, undefined, SVG);
   const box = make(holder, "div", { class: "values", role: "status" });
@@ -48,30 +50,37 @@ function start(holder, figure) {
     for (let at = 0; at < count; at++) highest = Math.max(highest, sum(at));
     const marks = steps(highest);
     const limit = marks[marks.length - 1];
-    const x = (at) => (left + (width / count) * at).toFixed(2);
-    const y = (value) => (top + height - (height * value) / limit).toFixed(2);
+    const x = (at) => left + (width / count) * at;
+    const y = (value) => top + height - (height * value) / limit;
     axis.replaceChildren();
     for (const mark of marks) {
-      make(axis, "path", { class: "faint", d: `M${left} ${y(mark)}h${width}`, fill: "none" }, undefined, SVG);
-      const at = { class: "ink", x: left - 8, y: Number(y(mark)) + 4.5, "text-anchor": "end" };
+      make(axis, "path", { class: "faint", d: `M${left} ${y(mark).toFixed(1)}h${width}`, fill: "none" }, undefined, SVG);
+      const at = { class: "ink", x: left - 8, y: y(mark) + 4.5, "text-anchor": "end" };
       make(axis, "text", at, numbers.format(mark), SVG);
     }
-    const below = new Array(count).fill(0);
+    // Areas go down to the axis: the lower ones lie over the higher ones.
+    const sums = new Array(count).fill(0);
     figure.series.forEach((series, number) => {
       if (!shown[number]) {
         paths[number].setAttribute("d", "");
         return;
       }
-      let path = "";
-      let back = "";
+      let path = `M${left} ${top + height}`;
       for (let at = 0; at < count; at++) {
-        const upper = y(below[at] + series.values[at]);
-        path += `${at === 0 ? "M" : "L"}${x(at)} ${upper}L${x(at + 1)} ${upper}`;
+        sums[at] += series.values[at];
+        path += `V${y(sums[at]).toFixed(1)}H${x(at + 1).toFixed(1)}`;
       }
-      for (let at = count - 1; at >= 0; at--) back += `L${x(at + 1)} ${y(below[at])}L${x(at)} ${y(below[at])}`;
-      for (let at = 0; at < count; at++) below[at] += series.values[at];
-      paths[number].setAttribute("d", path + back + "Z");
+      paths[number].setAttribute("d", `${path}V${top + height}Z`);
     });
+    peak.textContent = "";
+    if (highest === 0) return;
+    const at = sums.indexOf(highest);
+    const middle = x(at + 0.5);
+    const room = 110;
+    const anchor = middle < left + room ? "start" : middle > left + width - room ? "end" : "middle";
+    peak.textContent = `${svg.dataset.peak} ${figure.buckets[at]}: ${numbers.format(highest)}`;
+    for (const [key, value] of Object.entries({ x: middle, y: y(highest) - 6, "text-anchor": anchor }))
+      peak.setAttribute(key, value);
   }
 
   function show(at) {
@@ -125,7 +134,8 @@ function start(holder, figure) {
     });
   }
 
-  svg.removeAttribute("role");
+  // With buttons in it, it is no picture any more.
+  svg.setAttribute("role", "group");
   holder.setAttribute("tabindex", "0");
   svg.addEventListener("pointermove", (event) => {
     const point = new DOMPoint(event.clientX, event.clientY).matrixTransform(svg.getScreenCTM().inverse());
@@ -143,4 +153,4 @@ function start(holder, figure) {
   });
 }
 
-for (const figure of figures) start(document.getElementById(figure.id), figure);
+for (const figure of figures) start(figure);

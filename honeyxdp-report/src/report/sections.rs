@@ -8,6 +8,7 @@ use super::{
     Request,
     days::Days,
     figure::{self, Figure, Pick},
+    finding::{self, Rows},
     questions::named,
     table::Table,
     text::Texts,
@@ -18,8 +19,8 @@ use crate::period::Period;
 pub(super) struct Section<'a> {
     /// What stands above it.
     pub(super) heading: String,
-    /// A sentence about it; may be empty.
-    pub(super) note: &'static str,
+    /// Sentences about it; may be empty.
+    pub(super) note: String,
     /// Its figures, before its tables.
     pub(super) figures: Vec<Figure>,
     /// Its tables.
@@ -27,7 +28,7 @@ pub(super) struct Section<'a> {
 }
 
 /// The families that have figures with a number, as in the reports of 2019.
-const NUMBERED: [&str; 2] = ["mirai", "hajime"];
+pub(super) const NUMBERED: [&str; 2] = ["mirai", "hajime"];
 
 /// All parts, but for the first lines.
 pub(super) fn all<'a>(
@@ -38,10 +39,19 @@ pub(super) fn all<'a>(
 ) -> anyhow::Result<Vec<Section<'a>>> {
     let table = |name: &str| named(tables, name);
     let optional = |name: &str| tables.iter().find(|table| table.name == name);
-    let draw = Draw { request, tables, buckets, texts };
-    let mut numbered = Vec::new();
-    for family in NUMBERED {
-        numbered.extend(draw.family(family, Some(numbered.len() + 1))?);
+    let draw = Draw { request, tables, buckets, texts, lost: finding::lost_share(tables)? };
+    let plain = |heading: &str, note: &str, tables| Section {
+        heading: heading.into(),
+        note: note.into(),
+        figures: vec![],
+        tables,
+    };
+    let mut sections = vec![plain(texts.totals, "", vec![table("totals")?])];
+    for (place, family) in NUMBERED.into_iter().enumerate() {
+        let first = 3 * place + 1;
+        let figures = draw.family(family, Some(first))?;
+        let heading = texts.numbered(family, first, first + figures.len() - 1);
+        sections.push(Section { heading, note: draw.mark(family)?, figures, tables: vec![] });
     }
     let of_families = table("sources")?;
     let family = of_families.column("family")?;
@@ -51,37 +61,40 @@ pub(super) fn all<'a>(
         others.extend(draw.family(family, None)?);
     }
     let losses = table("losses")?;
-    let mut sections = vec![
-        Section { note: "", figures: vec![], tables: vec![table("totals")?], heading: texts.totals.into() },
-        Section { note: texts.script_hint, figures: numbered, tables: vec![], heading: texts.figures.into() },
-        Section { note: texts.kinds_note, figures: draw.kinds()?, tables: vec![], heading: texts.kinds.into() },
-        Section {
-            heading: format!("{}: {}", texts.domestic, request.home),
-            note: texts.domestic_note,
-            figures: draw.domestic()?,
-            tables: vec![],
-        },
-    ];
+    sections.push(Section {
+        note: texts.kinds_note.into(),
+        figures: draw.kinds()?,
+        tables: vec![],
+        heading: texts.kinds.into(),
+    });
+    sections.push(Section {
+        heading: format!("{}: {}", texts.domestic, request.home),
+        note: texts.domestic_note.into(),
+        figures: draw.domestic()?,
+        tables: vec![],
+    });
     if let Some(against) = optional("against") {
         let tables = std::iter::once(against).chain(optional("against_countries")).collect();
-        sections.push(Section { heading: texts.against.into(), note: texts.against_note, figures: vec![], tables });
+        sections.push(plain(texts.against, texts.against_note, tables));
     }
-    let plain = |heading: &str, note, tables| Section { heading: heading.into(), note, figures: vec![], tables };
-    sections.push(plain(texts.peaks, "", vec![table("peaks")?]));
+    sections.push(plain(texts.peaks, texts.peaks_note, vec![table("peaks")?]));
     let new: Vec<&Table> = optional("new_ports").into_iter().chain([table("new_ports_by_month")?]).collect();
     sections.push(plain(texts.new_ports, texts.new_ports_note, new));
     sections.push(Section {
         heading: texts.profiles.into(),
-        note: texts.profiles_note,
+        note: texts.profiles_note.into(),
         figures: draw.profiles()?,
         tables: vec![table("profile_totals")?, table("profile_rules")?],
     });
-    sections.push(plain(texts.countries, "", vec![table("countries")?]));
+    sections.push(plain(texts.countries, texts.countries_note, vec![table("countries")?]));
     sections.push(plain(texts.networks, texts.networks_note, vec![table("networks")?]));
-    sections.push(Section { heading: texts.other_families.into(), note: "", figures: others, tables: vec![] });
+    sections.push(plain(texts.ports, texts.ports_note, vec![table("port_totals")?]));
+    let heading = texts.other_families.into();
+    sections.push(Section { heading, note: String::new(), figures: others, tables: vec![] });
     let losses_note = if losses.rows.is_empty() { texts.no_losses_known } else { texts.losses_note };
     sections.push(plain(texts.losses, losses_note, vec![losses]));
-    sections.push(plain(texts.rules, "", vec![table("rules")?]));
+    sections.push(plain(texts.rules, texts.rules_note, vec![table("rules")?]));
+    figure::match_colors(sections.iter_mut().flat_map(|section| &mut section.figures));
     // Two texts of the archive can become one name.
     let mut taken = BTreeSet::new();
     for (number, figure) in sections.iter_mut().flat_map(|section| &mut section.figures).enumerate() {
@@ -129,11 +142,37 @@ struct Draw<'a> {
     tables: &'a [Table],
     buckets: &'a [Date],
     texts: &'a Texts,
+    /// The share of SYNs that was lost, if it is known.
+    lost: Option<f64>,
 }
 
 impl Draw<'_> {
-    fn of(&self, table: &str, pick: Pick) -> anyhow::Result<Figure> {
-        figure::of(named(self.tables, table)?, pick, self.buckets, self.texts)
+    /// A figure that rests on the marks of some families, or of all.
+    fn of(&self, table: &str, pick: Pick, families: Option<&[&str]>) -> anyhow::Result<Figure> {
+        let mut figure = figure::of(named(self.tables, table)?, pick, self.request.bucket, self.buckets, self.texts)?;
+        figure.caption = finding::caption(&figure, self.texts);
+        let mut marks = Vec::new();
+        let rules = named(self.tables, "rules")?;
+        let column = |name| rules.column(name);
+        let (family, rule, certainty) = (column("family")?, column("rule")?, column("certainty")?);
+        for row in &rules.rows {
+            if families.is_none_or(|families| families.contains(&row[family].text().as_str())) {
+                marks.push((row[rule].text(), row[certainty].text()));
+            }
+        }
+        figure.note = self.texts.foot(&marks, self.lost);
+        Ok(figure)
+    }
+
+    /// What is said over the figures of a family; nothing where it was not seen.
+    fn mark(&self, family: &str) -> anyhow::Result<String> {
+        let rules = Rows::of(self.tables, "rules", family)?;
+        let mut marks = Vec::new();
+        for row in &rules.rows {
+            let text = |column| anyhow::Ok(rules.value(row, column)?.text());
+            marks.push(self.texts.mark(family, &text("rule")?, &text("test")?, &text("certainty")?, &text("caveat")?));
+        }
+        Ok(marks.join(self.texts.space()))
     }
 
     /// A family's SYNs by port, its sources, its sources by country. `number` is that of the first figure.
@@ -150,8 +189,8 @@ impl Draw<'_> {
                 Some(number) => (format!("figure-{number}"), texts.figure(number, &title)),
                 None => (format!("family-{}-{what}", figure::file_name(family)), title),
             };
-            let pick = Pick { id, title, unit, only: vec![("family", family)], series, value };
-            figures.push(self.of(table, pick)?);
+            let pick = Pick { id, title, unit, place: None, only: vec![("family", family)], series, value };
+            figures.push(self.of(table, pick, Some(&[family]))?);
         }
         Ok(figures)
     }
@@ -168,10 +207,12 @@ impl Draw<'_> {
                         id: format!("figure-7-{port}-{value}"),
                         title: self.texts.figure(7, &self.texts.kinds_at(*port, place)),
                         unit: self.texts.sources,
+                        place: (!place.is_empty()).then_some(place),
                         only: vec![("dport", &text)],
                         series: Some("kind"),
                         value,
                     },
+                    None,
                 )?);
             }
         }
@@ -186,26 +227,31 @@ impl Draw<'_> {
             ("home-packets", "home_packets", self.texts.domestic_packets(home), self.texts.syns),
         ];
         let draw = |(id, value, title, unit): (&str, _, _, _)| {
-            self.of("sources", Pick { id: id.into(), title, unit, only: vec![], series: Some("family"), value })
+            let (place, only) = (Some(home.as_str()), vec![]);
+            self.of("sources", Pick { id: id.into(), title, unit, place, only, series: Some("family"), value }, None)
         };
         asked.into_iter().map(draw).collect()
     }
 
     /// Sources of each profile.
     fn profiles(&self) -> anyhow::Result<Vec<Figure>> {
-        let draw = |name: &str| {
-            self.of(
-                "profiles",
-                Pick {
-                    id: format!("profile-{name}"),
-                    title: self.texts.profile(name),
-                    unit: self.texts.sources,
-                    only: vec![("profile", name)],
-                    series: None,
-                    value: "sources",
-                },
-            )
-        };
-        self.request.profiles.names().map(draw).collect()
+        let rules = named(self.tables, "profile_rules")?;
+        let (profile, family) = (rules.column("profile")?, rules.column("family")?);
+        let mut figures = Vec::new();
+        for row in &rules.rows {
+            let (name, family) = (row[profile].text(), row[family].text());
+            let pick = Pick {
+                id: format!("profile-{name}"),
+                title: self.texts.profile(&name),
+                unit: self.texts.sources,
+                place: None,
+                only: vec![("profile", &name)],
+                series: None,
+                value: "sources",
+            };
+            let families = [family.as_str()];
+            figures.push(self.of("profiles", pick, (!family.is_empty()).then_some(&families))?);
+        }
+        Ok(figures)
     }
 }

@@ -115,7 +115,11 @@ fn csv_text(text: &str) -> String {
 }
 
 fn values(column: &datafusion::arrow::array::ArrayRef) -> anyhow::Result<Vec<Value>> {
-    let whole = column.data_type().is_integer();
+    // A sum of counts that may be missing is a decimal number without a fraction.
+    let whole = match column.data_type() {
+        DataType::Decimal128(_, scale) => *scale == 0,
+        other => other.is_integer(),
+    };
     let float = column.data_type().is_floating();
     let to = if whole {
         DataType::Int64
@@ -143,6 +147,14 @@ fn values(column: &datafusion::arrow::array::ArrayRef) -> anyhow::Result<Vec<Val
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_are_counts() {
+        let sums = datafusion::arrow::array::Decimal128Array::from(vec![Some(93_869_829), None]);
+        let sums: datafusion::arrow::array::ArrayRef =
+            std::sync::Arc::new(sums.with_precision_and_scale(20, 0).unwrap());
+        assert_eq!(values(&sums).unwrap(), [Value::Integer(93_869_829), Value::None]);
+    }
 
     #[test]
     fn hostile_text_stays_a_field() {

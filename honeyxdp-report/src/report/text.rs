@@ -14,6 +14,10 @@ pub(super) struct Texts {
     language: Language,
     /// Its tag.
     pub(super) tag: &'static str,
+    /// Fonts that have its letters, the best first.
+    pub(super) fonts: &'static str,
+    /// What to install on Debian for a picture to have them.
+    pub(super) font_package: &'static str,
     /// Heading of the page.
     pub(super) heading: &'static str,
     /// Units.
@@ -21,9 +25,12 @@ pub(super) struct Texts {
     pub(super) sources: &'static str,
     /// The series of what has none of its own.
     pub(super) others: &'static str,
+    /// The word before the highest stack.
+    pub(super) peak: &'static str,
     /// Headings of the parts.
+    pub(super) contents: &'static str,
+    pub(super) findings: &'static str,
     pub(super) totals: &'static str,
-    pub(super) figures: &'static str,
     pub(super) other_families: &'static str,
     pub(super) peaks: &'static str,
     pub(super) new_ports: &'static str,
@@ -33,6 +40,7 @@ pub(super) struct Texts {
     pub(super) profiles: &'static str,
     pub(super) networks: &'static str,
     pub(super) countries: &'static str,
+    pub(super) ports: &'static str,
     pub(super) losses: &'static str,
     pub(super) rules: &'static str,
     pub(super) files: &'static str,
@@ -54,17 +62,25 @@ pub(super) struct Texts {
     pub(super) profiles_note: &'static str,
     pub(super) networks_note: &'static str,
     pub(super) losses_note: &'static str,
+    pub(super) rules_note: &'static str,
+    pub(super) peaks_note: &'static str,
+    pub(super) countries_note: &'static str,
+    pub(super) ports_note: &'static str,
 }
 
 const ENGLISH: Texts = Texts {
     language: Language::En,
     tag: "en",
+    fonts: "Noto Sans, DejaVu Sans, Liberation Sans, Noto Sans CJK JP, IPAGothic, VL Gothic, sans-serif",
+    font_package: "fonts-dejavu-core",
     heading: "Observation report",
     syns: "SYNs",
     sources: "sources",
     others: "others",
+    peak: "Peak",
+    contents: "Contents",
+    findings: "Findings",
     totals: "Totals",
-    figures: "Figures",
     other_families: "Every other family",
     peaks: "Peaks",
     new_ports: "New among the first ports",
@@ -74,6 +90,7 @@ const ENGLISH: Texts = Texts {
     profiles: "Port profiles",
     networks: "Networks",
     countries: "Countries",
+    ports: "Ports",
     losses: "What was lost or not looked at",
     rules: "Rules and their certainty",
     files: "Files beside this page",
@@ -104,17 +121,26 @@ const ENGLISH: Texts = Texts {
                     know are left out.",
     losses_note: "SYNs that the sensors counted, and what became of them. Lost and not looked at are missing in the sources \
                   and flows of this report.",
+    rules_note: "The letter of a rule is its certainty: A read in the tool's own source, B two or more public sources agree, C one \
+                 source or sources that disagree, D recall or inference.",
+    peaks_note: "Of every family, the day with most SYNs and the day with most sources.",
+    countries_note: "Unique sources and SYNs of the whole period. A source has one country.",
+    ports_note: "SYNs of the whole period by family and destination port.",
 };
 
 const JAPANESE: Texts = Texts {
     language: Language::Ja,
     tag: "ja",
+    fonts: "Noto Sans CJK JP, Noto Sans JP, IPAexGothic, IPAGothic, VL PGothic, VL Gothic, Noto Sans, DejaVu Sans, sans-serif",
+    font_package: "fonts-vlgothic",
     heading: "観測レポート",
     syns: "SYN パケット数",
     sources: "送信元アドレス数",
     others: "その他",
+    peak: "最大",
+    contents: "目次",
+    findings: "概要",
     totals: "集計",
-    figures: "図",
     other_families: "その他のファミリー",
     peaks: "最大値",
     new_ports: "上位に新しく現れたポート",
@@ -124,6 +150,7 @@ const JAPANESE: Texts = Texts {
     profiles: "ポートの組み合わせ",
     networks: "ネットワーク別",
     countries: "国別",
+    ports: "ポート別",
     losses: "欠測と対象外",
     rules: "判定規則と確度",
     files: "付属ファイル",
@@ -147,6 +174,11 @@ const JAPANESE: Texts = Texts {
                     ポートの傾向を示すもので、主体を特定するものではありません。",
     networks_note: "送信元の多い自律システムです (全世界と対象国)。GeoIP で判明しなかった送信元は含みません。",
     losses_note: "センサーが数えた SYN とその内訳です。失われたものと対象外のものは、このレポートの送信元とフローに含まれません。",
+    rules_note: "確度 A はツール自身のソースコードで確認、B は複数の公開情報が一致、C は単一の情報源または情報源間に不一致あり、D は推測です。\
+                 条件、出典、限界は原文 (英語) のまま掲載しています。",
+    peaks_note: "ファミリーごとの、SYN パケット数が最大の日と送信元アドレス数が最大の日です。",
+    countries_note: "期間全体のユニーク送信元アドレス数と SYN パケット数です。一つの送信元は一つの国に数えています。",
+    ports_note: "期間全体の SYN パケット数を、ファミリーと宛先ポートで分けたものです。",
 };
 
 impl Texts {
@@ -157,7 +189,7 @@ impl Texts {
         }
     }
 
-    fn japanese(&self) -> bool {
+    pub(super) fn japanese(&self) -> bool {
         self.language == Language::Ja
     }
 
@@ -167,25 +199,33 @@ impl Texts {
 
     pub(super) fn packets_by_port(&self, family: &str) -> String {
         if self.japanese() {
-            format!("{} と推定される通信パケット数の推移", family_name(family))
+            format!("{} と推定される通信パケット数の推移", self.family(family))
         } else {
-            format!("SYNs of {} by destination port", family_name(family))
+            format!("SYNs of {} by destination port", self.family(family))
+        }
+    }
+
+    /// How Japanese names the sources of a family.
+    fn variants(&self, family: &str) -> String {
+        match family {
+            "mirai" => "Mirai 亜種".into(),
+            other => format!("{} ", self.family(other)),
         }
     }
 
     pub(super) fn unique_sources(&self, family: &str) -> String {
         if self.japanese() {
-            format!("{}ユニーク送信元アドレス数の推移", variants(family))
+            format!("{}ユニーク送信元アドレス数の推移", self.variants(family))
         } else {
-            format!("Unique sources of {}", family_name(family))
+            format!("Unique sources of {}", self.family(family))
         }
     }
 
     pub(super) fn by_country(&self, family: &str) -> String {
         if self.japanese() {
-            format!("{}ユニーク送信元アドレス数の国別推移", variants(family))
+            format!("{}ユニーク送信元アドレス数の国別推移", self.variants(family))
         } else {
-            format!("Unique sources of {} by country", family_name(family))
+            format!("Unique sources of {} by country", self.family(family))
         }
     }
 
@@ -217,7 +257,8 @@ impl Texts {
     pub(super) fn kinds_at(&self, port: u16, place: &str) -> String {
         match (self.japanese(), place) {
             (true, "") => format!("{port}/tcp へのスキャン送信元アドレスのマルウェア種別 (全世界)"),
-            (true, place) => format!("{port}/tcp へのスキャン送信元アドレスのマルウェア種別 ({place})"),
+            // The axis says which country.
+            (true, _) => format!("{port}/tcp へのスキャン送信元アドレスのマルウェア種別"),
             (false, "") => format!("Sources that scan {port}/tcp by kind of malware, worldwide"),
             (false, place) => format!("Sources that scan {port}/tcp by kind of malware, in {place}"),
         }
@@ -247,9 +288,9 @@ impl Texts {
                 "first_day" => "first day",
                 "last_day" => "last day",
                 "packets_day" => "day with most SYNs",
-                "median_packets" => "median of days",
+                "median_packets" => "SYNs, median day",
                 "sources_day" => "day with most sources",
-                "median_sources" => "median of days",
+                "median_sources" => "sources, median day",
                 "packets_before" => "SYNs before",
                 "sources_before" => "sources before",
                 "home_before" => "at home before",
@@ -258,6 +299,8 @@ impl Texts {
                 "at_least" => "ports needed",
                 "source_days" => "source-days",
                 "in_records" => "in records",
+                "syns" => "SYNs counted",
+                "not_written" => "not written",
                 other => other,
             };
         }
@@ -276,7 +319,9 @@ impl Texts {
             "last_day" => "最後の日",
             "packets_day" => "SYN 数最大の日",
             "sources_day" => "送信元数最大の日",
-            "median_packets" | "median_sources" => "日の中央値",
+            "median_packets" => "SYN 数の中央値",
+            "median_sources" => "送信元数の中央値",
+            "syns" => "計数した SYN",
             "month" => "月",
             "place" => "順位",
             "packets_before" => "以前の SYN 数",
@@ -304,21 +349,5 @@ impl Texts {
             "filtered" => "除外",
             other => other,
         }
-    }
-}
-
-fn family_name(family: &str) -> &str {
-    match family {
-        "mirai" => "Mirai",
-        "hajime" => "Hajime",
-        other => other,
-    }
-}
-
-/// How Japanese names the sources of a family.
-fn variants(family: &str) -> String {
-    match family {
-        "mirai" => "Mirai 亜種".into(),
-        other => format!("{} ", family_name(other)),
     }
 }

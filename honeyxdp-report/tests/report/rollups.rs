@@ -100,7 +100,7 @@ fn what_is_broken_is_made_again() {
     let all = usize::from(DAYS);
     let damages: [fn(&Path); 4] = [
         |file| {
-            fs::File::options().write(true).open(file).unwrap().set_len(fs::metadata(file).unwrap().len() / 2).unwrap()
+            fs::File::options().write(true).open(file).unwrap().set_len(fs::metadata(file).unwrap().len() / 2).unwrap();
         },
         |file| {
             let mut bytes = fs::read(file).unwrap();
