@@ -75,6 +75,9 @@ const PROGRAMS: &[Program] = &[
     ("chromium", "chromium"),
     ("python3", "python3"),
     ("pip3", "python3-pip"),
+    // Fonts of the report's pictures, with and without Japanese letters.
+    ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "fonts-dejavu-core"),
+    ("/usr/share/fonts/truetype/vlgothic/VL-PGothic-Regular.ttf", "fonts-vlgothic"),
     LIBBPF_HEADERS,
 ];
 

@@ -11,7 +11,8 @@ use crate::{
 
 /// Make a synthetic archive of the year 2019 whose truth is known
 ///
-/// `cargo xtask year -- --help` explains its options: --out DIR, --rows N, --scale SHARE, --seed N.
+/// `cargo xtask year -- --help` explains its options: --out DIR, --rows N, --scale SHARE, --seed N, --years N,
+/// --days N.
 /// Example: `cargo xtask year --out /tmp/year --rows 1000000`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
