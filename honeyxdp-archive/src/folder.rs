@@ -9,6 +9,9 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{Error, Name, Result, Table};
 
+/// How often a folder is read until two readings agree. A sensor adds a file every few seconds, compaction takes some away.
+const MOST_READINGS: usize = 1000;
+
 /// An archive's folder.
 #[derive(Clone, Debug)]
 pub struct Archive {
@@ -60,25 +63,34 @@ impl Archive {
         Ok(dates)
     }
 
-    /// All files of a table and date by name, those too that another one stands in for.
+    /// All files of a table and date by name, those too that another one stands in for, as they were at one moment.
     ///
     /// # Errors
-    /// When the folder cannot be read.
+    /// When the folder cannot be read, or does not come to rest.
     pub fn all_files(&self, table: Table, date: Date) -> Result<Vec<Entry>> {
         let folder = self.folder(table, date);
-        let mut names: Vec<Name> = names(&folder)?.iter().filter_map(|name| name.parse().ok()).collect();
-        names.sort();
+        // A folder that is read while files are merged can show neither the merged file nor those that it stands in for. No
+        // name ever comes back, so what two readings in a row agree on was there between them.
+        let mut names = file_names(&folder)?;
+        for _ in 0..MOST_READINGS {
+            let entries = self.entries(table, date, &names);
+            let again = file_names(&folder)?;
+            if again == names {
+                return entries;
+            }
+            names = again;
+        }
+        Err(Error::wrong(&folder, "its files change faster than they can be listed"))
+    }
+
+    fn entries(&self, table: Table, date: Date, names: &[Name]) -> Result<Vec<Entry>> {
+        let folder = self.folder(table, date);
         let mut entries = Vec::with_capacity(names.len());
         // Those that could stand in for others are few.
         let merged: Vec<&Name> = names.iter().filter(|name| name.level > 0).collect();
-        for name in &names {
+        for name in names {
             let path = folder.join(name.to_string());
-            let bytes = match fs::metadata(&path) {
-                Ok(metadata) => metadata.len(),
-                // It was merged meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(Error::io(&path)(error)),
-            };
+            let bytes = fs::metadata(&path).map_err(Error::io(&path))?.len();
             let superseded_by = merged.iter().find(|other| other.stands_in_for(name)).map(|&name| name.clone());
             entries.push(Entry { table, date, name: name.clone(), path, bytes, superseded_by });
         }
@@ -102,6 +114,13 @@ pub(crate) fn date_of(milliseconds: i64) -> Date {
     time.to_zoned(TimeZone::UTC).date()
 }
 
+/// Names of an archive's files in a folder, in order.
+fn file_names(folder: &Path) -> Result<Vec<Name>> {
+    let mut names: Vec<Name> = names(folder)?.iter().filter_map(|name| name.parse().ok()).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Names in a folder; none in one that is not there.
 pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = match fs::read_dir(folder) {
@@ -113,4 +132,29 @@ pub(crate) fn names(folder: &Path) -> Result<Vec<String>> {
         names.extend(entry.map_err(Error::io(folder))?.file_name().into_string());
     }
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_outdated_is_an_error_and_not_a_shorter_list() {
+        let root = tempfile::tempdir().unwrap();
+        let archive = Archive::new(root.path());
+        let date = Date::constant(2019, 11, 5);
+        let folder = archive.folder(Table::Flows, date);
+        let path = |first, last, level| folder.join(Name { sensor: "test".to_owned(), first, last, level }.to_string());
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(path(1, 1, 0), "1").unwrap();
+        fs::write(path(2, 2, 0), "2").unwrap();
+        let names = file_names(&folder).unwrap();
+        assert_eq!(archive.entries(Table::Flows, date, &names).unwrap().len(), 2);
+        // Somebody merges them.
+        fs::write(path(1, 2, 1), "12").unwrap();
+        fs::remove_file(path(1, 1, 0)).unwrap();
+        assert!(archive.entries(Table::Flows, date, &names).is_err());
+        let files = archive.files(Table::Flows, date).unwrap();
+        assert_eq!(files.iter().map(|file| file.path.clone()).collect::<Vec<_>>(), [path(1, 2, 1)]);
+    }
 }

@@ -7,6 +7,8 @@ use std::{
 
 use crate::{Error, Result};
 
+const MAINTENANCE: &str = ".maintenance.lock";
+
 /// Takes a lock that the kernel gives back when the process ends, however it ends. `busy` is said when somebody has it.
 pub(crate) fn take(path: &Path, busy: impl FnOnce() -> String) -> Result<File> {
     let mut options = OpenOptions::new();
@@ -20,7 +22,20 @@ pub(crate) fn take(path: &Path, busy: impl FnOnce() -> String) -> Result<File> {
 
 /// The lock of what merges and removes files.
 pub(crate) fn maintenance(root: &Path) -> Result<File> {
-    take(&root.join(".maintenance.lock"), || {
-        format!("another honeyxdp merges or removes files in {}; try again when it is done", root.display())
+    take(&root.join(MAINTENANCE), || {
+        format!("another honeyxdp merges, removes or checks files in {}; try again when it is done", root.display())
     })
+}
+
+/// Keeps others from merging and removing files; several may do so. Where nobody ever did, or whoever asks may not know, there
+/// is nothing to keep: one that only reads makes no file, which a sensor that is another user could not lock.
+pub(crate) fn keep(root: &Path) -> Result<Option<File>> {
+    let Ok(file) = File::open(root.join(MAINTENANCE)) else { return Ok(None) };
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => Err(Error::Busy(format!(
+            "another honeyxdp merges or removes files in {}; try again when it is done",
+            root.display()
+        ))),
+        _ => Ok(Some(file)),
+    }
 }

@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     process::{Command, abort},
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
 };
 
 use honeyxdp_archive::{Archive, Loss, Reader, Retention, Row, Table, Writer, check, compact, prune};
@@ -48,10 +50,14 @@ fn row(n: u32, start: i64) -> Row {
 
 /// Files of a date that is long over.
 fn fill(root: &Path) -> Archive {
+    fill_with(root, FILES)
+}
+
+fn fill_with(root: &Path, files: u32) -> Archive {
     let archive = Archive::new(root);
     let mut writer = Writer::open(&archive, "test/1", 1_000).unwrap();
     let start = "2019-11-05T10:00:00Z".parse::<Timestamp>().unwrap().as_millisecond();
-    for file in 0..FILES {
+    for file in 0..files {
         let start = start + i64::from(file) * 10_000;
         let mut packets = 0;
         for n in 0..ROWS {
@@ -223,4 +229,47 @@ fn two_writers_under_one_name_are_refused_and_numbers_go_on() {
     writer.push(row(1, "2019-11-05T11:00:00Z".parse::<Timestamp>().unwrap().as_millisecond())).unwrap();
     writer.flush().unwrap();
     assert!(archive.files(Table::Flows, date).unwrap().last().unwrap().name.last > last);
+}
+
+#[test]
+fn whoever_lists_files_while_they_are_merged_finds_every_row_once() {
+    const ROUNDS: usize = 10;
+    for _ in 0..ROUNDS {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = fill_with(folder.path(), 40);
+        let date = archive.dates(Table::Flows).unwrap()[0];
+        let list = || archive.files(Table::Flows, date).unwrap();
+        let merged = AtomicBool::new(false);
+        let numbers: Vec<u64> = list().iter().map(|file| file.name.first).collect();
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    while !merged.load(Ordering::Relaxed) {
+                        let files = list();
+                        for number in &numbers {
+                            let holding =
+                                files.iter().filter(|file| (file.name.first..=file.name.last).contains(number));
+                            assert_eq!(holding.count(), 1, "{number} in {} files", files.len());
+                        }
+                    }
+                });
+            }
+            compact(&archive, later(), |_| ()).unwrap();
+            merged.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(list().len(), 1);
+    }
+}
+
+#[test]
+fn a_check_and_a_compaction_keep_out_of_each_others_way() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = fill(folder.path());
+    // Nobody has merged anything yet, and a check makes no file.
+    check(&archive).unwrap();
+    assert!(!folder.path().join(".maintenance.lock").exists());
+    let mut refused = String::new();
+    compact(&archive, later(), |_| refused = check(&archive).unwrap_err().to_string()).unwrap();
+    assert!(refused.contains("merges or removes files"), "{refused}");
+    read(&archive);
 }

@@ -5,12 +5,15 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use honeyxdp_archive::Table;
 use jiff::civil::Date;
 
 use crate::{flows, period::Period};
+
+/// How often files are read that go away meanwhile. Those of an hour are merged once, and of a day once more.
+const MOST_READINGS: usize = 10;
 
 /// The files of an archive that count.
 #[derive(Debug)]
@@ -35,6 +38,25 @@ impl Files {
             paths.extend(self.archive.files(table, *date)?.into_iter().map(|file| file.path));
         }
         Ok(paths)
+    }
+
+    /// Reads those of some dates, and again when files were merged or removed meanwhile, as a sensor does with its own: `read` is
+    /// told which there are, and what it made of files that went away does not count.
+    pub(super) fn read<T>(
+        &self,
+        table: Table,
+        dates: &[Date],
+        mut read: impl FnMut(&[PathBuf]) -> anyhow::Result<T>,
+    ) -> anyhow::Result<T> {
+        for _ in 0..MOST_READINGS {
+            let files = self.of(table, dates)?;
+            let made = read(&files);
+            // A file that is gone never comes back, and none is written twice: what is there now was there all the time.
+            if files.iter().all(|file| file.exists()) {
+                return made;
+            }
+        }
+        bail!("the archive's files are merged or removed faster than they can be read");
     }
 
     /// The first and the last date in UTC that there are rows of.

@@ -163,9 +163,9 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
         }
     }
 
-    let losses = files.of(honeyxdp_archive::Table::Losses, &days.utc_dates()?)?;
-    engine.table("losses", &losses, &archive::loss_schema())?;
-    let mut tables = questions::ask(&engine, request, &days, against.is_some(), scratch.path(), &mut clock)?;
+    let mut tables = questions::ask(&engine, request, against.is_some(), scratch.path(), &mut clock)?;
+    tables.push(questions::losses(&engine, &files, &days)?);
+    clock.lap("losses");
     tables.push(rules::table(questions::named(&tables, "totals")?)?);
     tables.push(request.profiles.table());
 

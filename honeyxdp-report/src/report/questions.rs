@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::{
     Clock, Request,
+    archive::{self, Files},
     days::Days,
     engine::{self, Engine, Question, Words},
     table::Table,
@@ -19,7 +20,6 @@ const TOP: &str = "10";
 pub(super) fn ask(
     engine: &Engine,
     request: &Request,
-    days: &Days,
     against: bool,
     scratch: &Path,
     clock: &mut Clock,
@@ -61,9 +61,16 @@ pub(super) fn ask(
         tables.push(engine.ask(question, &words)?);
         clock.lap(question.name);
     }
-    tables.push(engine.ask(&engine::LOSSES, &[("when", &days.rows("interval_start")?)])?);
-    clock.lap("losses");
     Ok(tables)
+}
+
+/// Asks the archive what was lost on some days.
+pub(super) fn losses(engine: &Engine, files: &Files, days: &Days) -> anyhow::Result<Table> {
+    let when = days.rows("interval_start")?;
+    files.read(honeyxdp_archive::Table::Losses, &days.utc_dates()?, |files| {
+        engine.table("losses", files, &archive::loss_schema())?;
+        engine.ask(&engine::LOSSES, &[("when", &when)])
+    })
 }
 
 /// The answer to a question.

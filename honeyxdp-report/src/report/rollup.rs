@@ -13,6 +13,7 @@ use std::{
 
 use anyhow::Context as _;
 use datafusion::arrow::datatypes::SchemaRef;
+use honeyxdp_archive::Table::Flows;
 
 use super::{
     archive::{Files, flow_schema},
@@ -97,12 +98,15 @@ impl Form {
     }
 }
 
-/// A day that has rows.
-struct RollDay {
-    day: Day,
-    files: Vec<PathBuf>,
+/// A day that has been rolled up.
+struct Rolled {
+    kept: Kept,
+    /// As [`OF_DAY`] has them.
+    paths: Vec<PathBuf>,
     asked: u64,
     rows: u64,
+    /// Whether it was found in the folder of roll-ups.
+    known: bool,
 }
 
 /// The days with rows that the period has of a month.
@@ -168,22 +172,17 @@ impl<'a> Roller<'a> {
         suffix: &str,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> anyhow::Result<Pass> {
-        let days = self.days(files, days)?;
-        let known = AtomicUsize::new(0);
-        let of_day = |worker: &Engine, RollDay { day, files, asked, rows }: &RollDay| {
-            let kept = Kept::new(self.folder, &day.date.to_string(), *asked, *rows);
-            if let Some(paths) = kept.whole(&OF_DAY.map(|(name, _)| name)) {
-                known.fetch_add(1, Ordering::Relaxed);
-                return Ok((kept, paths));
+        let days = Self::with_rows(files, days)?;
+        let of_day = |worker: &Engine, day: &Day| {
+            let rolled = files.read(Flows, &day.utc_dates()?, |files| self.rolled_day(worker, day, files))?;
+            if !rolled.known {
+                rolled.kept.seal(&rolled.paths)?;
             }
-            let paths = kept.begin(&OF_DAY.map(|(name, _)| name))?;
-            self.roll_day(worker, day, files, &paths)?;
-            kept.seal(&paths)?;
-            Ok((kept, paths))
+            Ok(rolled)
         };
         let of_days = self.each(&days, of_day, progress)?;
         let mut months: Vec<RollMonth> = Vec::new();
-        for (RollDay { day, asked, rows, .. }, (_, paths)) in days.iter().zip(&of_days) {
+        for (day, Rolled { paths, asked, rows, .. }) in days.iter().zip(&of_days) {
             let name = day.date.strftime("%Y-%m").to_string();
             let mut month = months.pop_if(|month| month.name == name).unwrap_or_else(|| RollMonth {
                 name,
@@ -210,30 +209,43 @@ impl<'a> Roller<'a> {
         };
         let of_months = self.each(&months, of_month, &|_, _| ())?;
         for (number, ((name, _), schema)) in OF_DAY.iter().zip(&self.of_day).enumerate() {
-            let files: Vec<_> = of_days.iter().map(|(_, paths)| paths[number].clone()).collect();
+            let files: Vec<_> = of_days.iter().map(|day| day.paths[number].clone()).collect();
             self.engine.table(&format!("{name}{suffix}"), &files, schema)?;
         }
         for (number, ((name, _), schema)) in OF_MONTH.iter().zip(&self.of_month).enumerate() {
             let files: Vec<_> = of_months.iter().map(|(_, paths)| paths[number].clone()).collect();
             self.engine.table(&format!("{name}{suffix}"), &files, schema)?;
         }
-        let in_use: Vec<Kept> = of_days.into_iter().chain(of_months).map(|(kept, _)| kept).collect();
+        let found = Pass { days: of_days.len(), known: of_days.iter().filter(|day| day.known).count() };
+        let of_days = of_days.into_iter().map(|day| day.kept);
+        let in_use: Vec<Kept> = of_days.chain(of_months.into_iter().map(|(kept, _)| kept)).collect();
         // What stays costs room and changes no number; the folder may be one that can only be read.
         let _ = kept::tidy(self.folder, &in_use);
-        Ok(Pass { days: days.len(), known: known.into_inner() })
+        Ok(found)
     }
 
     /// The days that have rows.
-    fn days(&self, files: &Files, days: &Days) -> anyhow::Result<Vec<RollDay>> {
+    fn with_rows(files: &Files, days: &Days) -> anyhow::Result<Vec<Day>> {
         let mut found = Vec::new();
         for day in days.all()? {
-            let files = files.of(honeyxdp_archive::Table::Flows, &day.utc_dates()?)?;
-            if !files.is_empty() {
-                let (asked, rows) = (self.form.key_of_day(&day), Form::key_of_rows(&files)?);
-                found.push(RollDay { day, files, asked, rows });
+            if !files.of(Flows, &day.utc_dates()?)?.is_empty() {
+                found.push(day);
             }
         }
         Ok(found)
+    }
+
+    /// What is kept of a day with these files, not yet sealed if it is new.
+    fn rolled_day(&self, worker: &Engine, day: &Day, files: &[PathBuf]) -> anyhow::Result<Rolled> {
+        let (asked, rows) = (self.form.key_of_day(day), Form::key_of_rows(files)?);
+        let kept = Kept::new(self.folder, &day.date.to_string(), asked, rows);
+        let kinds = OF_DAY.map(|(name, _)| name);
+        if let Some(paths) = kept.whole(&kinds) {
+            return Ok(Rolled { kept, paths, asked, rows, known: true });
+        }
+        let paths = kept.begin(&kinds)?;
+        self.roll_day(worker, day, files, &paths)?;
+        Ok(Rolled { kept, paths, asked, rows, known: false })
     }
 
     /// Does some work for each of some jobs, as many at a time as there are workers, and returns what came of each. The first

@@ -14,7 +14,7 @@ use honeyxdp_report::report::{Report, Request};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use tempfile::TempDir;
 
-use crate::{make, numbers::found, request, row};
+use crate::{make, named, numbers::found, request, row};
 
 const DAYS: u16 = 33;
 
@@ -189,4 +189,40 @@ fn a_folder_that_cannot_be_written_is_named() {
         assert!(error.contains(rollups.to_str().unwrap()) && !error.contains('\n'), "{error}");
         assert!(error.contains("--rollups"), "{error}");
     }
+}
+
+#[test]
+fn files_that_are_merged_while_they_are_read_are_read_again() {
+    const FILES: u8 = 4;
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::new(folder.path().join("archive"));
+    let mut writer = Writer::open(&archive, "sensor", 100).unwrap();
+    for file in 0..FILES {
+        for day in 0..DAYS {
+            let mut row = row("mirai", IpAddr::from([198, 18, file, u8::try_from(day).unwrap()]), 1);
+            row.first += i64::from(day) * 86_400_000;
+            row.last = row.first;
+            writer.push(row).unwrap();
+            writer.account(honeyxdp_archive::Loss {
+                interval_start: row.first,
+                syns: 1,
+                packets: 1,
+                ..Default::default()
+            });
+        }
+        writer.flush().unwrap();
+    }
+    let mut asked = request(archive.root(), &folder.path().join("report"));
+    asked.threads = 1;
+    let right = right(&asked);
+    // When the first day is done, those of the others are merged.
+    let merge = |done, _| {
+        if done == 1 {
+            let merged = honeyxdp_archive::compact(&archive, Timestamp::now() + 2.hours(), |_| ()).unwrap();
+            assert!(merged.merged >= u64::from(FILES) * u64::from(DAYS), "{merged:?}");
+        }
+    };
+    let report = honeyxdp_report::report::make(&asked, &merge).unwrap();
+    assert_same(&report, &right);
+    assert_eq!(named(&report, "totals").rows.len(), 1);
 }
