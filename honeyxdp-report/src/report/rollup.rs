@@ -289,7 +289,9 @@ impl<'a> Roller<'a> {
         let when = day.rows();
         let words = self.form.words(&date, &when);
         for (((name, question), path), schema) in OF_DAY.iter().zip(paths).zip(&self.of_day) {
-            worker.write(question, &words, path).with_context(|| format!("cannot roll up {date}"))?;
+            worker.write(question, &words, path).with_context(|| {
+                format!("cannot roll up {date} (`honeyxdp archive check` tells whether a file is damaged)")
+            })?;
             if *name == SOURCES {
                 worker.table("day_sources", std::slice::from_ref(path), schema)?;
             }

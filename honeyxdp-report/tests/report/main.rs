@@ -154,3 +154,14 @@ fn errors_say_what_to_do() {
     let (status, message) = program(&["--archive", "/nonexistent", "--out", "/tmp", "--tz", "Mars/Base"]);
     assert!(status == Some(1) && message.contains("Asia/Tokyo"), "{message}");
 }
+
+#[test]
+fn a_damaged_file_ends_the_report_and_is_not_passed_over() {
+    let folder = hostile();
+    let archive = Archive::new(folder.path().join("archive"));
+    let date = archive.dates(honeyxdp_archive::Table::Flows).unwrap()[0];
+    let file = archive.files(honeyxdp_archive::Table::Flows, date).unwrap().remove(0);
+    fs::File::options().write(true).open(&file.path).unwrap().set_len(file.bytes - 100).unwrap();
+    let error = make(&request(archive.root(), &folder.path().join("out"))).unwrap_err();
+    assert!(format!("{error:#}").contains("2019-01-01 (`honeyxdp archive check`"), "{error:#}");
+}
