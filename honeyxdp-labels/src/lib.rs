@@ -5,6 +5,7 @@
 //! payload, and no faster.
 
 mod dropper;
+pub mod logs;
 mod payload;
 mod rules;
 
