@@ -1,5 +1,7 @@
 //! The documents that are made from the program, so that they cannot say something else.
 
+mod labels;
+
 use std::fmt::Write as _;
 
 use honeyxdp::{config::Kind, snapshot::json_schema, sources::Pair};
@@ -7,7 +9,12 @@ use honeyxdp_common::{Disposition, Family, family::Certainty};
 
 /// Path from the repository's root, and content.
 pub fn all() -> Vec<(&'static str, String)> {
-    vec![("docs/marks.md", marks()), ("docs/snapshot.schema.json", schema()), ("docs/settings.md", settings())]
+    vec![
+        ("docs/marks.md", marks()),
+        ("docs/label-rules.md", labels::rules()),
+        ("docs/snapshot.schema.json", schema()),
+        ("docs/settings.md", settings()),
+    ]
 }
 
 fn schema() -> String {

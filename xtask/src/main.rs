@@ -9,6 +9,7 @@ mod command;
 mod demo;
 mod dist;
 mod docs;
+mod fuzz;
 mod leftovers;
 mod programs;
 mod report;
@@ -36,6 +37,7 @@ enum Task {
     Demo(demo::Args),
     Bench(bench::Args),
     Docs(docs::Args),
+    Fuzz(fuzz::Args),
     Dist(dist::Args),
     Report(report::Args),
     Year(year::Args),
@@ -66,6 +68,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Demo(args) => demo::main(args),
         Task::Bench(args) => bench::main(args),
         Task::Docs(args) => docs::main(&args),
+        Task::Fuzz(args) => fuzz::main(&args),
         Task::Dist(args) => dist::main(&args),
         Task::Report(args) => report::main(args),
         Task::Year(args) => year::main(args),

@@ -8,6 +8,7 @@ mod doctor;
 mod duration;
 mod filter;
 mod filters;
+mod labels;
 mod logs;
 mod replay;
 mod run;
@@ -61,6 +62,8 @@ enum Command {
     Filter(filter::Args),
     Detach(detach::Args),
     Archive(archive::Args),
+    #[command(visible_alias = "rules")]
+    Labels(labels::Args),
     Config(config::Args),
     Doctor(doctor::Args),
     /// Make the observation report of a period from an archive
@@ -109,6 +112,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Filter(args) => filter::filter(args),
         Command::Detach(args) => detach::detach(&args),
         Command::Archive(args) => archive::archive(&args),
+        Command::Labels(args) => labels::labels(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Report(args) => beside::run("report", &args),

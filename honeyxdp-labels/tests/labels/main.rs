@@ -1,0 +1,7 @@
+//! The rules of contrib/labels.toml on crafted payloads, and payloads of every shape on the rules.
+
+mod fuzz;
+mod hostile;
+mod mutated;
+mod payloads;
+mod rules;
