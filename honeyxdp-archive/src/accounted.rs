@@ -96,21 +96,11 @@ impl Archive {
             }
         }
         let mut found: BTreeMap<i64, Loss> = BTreeMap::new();
-        let flows = self.newest(Table::Flows, sensor)?;
-        for file in flows.iter().take_while(|file| file.name.last >= young).filter(|file| file.name.level == 0) {
-            for batch in readable(file) {
-                let column = |name: &str| batch.column_by_name(name).expect("the schema was compared");
-                let [starts, ends] = ["interval_start", "interval_end"]
-                    .map(|name| column(name).as_primitive::<TimestampMillisecondType>().values());
-                let packets = column("packets").as_primitive::<UInt32Type>().values();
-                for ((&start, &end), &packets) in starts.iter().zip(ends).zip(packets) {
-                    if !accounted.contains(&start) {
-                        let loss = found.entry(start).or_insert(Loss { interval_start: start, ..Loss::default() });
-                        loss.interval_end = loss.interval_end.max(end);
-                        for sum in [&mut loss.frames, &mut loss.syns, &mut loss.packets] {
-                            *sum += u64::from(packets);
-                        }
-                    }
+        for table in [Table::Flows, Table::Payloads] {
+            let files = self.newest(table, sensor)?;
+            for file in files.iter().take_while(|file| file.name.last >= young).filter(|file| file.name.level == 0) {
+                for batch in readable(file) {
+                    account_for(table, &batch, &accounted, &mut found);
                 }
             }
         }
@@ -126,6 +116,31 @@ impl Archive {
         }
         files.sort_by_key(|file| std::cmp::Reverse(file.name.last));
         Ok(files)
+    }
+}
+
+/// Adds rows to the accounts of their intervals, where these have none.
+fn account_for(table: Table, batch: &RecordBatch, accounted: &BTreeSet<i64>, found: &mut BTreeMap<i64, Loss>) {
+    let column = |name: &str| batch.column_by_name(name).expect("the schema was compared");
+    let times = |name: &str| column(name).as_primitive::<TimestampMillisecondType>().values();
+    let (ends, packets) = match table {
+        Table::Flows => (times("interval_end"), Some(column("packets").as_primitive::<UInt32Type>().values())),
+        _ => (times("time"), None),
+    };
+    for (row, (&start, &end)) in times("interval_start").iter().zip(ends).enumerate() {
+        if accounted.contains(&start) {
+            continue;
+        }
+        let loss = found.entry(start).or_insert(Loss { interval_start: start, ..Loss::default() });
+        loss.interval_end = loss.interval_end.max(end);
+        match packets {
+            Some(packets) => {
+                for sum in [&mut loss.frames, &mut loss.syns, &mut loss.packets] {
+                    *sum += u64::from(packets[row]);
+                }
+            }
+            None => *loss.payloads.get_or_insert(0) += 1,
+        }
     }
 }
 

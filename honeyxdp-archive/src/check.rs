@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use arrow_array::{
-    Array as _, RecordBatch,
+    Array as _, RecordBatch, UInt64Array,
     cast::AsArray as _,
     types::{Int32Type, TimestampMillisecondType, UInt32Type, UInt64Type},
 };
@@ -34,6 +34,10 @@ pub struct Checked {
     pub syns: u64,
     /// SYNs of these that are in no row: lost, not sampled, or not written.
     pub missing: u64,
+    /// Rows of payloads.
+    pub payloads: u64,
+    /// Payloads that were captured, and are in no row.
+    pub payloads_missing: u64,
     /// Files that are left over from a compaction that was killed: harmless to who reads by the rule of names, rows that are there
     /// twice to everybody else. The next compaction removes them.
     pub leftovers: Vec<String>,
@@ -44,6 +48,17 @@ pub struct Checked {
 /// Sensor and begin of an interval.
 type Interval = (String, i64);
 
+/// What is in the rows of an interval, or in its account.
+#[derive(Default)]
+struct Held {
+    /// SYNs.
+    packets: u64,
+    /// Payloads. An account need not say.
+    payloads: Option<u64>,
+}
+
+type Intervals = BTreeMap<Interval, Held>;
+
 /// Checks every file of an archive.
 ///
 /// # Errors
@@ -51,10 +66,9 @@ type Interval = (String, i64);
 pub fn check(archive: &Archive) -> Result<Checked> {
     let _kept = lock::keep(archive.root())?;
     let mut found = Checked::default();
-    let mut written: BTreeMap<Interval, u64> = BTreeMap::new();
-    let mut accounts: BTreeMap<Interval, u64> = BTreeMap::new();
+    let (mut written, mut accounts) = (Intervals::new(), Intervals::new());
     // A sensor that goes on writes rows and then their account: every account that is read here has its rows there.
-    for table in [Table::Losses, Table::Flows] {
+    for table in [Table::Losses, Table::Flows, Table::Payloads] {
         for date in archive.dates(table)? {
             for file in archive.all_files(table, date)? {
                 if let Some(by) = &file.superseded_by {
@@ -64,7 +78,7 @@ pub fn check(archive: &Archive) -> Result<Checked> {
                 found.files += 1;
                 found.bytes += file.bytes;
                 let sums = match table {
-                    Table::Flows => &mut written,
+                    Table::Flows | Table::Payloads => &mut written,
                     Table::Losses => &mut accounts,
                 };
                 if let Err(error) = file_of(&file, &mut found, sums) {
@@ -82,15 +96,21 @@ pub fn check(archive: &Archive) -> Result<Checked> {
             }
         }
     }
-    // Only with both tables whole can one be held against the other.
+    // Only with all tables whole can one be held against the other.
     if found.problems.is_empty() {
-        for ((sensor, start), packets) in &accounts {
-            let rows = written.get(&(sensor.clone(), *start)).copied().unwrap_or(0);
-            if rows != *packets {
+        for (interval, account) in &accounts {
+            let none = Held::default();
+            let rows = written.get(interval).unwrap_or(&none);
+            let packets = (rows.packets, account.packets, "SYNs");
+            let payloads = account.payloads.map(|payloads| (rows.payloads.unwrap_or(0), payloads, "payloads"));
+            for (rows, account, what) in
+                [packets].into_iter().chain(payloads).filter(|(rows, account, _)| rows != account)
+            {
+                let (sensor, start) = interval;
                 let time = jiff::Timestamp::from_millisecond(*start).unwrap_or_default();
                 found.problems.push(format!(
-                    "sensor {sensor}, interval of {time}: {rows} SYNs are in rows, and its account says {packets}; {}",
-                    if rows > *packets { "rows are there twice, or of another archive" } else { "rows are missing" }
+                    "sensor {sensor}, interval of {time}: {rows} {what} are in rows, and its account says {account}; {}",
+                    if rows > account { "rows are there twice, or of another archive" } else { "rows are missing" }
                 ));
             }
         }
@@ -98,12 +118,13 @@ pub fn check(archive: &Archive) -> Result<Checked> {
     Ok(found)
 }
 
-fn file_of(file: &Entry, found: &mut Checked, sums: &mut BTreeMap<Interval, u64>) -> Result<()> {
+fn file_of(file: &Entry, found: &mut Checked, sums: &mut Intervals) -> Result<()> {
     let reader = Reader::open(file)?;
     let rows = reader.rows();
     let column = match file.table {
         Table::Flows => "first",
         Table::Losses => "interval_start",
+        Table::Payloads => "time",
     };
     let by_statistics =
         range(&reader, column).ok_or_else(|| Error::wrong(&file.path, format!("it has no statistics of {column}")))?;
@@ -118,6 +139,7 @@ fn file_of(file: &Entry, found: &mut Checked, sums: &mut BTreeMap<Interval, u64>
         match file.table {
             Table::Flows => flows(&batch, found, sums),
             Table::Losses => losses(file, &batch, found, sums),
+            Table::Payloads => payloads(&batch, found, sums),
         }
     }
     let wrong = |what: String| Err(Error::wrong(&file.path, what));
@@ -163,12 +185,12 @@ fn sensors(batch: &RecordBatch) -> impl Fn(usize) -> String {
     }
 }
 
-fn flows(batch: &RecordBatch, found: &mut Checked, sums: &mut BTreeMap<Interval, u64>) {
+fn flows(batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
     let packets = batch.column_by_name("packets").expect("the schema was compared").as_primitive::<UInt32Type>();
     let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
     // Neighbours mostly share their interval.
     let mut run: Option<(usize, u64)> = None;
-    let mut add = |row: usize, sum: u64| *sums.entry((sensor(row), starts[row])).or_default() += sum;
+    let mut add = |row: usize, sum: u64| sums.entry((sensor(row), starts[row])).or_default().packets += sum;
     for row in 0..batch.num_rows() {
         let packets = u64::from(packets.value(row));
         found.packets += packets;
@@ -193,12 +215,20 @@ fn flows(batch: &RecordBatch, found: &mut Checked, sums: &mut BTreeMap<Interval,
     found.rows += batch.num_rows() as u64;
 }
 
-fn losses(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut BTreeMap<Interval, u64>) {
-    let column =
-        |name: &str| batch.column_by_name(name).expect("the schema was compared").as_primitive::<UInt64Type>().values();
+fn payloads(batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
     let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
-    let (syns, packets) = (column("syns"), column("packets"));
-    let parts = ["lost", "unsampled", "not_written"].map(column);
+    for (row, start) in starts.iter().enumerate() {
+        *sums.entry((sensor(row), *start)).or_default().payloads.get_or_insert(0) += 1;
+    }
+    found.payloads += batch.num_rows() as u64;
+}
+
+fn losses(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
+    let column = |name: &str| batch.column_by_name(name).expect("the schema was compared").as_primitive::<UInt64Type>();
+    let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
+    let (syns, packets) = (column("syns").values(), column("packets").values());
+    let parts = ["lost", "unsampled", "not_written"].map(|name| column(name).values());
+    let [payloads, payloads_lost] = ["payloads", "payloads_lost"].map(column);
     for row in 0..batch.num_rows() {
         let missing: u64 = parts.iter().map(|part| part[row]).sum();
         if syns[row] != packets[row] + missing {
@@ -212,7 +242,10 @@ fn losses(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut BTr
         found.intervals += 1;
         found.syns += syns[row];
         found.missing += missing;
-        if sums.insert((sensor(row), starts[row]), packets[row]).is_some() {
+        let known = |column: &UInt64Array| column.is_valid(row).then(|| column.value(row));
+        found.payloads_missing += known(payloads_lost).unwrap_or(0);
+        let account = Held { packets: packets[row], payloads: known(payloads) };
+        if sums.insert((sensor(row), starts[row]), account).is_some() {
             found.problems.push(format!(
                 "{}: the interval that begins at {} is accounted for twice; was a capture replayed twice?",
                 file.path.display(),

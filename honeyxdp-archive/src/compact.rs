@@ -24,7 +24,12 @@ use crate::{
 };
 
 /// Rows that are sorted at a time, and in a row group: about 150 MB while they are.
-const SORTED: usize = 1 << 19;
+const fn sorted(table: Table) -> usize {
+    match table {
+        Table::Flows | Table::Losses => 1 << 19,
+        Table::Payloads => 1 << 16,
+    }
+}
 /// Rows that are read at a time.
 const BATCH: usize = 1 << 15;
 /// Most rows of a merged file.
@@ -169,7 +174,7 @@ fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step
             let batch = batch?;
             rows += batch.num_rows();
             waiting.push(batch);
-            if rows >= SORTED {
+            if rows >= sorted(table) {
                 written += write_sorted(&mut file, table, &mut waiting)?;
                 rows = 0;
             }
@@ -212,7 +217,7 @@ fn write_sorted(file: &mut WholeFile, table: Table, waiting: &mut Vec<RecordBatc
     Ok(all.num_rows() as u64)
 }
 
-/// Flows by family, port, version of IP and source; losses by time.
+/// Flows and payloads by family, port, version of IP and source; losses by time.
 fn order(table: Table, batch: &RecordBatch) -> UInt32Array {
     let n = u32::try_from(batch.num_rows()).expect("a row group has few rows");
     let mut order: Vec<u32> = (0..n).collect();
@@ -222,7 +227,7 @@ fn order(table: Table, batch: &RecordBatch) -> UInt32Array {
             let starts = column("interval_start").as_primitive::<TimestampMillisecondType>();
             order.sort_by_key(|&row| starts.value(row as usize));
         }
-        Table::Flows => {
+        Table::Flows | Table::Payloads => {
             let families = ranks(column("family"));
             let ports = column("dport").as_primitive::<UInt16Type>();
             let (v4, v6) = (column("src").as_primitive::<UInt32Type>(), column("src6").as_fixed_size_binary());

@@ -37,10 +37,12 @@ pub fn properties(table: Table, more: &[(&str, String)]) -> WriterProperties {
     let plain: &[&str] = match table {
         Table::Flows => &["seq_first", "seq_last", "src6"],
         Table::Losses => &[],
+        Table::Payloads => &["sport", "src6"],
     };
     let delta: &[&str] = match table {
         Table::Flows => &["first", "last", "src"],
         Table::Losses => &["interval_start", "interval_end"],
+        Table::Payloads => &["time", "src"],
     };
     for &column in plain.iter().chain(delta) {
         builder = builder.set_column_dictionary_enabled(ColumnPath::from(column), false);

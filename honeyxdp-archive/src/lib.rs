@@ -1,8 +1,8 @@
-//! The archive: flow records in Parquet files, which every analytics tool reads as they are.
+//! The archive: flow records and payloads in Parquet files, which every analytics tool reads as they are.
 //!
-//! Two tables, [`Table::Flows`] and [`Table::Losses`], lie in folders by UTC date. Files are whole from the moment they have
-//! their name. Small ones are merged into larger ones; which file stands in for which others is in its name, see [`Name`].
-//! docs/archive.md describes it for readers.
+//! Three tables, [`Table::Flows`], [`Table::Payloads`] and [`Table::Losses`], lie in folders by UTC date. Files are whole from
+//! the moment they have their name. Small ones are merged into larger ones; which file stands in for which others is in its
+//! name, see [`Name`]. docs/archive.md describes it for readers.
 
 mod accounted;
 mod check;
@@ -13,10 +13,12 @@ mod folder;
 mod geo;
 mod lock;
 mod name;
+mod payload;
 mod prune;
 mod read;
 mod row;
 mod schema;
+mod words;
 mod writer;
 
 pub use accounted::{Accounted, Counters};
@@ -27,6 +29,7 @@ pub use file::{ROW_GROUP, properties};
 pub use folder::{Archive, Entry};
 pub use geo::{Geo, Place};
 pub use name::Name;
+pub use payload::{Decided, How, Label, MOST_PAYLOAD, Payload, payloads_batch};
 pub use prune::{Pruned, Retention, prune};
 pub use read::Reader;
 pub use row::{Loss, Row, flows_batch, losses_batch};

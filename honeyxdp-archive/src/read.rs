@@ -1,8 +1,8 @@
 //! Reading files, and judging by their footers whether they are ours.
 
-use std::fs::File;
+use std::{fs::File, sync::Arc};
 
-use arrow_array::RecordBatch;
+use arrow_array::{RecordBatch, new_null_array};
 use parquet::{
     arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
     file::metadata::ParquetMetaData,
@@ -10,7 +10,7 @@ use parquet::{
 
 use crate::{Entry, Error, Result, SCHEMA_KEY};
 
-/// An open file whose footer is right: this schema in this version.
+/// An open file whose footer is right: this schema, in a version that is known.
 pub struct Reader(ParquetRecordBatchReaderBuilder<File>, Entry);
 
 impl Reader {
@@ -25,15 +25,14 @@ impl Reader {
         let pairs = builder.metadata().file_metadata().key_value_metadata();
         let version = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == SCHEMA_KEY)?.value.clone());
         let expected = entry.table.version();
-        match version {
-            Some(version) if version == expected => {}
-            Some(other) => {
-                return Err(Error::wrong(path, format!("it has schema {other}, and this version reads {expected}")));
-            }
-            None => return Err(Error::wrong(path, format!("its footer names no schema, and should name {expected}"))),
-        }
-        if builder.schema().fields() != entry.table.schema().fields() {
-            return Err(Error::wrong(path, format!("its columns are not those of {expected}")));
+        let Some(version) = version else {
+            return Err(Error::wrong(path, format!("its footer names no schema, and should name {expected}")));
+        };
+        let Some(columns) = entry.table.columns_of(&version) else {
+            return Err(Error::wrong(path, format!("it has schema {version}, and this version reads {expected}")));
+        };
+        if builder.schema().fields()[..] != entry.table.schema().fields()[..columns] {
+            return Err(Error::wrong(path, format!("its columns are not those of {version}")));
         }
         Ok(Self(builder, entry.clone()))
     }
@@ -48,7 +47,7 @@ impl Reader {
         u64::try_from(self.footer().file_metadata().num_rows()).unwrap_or(0)
     }
 
-    /// All its rows, `batch` at a time.
+    /// All its rows, `batch` at a time, with the columns of this version: what an older one did not have is null.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -56,6 +55,13 @@ impl Reader {
         let Self(builder, entry) = self;
         let reader: ParquetRecordBatchReader =
             builder.with_batch_size(batch).build().map_err(Error::parquet(&entry.path))?;
-        Ok(reader.map(move |batch| batch.map_err(|error| Error::wrong(&entry.path, error.to_string()))))
+        let schema = entry.table.schema();
+        Ok(reader.map(move |batch| {
+            let batch = batch.map_err(|error| Error::wrong(&entry.path, error.to_string()))?;
+            let mut columns = batch.columns().to_vec();
+            let more = schema.fields()[columns.len()..].iter();
+            columns.extend(more.map(|field| new_null_array(field.data_type(), batch.num_rows())));
+            Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
+        }))
     }
 }

@@ -3,15 +3,13 @@
 use std::{net::IpAddr, sync::Arc};
 
 use arrow_array::{
-    ArrayRef, DictionaryArray, RecordBatch,
+    ArrayRef, RecordBatch,
     builder::{
-        FixedSizeBinaryBuilder, Int32Builder, StringBuilder, TimestampMillisecondBuilder, UInt8Builder, UInt16Builder,
-        UInt32Builder, UInt64Builder,
+        FixedSizeBinaryBuilder, TimestampMillisecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
     },
-    types::Int32Type,
 };
 
-use crate::{Error, Result, Table};
+use crate::{Error, Result, Table, words::Words};
 
 /// A row of [`Table::Flows`]. Times are milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +77,10 @@ pub struct Loss {
     pub not_written: u64,
     /// SYNs that a filter took out. They are in none of the other numbers but `frames`.
     pub filtered: u64,
+    /// Payloads and logins in the interval's rows. `None` where the sensor looked at none, or did not say.
+    pub payloads: Option<u64>,
+    /// Those that were captured and are in no row.
+    pub payloads_lost: Option<u64>,
 }
 
 impl Loss {
@@ -96,44 +98,11 @@ impl Loss {
         ] {
             *sum += more;
         }
-    }
-}
-
-/// Strings of which there are few, in a row of their own memory. A lookup compares pointers before it compares text.
-struct Words {
-    keys: Int32Builder,
-    values: Vec<Box<str>>,
-    last: Option<(String, i32)>,
-}
-
-impl Words {
-    fn with_capacity(rows: usize) -> Self {
-        Self { keys: Int32Builder::with_capacity(rows), values: Vec::new(), last: None }
-    }
-
-    fn push(&mut self, word: Option<&str>) {
-        let Some(word) = word else {
-            return self.keys.append_null();
-        };
-        if let Some((last, key)) = &self.last
-            && last == word
-        {
-            return self.keys.append_value(*key);
+        for (sum, more) in [(&mut self.payloads, next.payloads), (&mut self.payloads_lost, next.payloads_lost)] {
+            if let Some(more) = more {
+                *sum = Some(sum.unwrap_or(0) + more);
+            }
         }
-        let at = self.values.iter().position(|value| **value == *word).unwrap_or_else(|| {
-            self.values.push(word.into());
-            self.values.len() - 1
-        });
-        let key = i32::try_from(at).expect("there are few words");
-        self.keys.append_value(key);
-        self.last = Some((word.to_owned(), key));
-    }
-
-    fn finish(mut self) -> Result<ArrayRef> {
-        let mut values = StringBuilder::new();
-        self.values.iter().for_each(|value| values.append_value(value));
-        let array = DictionaryArray::<Int32Type>::try_new(self.keys.finish(), Arc::new(values.finish()))?;
-        Ok(Arc::new(array))
     }
 }
 
@@ -222,7 +191,9 @@ pub fn losses_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Lo
     let n = rows.len();
     let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
     let (mut sensors, mut starts, mut ends) = (Words::with_capacity(n), time(), time());
-    let mut numbers: [UInt64Builder; 7] = std::array::from_fn(|_| UInt64Builder::with_capacity(n));
+    let u64s = || UInt64Builder::with_capacity(n);
+    let mut numbers: [UInt64Builder; 7] = std::array::from_fn(|_| u64s());
+    let (mut payloads, mut payloads_lost) = (u64s(), u64s());
     for row in rows {
         sensors.push(Some(sensor));
         starts.append_value(row.interval_start);
@@ -230,8 +201,13 @@ pub fn losses_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Lo
         let Loss { frames, syns, packets, lost, unsampled, not_written, filtered, .. } = *row;
         let values = [frames, syns, packets, lost, unsampled, not_written, filtered];
         numbers.iter_mut().zip(values).for_each(|(column, value)| column.append_value(value));
+        payloads.append_option(row.payloads);
+        payloads_lost.append_option(row.payloads_lost);
     }
     let mut columns: Vec<ArrayRef> = vec![sensors.finish()?, Arc::new(starts.finish()), Arc::new(ends.finish())];
-    columns.extend(numbers.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
+    numbers
+        .iter_mut()
+        .chain([&mut payloads, &mut payloads_lost])
+        .for_each(|column| columns.push(Arc::new(column.finish())));
     RecordBatch::try_new(Table::Losses.schema(), columns).map_err(Error::from)
 }

@@ -12,19 +12,22 @@ pub const SCHEMA_KEY: &str = "honeyxdp.schema";
 pub enum Table {
     /// One row per flow record.
     Flows,
-    /// One row per interval: what was counted, and what of it is not in the flows.
+    /// One row per interval: what was counted, and what of it is not in the other tables.
     Losses,
+    /// One row per captured payload or login.
+    Payloads,
 }
 
 impl Table {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Flows, Self::Losses];
+    /// All.
+    pub const ALL: [Self; 3] = [Self::Flows, Self::Losses, Self::Payloads];
 
     /// Name of its folder.
     pub const fn folder(self) -> &'static str {
         match self {
             Self::Flows => "flows",
             Self::Losses => "losses",
+            Self::Payloads => "payloads",
         }
     }
 
@@ -32,7 +35,17 @@ impl Table {
     pub const fn version(self) -> &'static str {
         match self {
             Self::Flows => "honeyxdp.flows/1",
-            Self::Losses => "honeyxdp.losses/1",
+            Self::Losses => "honeyxdp.losses/2",
+            Self::Payloads => "honeyxdp.payloads/1",
+        }
+    }
+
+    /// How many of its columns, from the first on, files of a version have; `None` for a version that cannot be read. The
+    /// columns that came later may be null.
+    pub(crate) fn columns_of(self, version: &str) -> Option<usize> {
+        match (self, version) {
+            (Self::Losses, "honeyxdp.losses/1") => Some(10),
+            _ => (version == self.version()).then(|| self.schema().fields().len()),
         }
     }
 
@@ -40,9 +53,11 @@ impl Table {
     pub fn schema(self) -> SchemaRef {
         static FLOWS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(flows()));
         static LOSSES: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(losses()));
+        static PAYLOADS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(payloads()));
         Arc::clone(match self {
             Self::Flows => &FLOWS,
             Self::Losses => &LOSSES,
+            Self::Payloads => &PAYLOADS,
         })
     }
 }
@@ -87,6 +102,7 @@ fn flows() -> Schema {
 
 fn losses() -> Schema {
     let field = |name, data_type| Field::new(name, data_type, false);
+    let optional = |name, data_type| Field::new(name, data_type, true);
     Schema::new(vec![
         field("sensor", words()),
         field("interval_start", time()),
@@ -98,5 +114,38 @@ fn losses() -> Schema {
         field("unsampled", DataType::UInt64),
         field("not_written", DataType::UInt64),
         field("filtered", DataType::UInt64),
+        optional("payloads", DataType::UInt64),
+        optional("payloads_lost", DataType::UInt64),
+    ])
+}
+
+fn payloads() -> Schema {
+    let field = |name, data_type| Field::new(name, data_type, false);
+    let optional = |name, data_type| Field::new(name, data_type, true);
+    Schema::new(vec![
+        field("sensor", words()),
+        field("interval_start", time()),
+        field("time", time()),
+        optional("src", DataType::UInt32),
+        optional("src6", DataType::FixedSizeBinary(16)),
+        field("sport", DataType::UInt16),
+        field("dport", DataType::UInt16),
+        field("how", words()),
+        optional("exploit", words()),
+        optional("exploit_rule", words()),
+        optional("exploit_certainty", words()),
+        field("family", words()),
+        field("decided_by", words()),
+        optional("evidence", words()),
+        optional("family_certainty", words()),
+        optional("url_host", DataType::Utf8),
+        optional("url_path", DataType::Utf8),
+        optional("url_file", DataType::Utf8),
+        optional("username", DataType::Utf8),
+        optional("password", DataType::Utf8),
+        field("length", DataType::UInt32),
+        field("payload", DataType::Binary),
+        optional("country", words()),
+        optional("asn", DataType::UInt32),
     ])
 }

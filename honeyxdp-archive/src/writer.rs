@@ -3,27 +3,32 @@
 use std::{
     collections::BTreeMap,
     fs::{self, File},
+    mem,
 };
 
+use arrow_array::RecordBatch;
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
-    Accounted, Archive, Error, Loss, Name, Result, Row, Table,
+    Accounted, Archive, Error, Loss, Name, Payload, Result, Row, Table,
     accounted::ACCOUNTED_KEY,
     file::WholeFile,
     folder::{date_of, names},
     lock,
+    payload::payloads_batch,
     row::{flows_batch, losses_batch},
 };
 
 /// Rows that become columns at a time.
 const BATCH: usize = 1 << 15;
+/// Bytes of payloads in memory: some 50,000 of usual length.
+const MOST_PAYLOADS: usize = 32 << 20;
 const DAY_MS: i64 = 86_400_000;
 
 /// Writes the rows of one sensor.
 ///
-/// Rows stay in memory until [`Writer::flush`], or until there are as many as it may hold: 150 bytes a row, and about as much
-/// again while a file is written.
+/// Rows stay in memory until [`Writer::flush`], or until there are as many as it may hold: 150 bytes a row of flows, 32 MiB of
+/// payloads ([`Writer::bound_payloads`]), and about as much again while a file is written.
 #[derive(Debug)]
 pub struct Writer {
     archive: Archive,
@@ -33,6 +38,10 @@ pub struct Writer {
     name: String,
     most: usize,
     rows: Vec<Row>,
+    payloads: Vec<Payload>,
+    /// What these take, and may take.
+    payload_bytes: usize,
+    most_payload_bytes: usize,
     losses: Vec<Loss>,
     /// The counters at the ends of these.
     accounted: Vec<Accounted>,
@@ -73,6 +82,9 @@ impl Writer {
             name,
             most: most.max(1),
             rows: Vec::new(),
+            payloads: Vec::new(),
+            payload_bytes: 0,
+            most_payload_bytes: MOST_PAYLOADS,
             losses: Vec::new(),
             accounted: Vec::new(),
             number,
@@ -90,6 +102,22 @@ impl Writer {
             self.flush_rows()?;
         }
         self.rows.push(row);
+        Ok(())
+    }
+
+    /// Takes a payload or a login, cut to [`crate::MOST_PAYLOAD`]. When there is no more room, all are written before.
+    ///
+    /// # Errors
+    /// When they cannot be written. Then this one was not taken, and the others are still there: try again, or
+    /// [`Writer::discard_payloads`].
+    pub fn push_payload(&mut self, mut payload: Payload) -> Result<()> {
+        payload.cut();
+        let bytes = payload.memory();
+        if self.payload_bytes + bytes > self.most_payload_bytes {
+            self.flush_payloads()?;
+        }
+        self.payload_bytes += bytes;
+        self.payloads.push(payload);
         Ok(())
     }
 
@@ -139,12 +167,29 @@ impl Writer {
         self.rows.clear();
     }
 
+    /// Payloads in memory.
+    pub fn payloads(&self) -> &[Payload] {
+        &self.payloads
+    }
+
+    /// Forgets the payloads in memory.
+    pub fn discard_payloads(&mut self) {
+        self.payloads.clear();
+        self.payload_bytes = 0;
+    }
+
+    /// Lets payloads take so many bytes of memory; one has room always.
+    pub fn bound_payloads(&mut self, bytes: usize) {
+        self.most_payload_bytes = bytes;
+    }
+
     /// Writes everything.
     ///
     /// # Errors
     /// When it cannot be written. What could not is still there.
     pub fn flush(&mut self) -> Result<()> {
         self.flush_rows()?;
+        self.flush_payloads()?;
         self.flush_losses()
     }
 
@@ -154,19 +199,52 @@ impl Writer {
     /// As [`Writer::flush`].
     pub fn flush_rows(&mut self) -> Result<()> {
         self.rows.sort_unstable_by_key(|row| (row.first.div_euclid(DAY_MS), row.family, row.dport, row.src));
-        while let Some(last) = self.rows.last() {
-            // From the end on: what is written is cut off.
-            let day = last.first.div_euclid(DAY_MS);
-            let from = self.rows.partition_point(|row| row.first.div_euclid(DAY_MS) < day);
+        let mut rows = mem::take(&mut self.rows);
+        let written =
+            self.write_days(Table::Flows, &mut rows, |row| row.first, |id, rows| flows_batch(id, rows.iter()));
+        self.rows = rows;
+        written
+    }
+
+    /// Writes the payloads: a file for each date, sorted by family, port and source.
+    ///
+    /// # Errors
+    /// As [`Writer::flush`].
+    pub fn flush_payloads(&mut self) -> Result<()> {
+        let mut rows = mem::take(&mut self.payloads);
+        let day = |row: &Payload| row.time.div_euclid(DAY_MS);
+        rows.sort_by(|a, b| {
+            let key = |row: &Payload| (row.dport, row.src, row.time);
+            day(a).cmp(&day(b)).then_with(|| a.family.family().cmp(b.family.family())).then_with(|| key(a).cmp(&key(b)))
+        });
+        let written =
+            self.write_days(Table::Payloads, &mut rows, |row| row.time, |id, rows| payloads_batch(id, rows.iter()));
+        self.payload_bytes = rows.iter().map(Payload::memory).sum();
+        self.payloads = rows;
+        written
+    }
+
+    /// Writes rows that are sorted by their day, a file for each. What is written is cut off.
+    fn write_days<T>(
+        &mut self,
+        table: Table,
+        rows: &mut Vec<T>,
+        time: impl Fn(&T) -> i64,
+        batch: impl Fn(&str, &[T]) -> Result<RecordBatch>,
+    ) -> Result<()> {
+        while let Some(last) = rows.last() {
+            // From the end on, which can be cut off.
+            let day = time(last).div_euclid(DAY_MS);
+            let from = rows.partition_point(|row| time(row).div_euclid(DAY_MS) < day);
             let number = self.next_number();
-            let path = self.path(Table::Flows, last.first, number);
-            let mut file = WholeFile::begin(&path, Table::Flows, &[])?;
-            for rows in self.rows[from..].chunks(BATCH) {
-                file.write(&flows_batch(&self.sensor, rows.iter())?)?;
+            let path = self.path(table, time(last), number);
+            let mut file = WholeFile::begin(&path, table, &[])?;
+            for rows in rows[from..].chunks(BATCH) {
+                file.write(&batch(&self.sensor, rows)?)?;
             }
             file.finish()?;
             self.number = number;
-            self.rows.truncate(from);
+            rows.truncate(from);
         }
         Ok(())
     }

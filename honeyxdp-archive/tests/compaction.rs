@@ -1,52 +1,30 @@
 //! Compaction, killed at every step: no row is lost, none is read twice.
 
+mod sample;
+
 use std::{
     env,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
     path::Path,
     process::{Command, abort},
     sync::atomic::{AtomicBool, Ordering},
     thread,
 };
 
-use honeyxdp_archive::{Archive, Loss, Reader, Retention, Row, Table, Writer, check, compact, prune};
+use arrow_array::{
+    ArrayRef,
+    cast::AsArray as _,
+    types::{Int32Type, UInt16Type},
+};
+use honeyxdp_archive::{Archive, Loss, Reader, Retention, Table, Writer, check, compact, prune};
 use jiff::{SignedDuration, Timestamp};
+use sample::{payload, row};
 
 /// In the child: the folder, and the step before which it is killed.
 const FOLDER: &str = "HONEYXDP_TEST_COMPACT";
 const STEP: &str = "HONEYXDP_TEST_STEP";
 const FILES: u32 = 6;
 const ROWS: u32 = 50;
-
-fn row(n: u32, start: i64) -> Row {
-    let src = if n.is_multiple_of(5) {
-        IpAddr::V6(Ipv6Addr::from_bits(u128::from(n) << 64 | 7))
-    } else {
-        IpAddr::V4(Ipv4Addr::from_bits(n.wrapping_mul(2_654_435_761)))
-    };
-    Row {
-        interval_start: start,
-        interval_end: start + 10_000,
-        family: ["mirai", "hajime", "other"][n as usize % 3],
-        rule: ["mirai/1", "hajime/1", "other/1"][n as usize % 3],
-        settled: n.is_multiple_of(7).then_some("nmap"),
-        src,
-        dport: [23, 2323, 80][n as usize % 3],
-        packets: n % 9 + 1,
-        first: start + i64::from(n),
-        last: start + i64::from(n) + 5,
-        tags: 2,
-        window: 14_600,
-        ttl: 64,
-        options_length: 4,
-        options_head: 0x0204_05b4,
-        ip_id: 7,
-        seq_first: n,
-        seq_last: n + 1,
-        country: n.is_multiple_of(2).then_some(*b"JP"),
-        asn: n.is_multiple_of(3).then_some(64_496),
-    }
-}
+const PAYLOADS: u32 = 20;
 
 /// Files of a date that is long over.
 fn fill(root: &Path) -> Archive {
@@ -65,12 +43,17 @@ fn fill_with(root: &Path, files: u32) -> Archive {
             packets += u64::from(row.packets);
             writer.push(row).unwrap();
         }
+        for n in 0..PAYLOADS {
+            writer.push_payload(payload(file * PAYLOADS + n, start)).unwrap();
+        }
         let loss = Loss {
             interval_start: start,
             interval_end: start + 10_000,
             syns: packets + 3,
             lost: 3,
             packets,
+            payloads: Some(PAYLOADS.into()),
+            payloads_lost: Some(2),
             ..Loss::default()
         };
         writer.account(loss);
@@ -79,11 +62,11 @@ fn fill_with(root: &Path, files: u32) -> Archive {
     archive
 }
 
-/// Rows and SYNs by the rule of names.
-fn read(archive: &Archive) -> (u64, u64) {
+/// Rows, SYNs and payloads by the rule of names.
+fn read(archive: &Archive) -> (u64, u64, u64) {
     let checked = check(archive).unwrap();
     assert_eq!(checked.problems, [""; 0]);
-    (checked.rows, checked.packets)
+    (checked.rows, checked.packets, checked.payloads)
 }
 
 /// A time at which the numbers of files that were written now are of an hour that is over.
@@ -118,7 +101,7 @@ fn killed_at_any_step_it_loses_and_doubles_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let archive = fill(folder.path());
         let whole = read(&archive);
-        assert_eq!(whole.0, u64::from(FILES * ROWS));
+        assert_eq!((whole.0, whole.2), (u64::from(FILES * ROWS), u64::from(FILES * PAYLOADS)));
         let child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "child"])
             .env(FOLDER, folder.path())
@@ -134,13 +117,13 @@ fn killed_at_any_step_it_loses_and_doubles_nothing() {
         assert_eq!(read(&archive), whole, "killed before step {steps}, and done again");
         let checked = check(&archive).unwrap();
         assert!(checked.leftovers.is_empty(), "{checked:?}");
-        assert_eq!((files(&archive, Table::Flows), files(&archive, Table::Losses)), (1, 1));
+        assert_eq!(Table::ALL.map(|table| files(&archive, table)), [1; 3]);
         let hidden = walk(folder.path()).into_iter().filter(|name| name.ends_with(".tmp")).count();
         assert_eq!(hidden, 0, "half a file is left");
         steps += 1;
     }
-    // Two tables: an hour has begun, written, named and a removal for each file.
-    assert!(steps >= 2 * (3 + FILES as usize), "{steps} steps");
+    // Three tables: an hour has begun, written, named and a removal for each file.
+    assert!(steps >= 3 * (3 + FILES as usize), "{steps} steps");
 }
 
 fn walk(folder: &Path) -> Vec<String> {
@@ -179,16 +162,34 @@ fn a_damaged_file_is_found_and_neither_merged_nor_removed() {
 }
 
 #[test]
-fn rows_that_are_there_twice_are_found() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
-    let date = archive.dates(Table::Flows).unwrap()[0];
-    let file = archive.files(Table::Flows, date).unwrap().remove(0);
-    let mut twin = file.name.clone();
-    (twin.first, twin.last) = (1, 1);
-    std::fs::copy(&file.path, file.path.with_file_name(twin.to_string())).unwrap();
-    let problems = check(&archive).unwrap().problems;
-    assert!(problems.len() == 1 && problems[0].contains("twice"), "{problems:?}");
+fn rows_that_are_there_twice_or_missing_are_found() {
+    for (table, what) in [(Table::Flows, "SYNs"), (Table::Payloads, "payloads")] {
+        let folder = tempfile::tempdir().unwrap();
+        let archive = fill(folder.path());
+        let date = archive.dates(table).unwrap()[0];
+        let file = archive.files(table, date).unwrap().remove(0);
+        let mut twin = file.name.clone();
+        (twin.first, twin.last) = (1, 1);
+        let twin = file.path.with_file_name(twin.to_string());
+        let problem = || {
+            let problems = check(&archive).unwrap().problems;
+            assert!(problems.len() == 1 && problems[0].contains(what), "{problems:?}");
+            problems[0].clone()
+        };
+        std::fs::copy(&file.path, &twin).unwrap();
+        assert!(problem().contains("twice"));
+        for file in [&file.path, &twin] {
+            std::fs::remove_file(file).unwrap();
+        }
+        assert!(problem().contains("missing"));
+    }
+}
+
+/// The texts of a column.
+fn words(column: &ArrayRef) -> Vec<String> {
+    let column = column.as_dictionary::<Int32Type>();
+    let values = column.values().as_string::<i32>();
+    column.keys().values().iter().map(|key| values.value(usize::try_from(*key).unwrap()).to_owned()).collect()
 }
 
 #[test]
@@ -196,11 +197,18 @@ fn rows_are_sorted_and_statistics_tell_where_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let archive = fill(folder.path());
     compact(&archive, later(), |_| {}).unwrap();
-    let date = archive.dates(Table::Flows).unwrap()[0];
-    let reader = Reader::open(&archive.files(Table::Flows, date).unwrap()[0]).unwrap();
-    let group = reader.footer().row_group(0);
-    assert!(group.columns().iter().all(|column| column.statistics().is_some()));
-    assert_eq!(reader.rows(), u64::from(FILES * ROWS));
+    for (table, rows) in [(Table::Flows, ROWS), (Table::Payloads, PAYLOADS)] {
+        let date = archive.dates(table).unwrap()[0];
+        let reader = Reader::open(&archive.files(table, date).unwrap()[0]).unwrap();
+        let group = reader.footer().row_group(0);
+        assert!(group.columns().iter().all(|column| column.statistics().is_some()));
+        assert_eq!(reader.rows(), u64::from(FILES * rows));
+        let batch = reader.batches(1 << 15).unwrap().next().unwrap().unwrap();
+        let families = words(batch.column_by_name("family").unwrap());
+        let ports = batch.column_by_name("dport").unwrap().as_primitive::<UInt16Type>().values();
+        let order: Vec<_> = families.iter().zip(ports).collect();
+        assert!(order.is_sorted(), "{order:?}");
+    }
 }
 
 #[test]
@@ -212,10 +220,10 @@ fn what_is_too_old_or_too_much_goes_by_whole_dates() {
     assert_eq!(prune(&archive, &keep(10), now).unwrap().files, 0);
     assert_eq!(prune(&archive, &Retention { age: None, bytes: Some(1 << 30) }, now).unwrap().files, 0);
     let done = prune(&archive, &Retention { age: None, bytes: Some(1) }, now).unwrap();
-    assert_eq!((done.files, done.left, done.dates.len()), (u64::from(2 * FILES), 0, 1));
+    assert_eq!((done.files, done.left, done.dates.len()), (u64::from(3 * FILES), 0, 1));
     let archive = fill(folder.path());
-    assert_eq!(prune(&archive, &keep(3), now).unwrap().files, u64::from(2 * FILES));
-    assert_eq!(files(&archive, Table::Flows), 0);
+    assert_eq!(prune(&archive, &keep(3), now).unwrap().files, u64::from(3 * FILES));
+    assert_eq!(Table::ALL.map(|table| files(&archive, table)), [0; 3]);
 }
 
 #[test]

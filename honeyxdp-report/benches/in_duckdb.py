@@ -27,10 +27,10 @@ WORDS = [
     ("column3", "col2"),
     ("column4", "col3"),
 ]
-DAYS = ["ports", "sources", "kinds", "profiles"]
-MONTHS = ["ports", "sources", "profiles", "counts", "kind_counts", "profile_counts"]
-QUESTIONS = """totals packets_by_port sources sources_by_country kinds profiles profile_totals peaks new_ports_by_month
-countries networks port_totals""".split()
+DAYS = ["ports", "sources", "kinds", "profiles", "exploits", "droppers", "logins"]
+MONTHS = """ports sources profiles counts kind_counts profile_counts exploits droppers logins evidence_counts""".split()
+QUESTIONS = """totals packets_by_port sources sources_by_country kinds evidence payloads droppers logins payload_rules profiles
+profile_totals peaks new_ports_by_month countries networks port_totals""".split()
 
 
 def words(port):
@@ -51,6 +51,7 @@ def words(port):
         "asn": "max(asn)",
         "asn6": "max(asn)",
         "when": "TRUE",
+        "sent": "TRUE",
         "bucket": "day",
         "home": "JP",
         "top": "10",
@@ -92,8 +93,9 @@ def main():
         table = name if name.endswith("counts") else f"month_{name}"
         database.execute(f"CREATE TEMP TABLE {table} AS " + question(f"month_{name}", **tables))
     database.execute("CREATE TEMP TABLE period_sources AS " + question("period_sources", months="month_sources"))
-    for name in ["counts", "kind_counts", "profile_counts"]:
-        bucket = "bucket_" + name.replace("_counts", "s")
+    buckets = {"counts": "counts", "kind_counts": "kinds", "profile_counts": "profiles", "evidence_counts": "evidence"}
+    for name, bucket in buckets.items():
+        bucket = f"bucket_{bucket}"
         database.execute(f"CREATE TEMP VIEW {bucket} AS " + question("day_is_bucket", counts=name))
     answers = {}
     for name in QUESTIONS:
@@ -108,8 +110,9 @@ def roll_up_days(database, question, folders):
     """Day after day, into one table each."""
     for number, folder in enumerate(folders):
         day = folder.name.removeprefix("date=")
-        files = f"read_parquet('{folder}/*.parquet', hive_partitioning = false)"
-        database.execute(f"CREATE OR REPLACE TEMP VIEW flows AS SELECT * FROM {files}")
+        for table in ["flows", "payloads"]:
+            files = f"read_parquet('{folder.parent.parent}/{table}/{folder.name}/*.parquet', hive_partitioning = false)"
+            database.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {files}")
         for name in DAYS:
             text = question(f"day_{name}", day=day)
             if name == "sources":
@@ -121,17 +124,17 @@ def roll_up_days(database, question, folders):
 
 def roll_up_at_once(database, question, archive):
     """All days in one query: the day is one key more."""
-    files = f"read_parquet('{archive}/flows/*/*.parquet', hive_partitioning = true)"
-    database.execute(f"CREATE TEMP VIEW flows AS SELECT *, date AS day FROM {files}")
-    database.execute("CREATE TEMP VIEW day_sources AS SELECT 1")
+    for table in ["flows", "payloads"]:
+        files = f"read_parquet('{archive}/{table}/*/*.parquet', hive_partitioning = true)"
+        database.execute(f"CREATE TEMP VIEW {table} AS SELECT *, date AS day FROM {files}")
     for name in DAYS:
         text = question(f"day_{name}", day="DAY").replace("DATE 'DAY' AS day", "day")
-        for keys in ["family", "src, src6", "profile,"]:
+        for keys in ["family", "src, src6", "profile,", "exploit,", "url_host,", "username,"]:
             text = text.replace(f"GROUP BY {keys}", f"GROUP BY day, {keys}")
         text = text.replace("SELECT src, src6, max(country)", "SELECT day, src, src6, max(country)")
         database.execute(f"CREATE TEMP TABLE {name} AS {text}")
         if name == "sources":
-            database.execute("CREATE OR REPLACE TEMP VIEW day_sources AS SELECT * FROM sources")
+            database.execute("CREATE TEMP VIEW day_sources AS SELECT * FROM sources")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ fn forty_days(language: Language) -> TempDir {
         ports: vec![52869],
         profiles: Profiles::own().unwrap(),
         geo: GeoFiles::default(),
+        show_passwords: false,
         language,
         out: folder.path().join("report"),
         rollups: None,

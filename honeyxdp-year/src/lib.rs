@@ -5,6 +5,7 @@
 //! are numbers drawn over the whole space of unicast addresses, and those of the surveys are reserved for documentation.
 
 mod lists;
+mod payloads;
 mod population;
 mod random;
 mod surveys;

@@ -19,7 +19,7 @@ use crate::{
 
 const FILES: u64 = 16;
 /// Passwords that devices come with. The first ten of them are in half of the lines.
-const COMMON: [&str; 10] = [
+pub(crate) const COMMON: [&str; 10] = [
     "root:root",
     "admin:admin",
     "root:admin",

@@ -2,13 +2,18 @@
 
 use crate::random::{choose, draw, low};
 
-/// A family of bots. Its sources are numbered in the order of their coming; those from one number to another are there on
+/// Bots of one kind. Their sources are numbered in the order of their coming; those from one number to another are there on
 /// a day.
 pub(crate) struct Population {
+    /// What they are.
+    pub(crate) name: &'static str,
+    /// What their SYNs show.
     pub(crate) family: &'static str,
     pub(crate) rule: &'static str,
     /// Bit of its mark, 0 for none.
     pub(crate) tag: u16,
+    /// What is drawn for them is drawn with it.
+    pub(crate) salt: u64,
     /// Which numbers in the space of addresses are its own.
     offset: u64,
     /// Sources per day at the begin, in an archive of full scale.
@@ -77,10 +82,24 @@ const OTHER_COUNTRIES: &[([u8; 2], u32)] = &[
     (*b"ZZ", 26),
 ];
 
+const QBOT_COUNTRIES: &[([u8; 2], u32)] = &[
+    (*b"US", 150),
+    (*b"JP", 120),
+    (*b"CN", 110),
+    (*b"BR", 80),
+    (*b"RU", 60),
+    (*b"KR", 55),
+    (*b"FR", 40),
+    (*b"DE", 35),
+    (*b"ZZ", 15),
+];
+
 pub(crate) const MIRAI: Population = Population {
+    name: "mirai",
     family: "mirai",
     rule: "mirai/1",
     tag: 1 << 1,
+    salt: 1 << 1,
     offset: 0,
     base: 38_000.0,
     turnover: 0.075,
@@ -89,9 +108,11 @@ pub(crate) const MIRAI: Population = Population {
     window: 5840,
 };
 pub(crate) const HAJIME: Population = Population {
+    name: "hajime",
     family: "hajime",
     rule: "hajime/1",
     tag: 1 << 2,
+    salt: 1 << 2,
     offset: 100_000_000,
     base: 9_000.0,
     turnover: 0.02,
@@ -100,15 +121,28 @@ pub(crate) const HAJIME: Population = Population {
     window: 14600,
 };
 pub(crate) const OTHER: Population = Population {
+    name: "other",
     family: "other",
     rule: "other/1",
     tag: 1,
+    salt: 1,
     offset: 200_000_000,
     base: 6_000.0,
     turnover: 0.05,
     countries: OTHER_COUNTRIES,
     ipv6: 40,
     window: 29200,
+};
+/// Seen by its payloads alone: its SYNs are the kernel's own.
+pub(crate) const QBOT: Population = Population {
+    name: "qbot",
+    salt: 1 << 20,
+    offset: 400_000_000,
+    base: 2_500.0,
+    turnover: 0.06,
+    countries: QBOT_COUNTRIES,
+    ipv6: 0,
+    ..OTHER
 };
 /// Numbers of addresses that no population has.
 pub(crate) const NOBODY: u64 = 300_000_000;
@@ -151,7 +185,7 @@ impl Population {
         let day = f64::from(day);
         let peak = |middle: f64, half: f64, height: f64| height * (1.0 - (day - middle).abs() / half).max(0.0);
         let weekly = 1.0 + 0.03 * (day * std::f64::consts::TAU / 7.0).sin();
-        let curve = match self.family {
+        let curve = match self.name {
             // A rise in July that stays for a month, and the peak of November.
             "mirai" => 1.0 + peak(197.0, 26.0, 0.9) + peak(318.0, 16.0, 1.7),
             // Slowly less.
@@ -194,7 +228,7 @@ impl Population {
         // 1 July is day 181.
         let from = |begin: u16, weight: u32| if day >= begin { weight } else { 0 };
         let until = |end: u16, weight: u32| if day < end { weight } else { 0 };
-        let mut ports = match self.family {
+        let mut ports = match self.name {
             "mirai" if year < 2019 => vec![
                 (23, 500),
                 (2323, 80),
@@ -242,6 +276,7 @@ impl Population {
                 (8081, 16),
                 (88, 8),
             ],
+            "qbot" => vec![(23, 150), (52869, 130), (37215, 110), (60001, 60), (2323, 40), (5555, 40), (80, 30)],
             _ => vec![
                 (445, 300),
                 (22, 150),

@@ -8,13 +8,14 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use honeyxdp_archive::{Archive, Loss, Row, Writer};
+use honeyxdp_archive::{Archive, Loss, Payload, Row, Writer};
 use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
 use crate::{
     lists,
-    population::{HAJIME, MIRAI, OTHER, Population, Source, shared},
+    payloads::{self, sent},
+    population::{HAJIME, MIRAI, OTHER, Population, QBOT, Source, shared},
     random::{choose, draw, low},
     surveys::surveys,
     truth::{Day, Truth},
@@ -25,7 +26,7 @@ use crate::{
 pub struct Request {
     /// Folder for it: `archive`, `lists` and `truth.json`.
     pub out: PathBuf,
-    /// About how many rows of bots in all years; surveys come on top.
+    /// About how many rows of bots in all years; surveys and qBot come on top.
     pub rows: u64,
     /// Sources and lists against those of 2019, up to 1. Without: as many as the rows allow.
     pub scale: Option<f64>,
@@ -60,15 +61,19 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
     let of_full_scale = request.rows as f64 / ROWS_OF_FULL_SCALE * 365.0 / f64::from(*days) / f64::from(*years);
     let scale = request.scale.unwrap_or(of_full_scale.min(1.0));
     ensure!(scale > 0.0 && scale <= 1.0, "the scale is over 0 and at most 1");
-    let populations = [MIRAI, HAJIME, OTHER].map(|population| (population.days(*years, *days, scale), population));
-    let source_days: u64 = populations.iter().flat_map(|(ranges, _)| ranges).map(|range| range.end - range.start).sum();
+    let populations =
+        [MIRAI, HAJIME, OTHER, QBOT].map(|population| (population.days(*years, *days, scale), population));
+    let counted = populations.iter().filter(|(_, population)| population.name != QBOT.name);
+    let source_days: u64 = counted.flat_map(|(ranges, _)| ranges).map(|range| range.end - range.start).sum();
     // In thousandths, so that it is no matter of floating point.
     let per_source = (request.rows * 1_000 / source_days).max(1_000);
     let surveys = surveys(scale);
     let archive = Archive::new(folder);
     let mut writers = Vec::new();
     for sensor in SENSORS {
-        writers.push(Writer::open(&archive, sensor, usize::MAX)?);
+        let mut writer = Writer::open(&archive, sensor, usize::MAX)?;
+        writer.bound_payloads(usize::MAX);
+        writers.push(writer);
     }
     let mut truth = Truth::default();
     let mut dates = Vec::new();
@@ -79,24 +84,31 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
         dates.push(date);
         let start = date.to_zoned(TimeZone::UTC)?.timestamp().as_millisecond();
         let mut of_day = Day::default();
-        let mut rows: [Vec<Row>; SENSORS.len()] = Default::default();
+        let mut seen: [Seen; SENSORS.len()] = Default::default();
         let mirai = &populations[0].0[at];
         for (ranges, population) in &populations {
             let ports = population.ports(year, day);
-            let of_family = of_day.family(population.family);
             for number in ranges[at].clone() {
-                let source = match shared(number, mirai).filter(|_| population.family == OTHER.family) {
+                let source = match shared(number, mirai).filter(|_| population.name == OTHER.name) {
                     Some(number) => MIRAI.source(*seed, number),
                     None => population.source(*seed, number),
                 };
-                let drawn = draw(*seed, 2 + ((at as u64) << 8), number ^ (u64::from(population.tag) << 40));
+                let drawn = draw(*seed, 2 + ((at as u64) << 8), number ^ (population.salt << 40));
                 let count = per_source / 1_000 + u64::from(drawn % 1_000 < per_source % 1_000);
                 for which in 0..count {
                     let drawn = draw(drawn, 3, which);
                     let port = choose(&ports, drawn >> 32);
                     let packets = 1 + low(drawn) % 8;
-                    of_family.row(source, port, packets);
-                    rows[usize::from(drawn & 0x100 != 0)].push(row(population, source, port, packets, start, drawn));
+                    of_day.family(population.family).row(source, port, packets);
+                    let row = row(population, source, port, packets, start, drawn);
+                    let seen = &mut seen[usize::from(drawn & 0x100 != 0)];
+                    if which < payloads::ROWS
+                        && let Some(payload) = sent(population, &row, start, drawn)
+                    {
+                        of_day.payload(source, &payload);
+                        seen.payloads.push(payload);
+                    }
+                    seen.rows.push(row);
                 }
             }
         }
@@ -105,12 +117,11 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
             for (which, knock) in survey.knocks(*seed, date).iter().enumerate() {
                 let drawn = draw(*seed, 4 + ((at as u64) << 8), which as u64);
                 of_day.family(survey.family).row(knock.source, knock.port, knock.packets);
-                rows[0].push(row(&mark, knock.source, knock.port, knock.packets, start, drawn));
+                seen[0].rows.push(row(&mark, knock.source, knock.port, knock.packets, start, drawn));
             }
         }
-        let packets = rows.each_ref().map(|rows| rows.iter().map(|row| u64::from(row.packets)).sum());
-        truth.day(date, of_day, SENSORS.into_iter().zip(packets));
-        write(&mut writers, rows, start)?;
+        truth.day(date, of_day, SENSORS.into_iter().zip(seen.each_ref().map(Seen::counts)));
+        write(&mut writers, seen, start)?;
     }
     let surveys = surveys.iter().map(|survey| survey.truth(*seed, &dates)).collect();
     // Those that came by the last day; the numbers have no gaps.
@@ -121,18 +132,35 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
     Ok(truth)
 }
 
-/// Writes the rows of a day, each sensor in a thread of its own. Every day each of them loses some SYNs, and a filter takes
-/// out some.
-fn write(writers: &mut [Writer], rows: [Vec<Row>; SENSORS.len()], start: i64) -> anyhow::Result<()> {
+/// What a sensor sees on a day.
+#[derive(Default)]
+struct Seen {
+    rows: Vec<Row>,
+    payloads: Vec<Payload>,
+}
+
+impl Seen {
+    /// SYNs and payloads.
+    fn counts(&self) -> (u64, u64) {
+        (self.rows.iter().map(|row| u64::from(row.packets)).sum(), self.payloads.len() as u64)
+    }
+}
+
+/// Writes the rows of a day, each sensor in a thread of its own. Every day each of them loses some SYNs and a payload, and a
+/// filter takes out some SYNs.
+fn write(writers: &mut [Writer], seen: [Seen; SENSORS.len()], start: i64) -> anyhow::Result<()> {
     thread::scope(|scope| {
         let threads: Vec<_> = writers
             .iter_mut()
-            .zip(rows)
-            .map(|(writer, rows)| {
+            .zip(seen)
+            .map(|(writer, seen)| {
                 scope.spawn(move || {
-                    let packets = rows.iter().map(|row| u64::from(row.packets)).sum();
-                    for row in rows {
+                    let (packets, payloads) = seen.counts();
+                    for row in seen.rows {
                         writer.push(row)?;
+                    }
+                    for payload in seen.payloads {
+                        writer.push_payload(payload)?;
                     }
                     let (lost, filtered) = (3, 11);
                     let syns = packets + lost;
@@ -145,6 +173,8 @@ fn write(writers: &mut [Writer], rows: [Vec<Row>; SENSORS.len()], start: i64) ->
                         packets,
                         lost,
                         filtered,
+                        payloads: Some(payloads),
+                        payloads_lost: Some(1),
                         ..Loss::default()
                     });
                     writer.flush()

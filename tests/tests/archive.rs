@@ -14,7 +14,7 @@ use arrow_array::{
     cast::AsArray as _,
     types::{TimestampMillisecondType, UInt32Type},
 };
-use honeyxdp_archive::{Archive, Table, check};
+use honeyxdp_archive::{Archive, Decided, How, Label, Payload, Table, Writer, check};
 use lab::{
     archived::{self, batches, good, mirai},
     network::{Cable, SENSOR},
@@ -182,10 +182,37 @@ fn python() -> Command {
     python
 }
 
+fn payload() -> Payload {
+    let label = |name: &'static str, rule: &'static str| Label { name: name.into(), rule: rule.into(), certainty: 'A' };
+    Payload {
+        interval_start: 1_572_998_400_000,
+        time: 1_572_998_400_000,
+        src: [198, 51, 100, 7].into(),
+        sport: 40_000,
+        dport: 37215,
+        how: How::Observed,
+        exploit: Some(label("CVE-2017-17215", "cve-2017-17215/1")),
+        family: Decided::ByMark(label("mirai", "mirai/1")),
+        url_host: None,
+        url_path: None,
+        url_file: None,
+        username: None,
+        password: None,
+        length: 12,
+        payload: b"POST / HTTP/".to_vec(),
+        country: None,
+        asn: None,
+    }
+}
+
 #[test]
 fn the_examples_of_the_document_run_in_duckdb_and_pandas() {
     let folder = tempfile::tempdir().unwrap();
     let archive = replay(folder.path());
+    // A replay keeps no payloads yet.
+    let mut writer = Writer::open(&archive, "honeypot", 10).unwrap();
+    writer.push_payload(payload()).unwrap();
+    writer.flush().unwrap();
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/archive.md");
     let text = fs::read_to_string(document).unwrap();
     let mut run = 0;
@@ -196,6 +223,7 @@ fn the_examples_of_the_document_run_in_duckdb_and_pandas() {
         let printed = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{code}\n{}", String::from_utf8_lossy(&output.stderr));
         assert!(printed.contains("mirai") && printed.contains("2000"), "{code}\n{printed}");
+        assert_eq!(code.contains("payloads"), printed.contains("POST / HTTP/"), "{code}\n{printed}");
         run += 1;
     }
     assert!(run >= 2, "{run} examples");

@@ -67,6 +67,9 @@ pub(super) struct Args {
     /// MMDB file with autonomous systems, in the place of what the sensor wrote
     #[arg(long, value_name = "FILE", env = "HONEYXDP_REPORT_ASN")]
     asn: Option<PathBuf>,
+    /// Show the passwords of logins
+    #[arg(long)]
+    show_passwords: bool,
     /// What one point of a figure stands for
     #[arg(long, value_name = "BUCKET", env = "HONEYXDP_REPORT_BUCKET", value_enum, default_value = "day")]
     bucket: Step,
@@ -114,6 +117,7 @@ pub(super) fn report(args: Args) -> anyhow::Result<()> {
         ports,
         profiles,
         geo: GeoFiles { country: args.geoip, asn: args.asn },
+        show_passwords: args.show_passwords,
         language: args.lang,
         out: args.out,
         rollups: args.rollups,

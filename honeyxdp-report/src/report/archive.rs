@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use datafusion::arrow::datatypes::{DataType, Field, Schema, SchemaRef, TimeUnit};
 use honeyxdp_archive::Table;
 use jiff::civil::Date;
@@ -25,10 +25,18 @@ pub(super) struct Files {
 impl Files {
     /// Those in this folder.
     pub(super) fn open(folder: &Path) -> anyhow::Result<Self> {
-        let span = flows::Archive::open(folder, None)?.period().with_context(|| {
-            format!("the archive in {} has no rows yet: wait until its sensor has written some", folder.display())
-        })?;
-        Ok(Self { archive: honeyxdp_archive::Archive::new(folder), span })
+        let flows = flows::Archive::open(folder, None)?.period();
+        let archive = honeyxdp_archive::Archive::new(folder);
+        let mut dates: Vec<Date> = flows.into_iter().flat_map(|Period { first, last }| [first, last]).collect();
+        for date in archive.dates(Table::Payloads)? {
+            if !archive.files(Table::Payloads, date)?.is_empty() {
+                dates.push(date);
+            }
+        }
+        let (Some(&first), Some(&last)) = (dates.iter().min(), dates.iter().max()) else {
+            bail!("the archive in {} has no rows yet: wait until its sensor has written some", folder.display());
+        };
+        Ok(Self { archive, span: Period { first, last } })
     }
 
     /// Those of some dates in UTC. What was merged into another file is not among them.
@@ -82,11 +90,28 @@ pub(super) fn flow_schema() -> SchemaRef {
     ]))
 }
 
-/// Of files of losses.
+/// Of files of payloads. The payloads themselves are not read.
+pub(super) fn payload_schema() -> SchemaRef {
+    let text = |name| Field::new(name, DataType::Utf8View, true);
+    let mut fields = vec![
+        Field::new("time", time(), true),
+        Field::new("src", DataType::UInt32, true),
+        Field::new("src6", DataType::FixedSizeBinary(16), true),
+        Field::new("dport", DataType::UInt16, true),
+    ];
+    fields.extend(["exploit", "exploit_rule", "exploit_certainty"].map(text));
+    fields.extend(["family", "decided_by", "evidence", "family_certainty"].map(text));
+    fields.extend(["url_host", "url_path", "url_file", "username", "password"].map(text));
+    Arc::new(Schema::new(fields))
+}
+
+/// Of files of losses. The last two columns are not in old ones.
 pub(super) fn loss_schema() -> SchemaRef {
     let count = |name| Field::new(name, DataType::UInt64, true);
     let mut fields = vec![Field::new("sensor", DataType::Utf8View, true), Field::new("interval_start", time(), true)];
-    fields.extend(["syns", "packets", "lost", "unsampled", "not_written", "filtered"].map(count));
+    fields.extend(
+        ["syns", "packets", "lost", "unsampled", "not_written", "filtered", "payloads", "payloads_lost"].map(count),
+    );
     Arc::new(Schema::new(fields))
 }
 

@@ -31,13 +31,13 @@ impl Day {
         Ok(first.series(1.day()).take_while(|date| *date <= last).collect())
     }
 
-    /// The rows of this day, as SQL. A day that is a date in UTC has its files to itself.
-    pub(super) fn rows(&self) -> String {
+    /// The rows of this day by their time in a column, as SQL. A day that is a date in UTC has its files to itself.
+    pub(super) fn rows(&self, column: &str) -> String {
         const DAY: i64 = 86_400_000;
         if self.from % DAY == 0 && self.to - self.from == DAY {
             return "TRUE".into();
         }
-        between("first", self.from, self.to)
+        between(column, self.from, self.to)
     }
 }
 
@@ -104,9 +104,9 @@ mod tests {
         let hours: Vec<_> = berlin.iter().map(|day| (day.to - day.from) / 3_600_000).collect();
         assert_eq!(hours, [24, 23, 24]);
         assert_eq!(berlin[0].utc_dates().unwrap().len(), 2);
-        assert!(berlin[0].rows().contains("first"));
+        assert!(berlin[0].rows("time").contains("\"time\" >="));
         let utc = days("2019-03-30", "UTC").all().unwrap();
-        assert_eq!((utc[0].utc_dates().unwrap().len(), utc[0].rows().as_str()), (1, "TRUE"));
+        assert_eq!((utc[0].utc_dates().unwrap().len(), utc[0].rows("time").as_str()), (1, "TRUE"));
     }
 
     #[test]

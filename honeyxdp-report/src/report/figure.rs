@@ -36,9 +36,9 @@ pub(super) struct Figure {
     /// What is seen, in words.
     #[serde(skip)]
     pub(super) caption: String,
-    /// The marks behind it, how certain they are, and what was lost: it stays with a picture that is published alone.
+    /// The rules behind it, how certain they are, and what was lost: lines that stay with a picture that is published alone.
     #[serde(skip)]
-    pub(super) note: String,
+    pub(super) notes: Vec<String>,
     /// The first day of each bucket.
     pub(super) buckets: Vec<String>,
     /// From the bottom to the top.
@@ -50,8 +50,8 @@ const COLORS: [&str; 12] = [
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8a800", "#882255", "#6f5fc0", "#8c5a3c",
     "#44aa99", "#aa4499",
 ];
-/// The kinds of a source, from the bottom to the top.
-const KINDS: [&str; 4] = ["mirai", "hajime", "tool", "unknown"];
+/// The kinds of a source, from the bottom to the top; any other has the place of the empty one.
+const KINDS: [&str; 7] = ["mirai", "hajime", "qbot", "mozi", "", "tool", "unknown"];
 /// The rest.
 const GREY: &str = "#8a8f98";
 
@@ -116,7 +116,10 @@ pub(super) fn of(table: &Table, pick: Pick, step: Step, buckets: &[Date], texts:
     let mut sorted: Vec<_> = counts.into_iter().collect();
     // The same kind has the same place in all figures, and what has no mark is above what has.
     let kind = |name: &Option<String>| match (pick.series, name.as_deref()) {
-        (Some("kind"), Some(name)) => KINDS.iter().position(|kind| *kind == name),
+        (Some("kind"), Some(name)) => {
+            let place = |name| KINDS.iter().position(|kind| *kind == name);
+            place(name).or_else(|| place(""))
+        }
         (Some("family"), Some("other")) => Some(0),
         _ => None,
     };
@@ -145,7 +148,7 @@ pub(super) fn of(table: &Table, pick: Pick, step: Step, buckets: &[Date], texts:
         title: pick.title,
         axis: texts.axis(pick.unit, step, pick.place),
         caption: String::new(),
-        note: String::new(),
+        notes: Vec::new(),
         buckets: buckets.iter().map(Date::to_string).collect(),
         series,
     })
@@ -237,7 +240,7 @@ mod tests {
             title: String::new(),
             axis: String::new(),
             caption: String::new(),
-            note: String::new(),
+            notes: vec![],
             buckets: vec![],
             series: (names.iter().zip(COLORS))
                 .map(|(name, color)| Series { name: (*name).into(), color, values: vec![] })

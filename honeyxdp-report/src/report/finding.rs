@@ -1,5 +1,7 @@
 //! What stands out in the tables and figures, in words.
 
+use std::collections::BTreeMap;
+
 use super::{
     Request,
     figure::Figure,
@@ -44,7 +46,7 @@ fn times(value: u64, mut values: Vec<u64>) -> f64 {
     part(value, values.get(values.len() / 2).copied().unwrap_or(value))
 }
 
-/// The first sentences of the report: about the families that have figures with a number, and about losses.
+/// The first sentences of the report: about the families that have figures with a number, about payloads, and about losses.
 pub(super) fn all(
     request: &Request,
     families: &[&str],
@@ -59,6 +61,7 @@ pub(super) fn all(
             findings.push(sentences.join(texts.space()));
         }
     }
+    findings.extend(of_payloads(tables, texts)?);
     let losses = named(tables, "losses")?;
     if losses.rows.is_empty() {
         findings.push(texts.no_losses_known.into());
@@ -124,6 +127,25 @@ fn of_family(
     Ok(sentences)
 }
 
+/// What was sent, if anything was captured.
+fn of_payloads(tables: &[Table], texts: &Texts) -> anyhow::Result<Option<String>> {
+    let table = named(tables, "payloads")?;
+    let payloads = sum(table, "payloads")?;
+    if payloads == 0 {
+        return Ok(None);
+    }
+    let (exploit, count) = (table.column("exploit")?, table.column("payloads")?);
+    let mut exploits: BTreeMap<String, u64> = BTreeMap::new();
+    for row in table.rows.iter().filter(|row| row[exploit] != Value::None) {
+        *exploits.entry(row[exploit].text()).or_default() += row[count].count();
+    }
+    let mut exploits: Vec<_> = exploits.into_iter().collect();
+    exploits.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let shares: Vec<_> = exploits.into_iter().take(NAMES).map(|(name, own)| (name, part(own, payloads))).collect();
+    let lost = sum(named(tables, "losses")?, "payloads_lost")?;
+    Ok(Some(texts.captured([payloads, sum(table, "logins")?, sum(table, "decided")?, lost], &shares)))
+}
+
 /// SYNs that were counted and are in no record, because something was full or failed.
 fn lost(losses: &Table) -> anyhow::Result<u64> {
     Ok(sum(losses, "lost")? + sum(losses, "not_written")?)
@@ -133,6 +155,15 @@ fn lost(losses: &Table) -> anyhow::Result<u64> {
 pub(super) fn lost_share(tables: &[Table]) -> anyhow::Result<Option<f64>> {
     let losses = named(tables, "losses")?;
     Ok(if losses.rows.is_empty() { None } else { Some(part(lost(losses)?, sum(losses, "syns")?)) })
+}
+
+/// The share of the payloads that was lost, if the archive says so.
+pub(super) fn lost_payload_share(tables: &[Table]) -> anyhow::Result<Option<f64>> {
+    let losses = named(tables, "losses")?;
+    let (captured, lost) = (sum(losses, "payloads")?, sum(losses, "payloads_lost")?);
+    let column = losses.column("payloads_lost")?;
+    let is_known = losses.rows.iter().any(|row| row[column] != Value::None);
+    Ok(is_known.then(|| part(lost, captured + lost)))
 }
 
 fn sum(table: &Table, column: &str) -> anyhow::Result<u64> {

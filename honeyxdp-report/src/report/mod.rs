@@ -4,10 +4,12 @@
 //! ([`questions`]), and the answers become files ([`output`]) and a page ([`sections`], [`page`]).
 
 mod archive;
+mod columns;
 mod days;
 mod engine;
 mod figure;
 mod finding;
+mod foot;
 mod functions;
 mod geo;
 mod kept;
@@ -82,6 +84,8 @@ pub struct Request {
     pub profiles: Profiles,
     /// Where countries and networks come from, if not from the archive.
     pub geo: GeoFiles,
+    /// Whether passwords of logins are told.
+    pub show_passwords: bool,
     /// Language of the page and the pictures.
     pub language: Language,
     /// Where the report goes.
@@ -164,6 +168,9 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
     }
 
     let mut tables = questions::ask(&engine, request, against.is_some(), scratch.path(), &mut clock)?;
+    if let Some(logins) = tables.iter_mut().find(|table| table.name == "logins" && !request.show_passwords) {
+        logins.hide("password")?;
+    }
     tables.push(questions::losses(&engine, &files, &days)?);
     clock.lap("losses");
     tables.push(rules::table(questions::named(&tables, "totals")?)?);

@@ -7,6 +7,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{
     figure::Figure,
+    phrase::percent,
     sections::Section,
     svg,
     table::{Table, Value},
@@ -20,6 +21,8 @@ const SCRIPT: &str = include_str!("page.js");
 const ROWS: usize = 400;
 /// With how many it is folded.
 const LONG: usize = 30;
+/// What stands for a password that is not shown.
+const MASK: &str = "********";
 
 /// What the page says.
 pub(super) struct Page<'a> {
@@ -178,6 +181,10 @@ fn rows(html: &mut String, table: &Table, texts: &Texts) {
                 Value::Integer(number) if *count => {
                     write!(html, "<td class=\"number\">{}</td>", svg::grouped(number.unsigned_abs()))
                 }
+                Value::Number(share) if column == "share" => {
+                    write!(html, "<td class=\"number\">{}</td>", percent(*share))
+                }
+                Value::None if column == "password" => write!(html, "<td>{MASK}</td>"),
                 Value::Number(number) => write!(html, "<td class=\"number\">{}</td>", decimal(*number)),
                 day if column.ends_with("_day") => write!(html, "<td class=\"day\">{}</td>", escape(&day.text())),
                 other => write!(html, "<td>{}</td>", escape(texts.cell(column, &other.text()))),
@@ -229,7 +236,7 @@ mod tests {
             title: HOSTILE.into(),
             axis: HOSTILE.into(),
             caption: HOSTILE.into(),
-            note: HOSTILE.into(),
+            notes: vec![HOSTILE.into(); 2],
             buckets: vec!["2019-01-01".into()],
             series: ["a", HOSTILE].map(|name| Series { name: name.into(), color: "#000000", values: vec![1] }).to_vec(),
         };

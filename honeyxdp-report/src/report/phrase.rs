@@ -32,6 +32,9 @@ impl Texts {
             "zmap" => "ZMap",
             "mirai" => "Mirai",
             "hajime" => "Hajime",
+            "mozi" => "Mozi",
+            "qbot" => "qBot",
+            "unknown" if self.japanese() => "不明",
             other => other,
         }
     }
@@ -65,6 +68,14 @@ impl Texts {
             ("losses", true) => "センサー別の SYN とその内訳",
             ("rules", false) => "Rules behind the families",
             ("rules", true) => "ファミリーの判定規則",
+            ("payloads", false) => "Payloads by exploit, family and port",
+            ("payloads", true) => "攻撃コード・ファミリー・ポート別のペイロード数",
+            ("droppers", false) => "URLs that payloads load something from, the first 100",
+            ("droppers", true) => "ペイロードが取得しようとする URL (上位100件)",
+            ("logins", false) => "Users and passwords, the first 100",
+            ("logins", true) => "ユーザー名とパスワード (上位100組)",
+            ("payload_rules", false) => "Rules behind exploits and families of payloads",
+            ("payload_rules", true) => "ペイロードの判定規則",
             (other, _) => other,
         }
     }
@@ -73,6 +84,12 @@ impl Texts {
     pub(super) fn cell<'a>(&self, column: &str, text: &'a str) -> &'a str {
         match (column, text) {
             ("family", family) => self.family(family),
+            ("exploit", "") if self.japanese() => "該当なし",
+            ("exploit", "") => "none known",
+            ("username" | "password", "") if self.japanese() => "(空)",
+            ("username" | "password", "") => "(empty)",
+            ("tells", "exploit") if self.japanese() => "攻撃コード",
+            ("tells", "family") if self.japanese() => "ファミリー",
             ("country", "") if self.japanese() => "不明",
             ("country", "") => "not known",
             ("scope", "world") if self.japanese() => "全世界",
@@ -85,7 +102,7 @@ impl Texts {
     }
 
     /// What a letter of certainty means; the rules say it in English.
-    fn certainty<'a>(&self, text: &'a str) -> &'a str {
+    pub(super) fn certainty<'a>(&self, text: &'a str) -> &'a str {
         match text.get(..2) {
             Some("A:") if self.japanese() => "A: ツール自身のソースコードで確認",
             Some("B:") if self.japanese() => "B: 複数の公開情報が一致",
@@ -122,30 +139,6 @@ impl Texts {
             _ => "",
         };
         format!("判定規則 {rule}: {test}。確度 {}。{limits}", self.certainty(certainty))
-    }
-
-    /// The line under a picture: rules with their certainty, and the share of SYNs that was lost, if it is known.
-    pub(super) fn foot(&self, marks: &[(String, String)], lost: Option<f64>) -> String {
-        let marks = match marks {
-            [] if self.japanese() => "判定規則: 該当なし".into(),
-            [] => "Mark: none was seen".into(),
-            [(rule, certainty)] if self.japanese() => format!("判定規則: {rule}、確度 {}", self.certainty(certainty)),
-            [(rule, certainty)] => format!("Mark: {rule}, certainty {certainty}"),
-            several => {
-                let letter = |certainty: &String| certainty.chars().take(1).collect::<String>();
-                let several: Vec<_> =
-                    several.iter().map(|(rule, certainty)| format!("{rule} {}", letter(certainty))).collect();
-                let label = if self.japanese() { "判定規則と確度" } else { "Marks and certainty" };
-                format!("{label}: {}", several.join(", "))
-            }
-        };
-        let lost = match (lost, self.japanese()) {
-            (Some(lost), true) => format!("欠測 {}", percent(lost)),
-            (Some(lost), false) => format!("Lost SYNs: {}", percent(lost)),
-            (None, true) => "欠測は不明".into(),
-            (None, false) => "Lost SYNs: not known".into(),
-        };
-        format!("{marks} · {lost} · honeyxdp {}", env!("CARGO_PKG_VERSION"))
     }
 
     /// The highest bucket of a figure, and how many times the median that is.
@@ -239,6 +232,34 @@ impl Texts {
         }
     }
 
+    /// What was sent: payloads, logins among them, those that tell a family; exploits and their shares; what was lost.
+    pub(super) fn captured(&self, counts: [u64; 4], exploits: &[(String, f64)]) -> String {
+        let lost = counts[3];
+        let [payloads, logins, decided, _] = counts.map(grouped);
+        let exploits: Vec<_> = exploits.iter().map(|(name, share)| format!("{name} ({})", percent(*share))).collect();
+        let mut sentences = Vec::new();
+        if self.japanese() {
+            sentences.push(format!(
+                "ペイロードは {payloads} 件取得し、うち {logins} 件はログイン試行、{decided} 件はファミリーが判明するものでした。"
+            ));
+        } else {
+            sentences.push(format!(
+                "{payloads} payloads were captured; {logins} of them were logins, and {decided} told their family."
+            ));
+        }
+        if !exploits.is_empty() && self.japanese() {
+            sentences.push(format!("多い攻撃コードは {} です。", exploits.join("、")));
+        } else if !exploits.is_empty() {
+            sentences.push(format!("Exploits seen most: {}.", exploits.join(", ")));
+        }
+        if lost > 0 && self.japanese() {
+            sentences.push(format!("ほかに {} 件のペイロードが失われました。", grouped(lost)));
+        } else if lost > 0 {
+            sentences.push(format!("{} more payloads were lost.", grouped(lost)));
+        }
+        sentences.join(self.space())
+    }
+
     /// What the sensors counted, and what of it was lost.
     pub(super) fn counted(&self, syns: u64, lost: u64) -> String {
         let share = percent(part(lost, syns));
@@ -264,7 +285,7 @@ pub(super) fn part(part: u64, whole: u64) -> f64 {
 }
 
 /// A share as people read it: what is not nothing never reads as nothing.
-fn percent(share: f64) -> String {
+pub(super) fn percent(share: f64) -> String {
     let share = share * 100.0;
     if share > 0.0 && share < 0.1 { format!("{share:.4} %") } else { format!("{share:.1} %") }
 }

@@ -42,6 +42,7 @@ pub(super) fn ask(
         ("bucket_counts", &engine::BUCKET_COUNTS, "counts"),
         ("bucket_kinds", &engine::BUCKET_KINDS, "kind_counts"),
         ("bucket_profiles", &engine::BUCKET_PROFILES, "profile_counts"),
+        ("bucket_evidence", &engine::BUCKET_EVIDENCE, "evidence_counts"),
     ] {
         if request.bucket == Step::Day {
             engine.view(name, &engine::DAY_IS_BUCKET, &[("counts", counts)])?;

@@ -13,10 +13,10 @@ use std::{
 
 use anyhow::Context as _;
 use datafusion::arrow::datatypes::SchemaRef;
-use honeyxdp_archive::Table::Flows;
+use honeyxdp_archive::Table::{Flows, Payloads};
 
 use super::{
-    archive::{Files, flow_schema},
+    archive::{Files, flow_schema, payload_schema},
     days::{Day, Days},
     engine::{self, Engine, Question, Words},
     geo::GeoFiles,
@@ -25,26 +25,38 @@ use super::{
 };
 
 /// Changes when the files of the roll-up change their meaning.
-const VERSION: u32 = 4;
+const VERSION: u32 = 5;
 
 /// What is kept of a day, by its name and the question that makes it. All but the first are asked of [`SOURCES`] or its rows.
-const OF_DAY: [(&str, &Question); 4] = [
+const OF_DAY: [(&str, &Question); 7] = [
     ("ports", &engine::DAY_PORTS),
     (SOURCES, &engine::DAY_SOURCES),
     ("kinds", &engine::DAY_KINDS),
     ("profiles", &engine::DAY_PROFILES),
+    ("exploits", &engine::DAY_EXPLOITS),
+    ("droppers", &engine::DAY_DROPPERS),
+    ("logins", &engine::DAY_LOGINS),
 ];
 const SOURCES: &str = "sources";
+/// The first of them are kept of every day; the others are of payloads alone.
+const OF_FLOWS: usize = 4;
 
 /// What is kept of a month, asked of what is kept of its days.
-const OF_MONTH: [(&str, &Question); 6] = [
+const OF_MONTH: [(&str, &Question); 10] = [
     ("month_ports", &engine::MONTH_PORTS),
     ("month_sources", &engine::MONTH_SOURCES),
     ("month_profiles", &engine::MONTH_PROFILES),
     ("counts", &engine::MONTH_COUNTS),
     ("kind_counts", &engine::MONTH_KIND_COUNTS),
     ("profile_counts", &engine::MONTH_PROFILE_COUNTS),
+    ("month_exploits", &engine::MONTH_EXPLOITS),
+    ("month_droppers", &engine::MONTH_DROPPERS),
+    ("month_logins", &engine::MONTH_LOGINS),
+    ("evidence_counts", &engine::MONTH_EVIDENCE_COUNTS),
 ];
+
+/// Files of a day: of flows, and of payloads.
+type OfDay<'a> = [&'a [PathBuf]; 2];
 
 /// How a pass went.
 #[derive(Clone, Copy, Debug, Default)]
@@ -73,9 +85,11 @@ impl Form {
         Ok(Self { asked, geo: geo.words(), key: hasher.finish() })
     }
 
-    fn words<'a>(&'a self, day: &'a str, when: &'a str) -> Vec<(&'a str, &'a str)> {
+    /// `when` tells the day's flows, `sent` its payloads.
+    fn words<'a>(&'a self, day: &'a str, when: &'a str, sent: &'a str) -> Vec<(&'a str, &'a str)> {
         let Asked { bits, ports, profiles } = &self.asked;
-        let mut words = vec![("day", day), ("when", when), ("bits", bits), ("ports", ports), ("profiles", profiles)];
+        let mut words = vec![("day", day), ("when", when), ("sent", sent)];
+        words.extend([("bits", bits.as_str()), ("ports", ports), ("profiles", profiles)]);
         words.extend(self.geo);
         words
     }
@@ -88,9 +102,10 @@ impl Form {
     }
 
     /// Stands for the rows of files.
-    fn key_of_rows(rows: &[PathBuf]) -> anyhow::Result<u64> {
+    fn key_of_rows(rows: OfDay) -> anyhow::Result<u64> {
         let mut hasher = DefaultHasher::new();
-        for file in rows {
+        rows.map(<[PathBuf]>::len).hash(&mut hasher);
+        for file in rows.into_iter().flatten() {
             let about = fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
             (file.file_name(), about.len(), about.mtime(), about.mtime_nsec()).hash(&mut hasher);
         }
@@ -101,7 +116,7 @@ impl Form {
 /// A day that has been rolled up.
 struct Rolled {
     kept: Kept,
-    /// As [`OF_DAY`] has them.
+    /// As [`OF_DAY`] has them, of a day without payloads the first ones.
     paths: Vec<PathBuf>,
     asked: u64,
     rows: u64,
@@ -137,11 +152,12 @@ impl<'a> Roller<'a> {
         fs::create_dir_all(folder).with_context(|| kept::cannot_write(folder))?;
         // The columns are those of the questions, also when there is no day at all.
         engine.table("flows", &[], &flow_schema())?;
+        engine.table("payloads", &[], &payload_schema())?;
         let shape = |name: &str, question: &Question, words: Words| {
             engine.view(name, question, words)?;
             engine.schema(name)
         };
-        let words = form.words("1970-01-01", "TRUE");
+        let words = form.words("1970-01-01", "TRUE", "TRUE");
         let mut of_day = Vec::new();
         for (name, question) in OF_DAY {
             of_day.push(shape(&format!("day_{name}"), question, &words)?);
@@ -174,7 +190,10 @@ impl<'a> Roller<'a> {
     ) -> anyhow::Result<Pass> {
         let days = Self::with_rows(files, days)?;
         let of_day = |worker: &Engine, day: &Day| {
-            let rolled = files.read(Flows, &day.utc_dates()?, |files| self.rolled_day(worker, day, files))?;
+            let dates = day.utc_dates()?;
+            let rolled = files.read(Flows, &dates, |flows| {
+                files.read(Payloads, &dates, |payloads| self.rolled_day(worker, day, [flows, payloads]))
+            })?;
             if !rolled.known {
                 rolled.kept.seal(&rolled.paths)?;
             }
@@ -209,7 +228,7 @@ impl<'a> Roller<'a> {
         };
         let of_months = self.each(&months, of_month, &|_, _| ())?;
         for (number, ((name, _), schema)) in OF_DAY.iter().zip(&self.of_day).enumerate() {
-            let files: Vec<_> = of_days.iter().map(|day| day.paths[number].clone()).collect();
+            let files: Vec<_> = of_days.iter().filter_map(|day| day.paths.get(number).cloned()).collect();
             self.engine.table(&format!("{name}{suffix}"), &files, schema)?;
         }
         for (number, ((name, _), schema)) in OF_MONTH.iter().zip(&self.of_month).enumerate() {
@@ -228,7 +247,8 @@ impl<'a> Roller<'a> {
     fn with_rows(files: &Files, days: &Days) -> anyhow::Result<Vec<Day>> {
         let mut found = Vec::new();
         for day in days.all()? {
-            if !files.of(Flows, &day.utc_dates()?)?.is_empty() {
+            let dates = day.utc_dates()?;
+            if !files.of(Flows, &dates)?.is_empty() || !files.of(Payloads, &dates)?.is_empty() {
                 found.push(day);
             }
         }
@@ -236,14 +256,15 @@ impl<'a> Roller<'a> {
     }
 
     /// What is kept of a day with these files, not yet sealed if it is new.
-    fn rolled_day(&self, worker: &Engine, day: &Day, files: &[PathBuf]) -> anyhow::Result<Rolled> {
+    fn rolled_day(&self, worker: &Engine, day: &Day, files: OfDay) -> anyhow::Result<Rolled> {
         let (asked, rows) = (self.form.key_of_day(day), Form::key_of_rows(files)?);
         let kept = Kept::new(self.folder, &day.date.to_string(), asked, rows);
-        let kinds = OF_DAY.map(|(name, _)| name);
-        if let Some(paths) = kept.whole(&kinds) {
+        let [_, payloads] = files;
+        let kinds = &OF_DAY.map(|(name, _)| name)[..if payloads.is_empty() { OF_FLOWS } else { OF_DAY.len() }];
+        if let Some(paths) = kept.whole(kinds) {
             return Ok(Rolled { kept, paths, asked, rows, known: true });
         }
-        let paths = kept.begin(&kinds)?;
+        let paths = kept.begin(kinds)?;
         self.roll_day(worker, day, files, &paths)?;
         Ok(Rolled { kept, paths, asked, rows, known: false })
     }
@@ -283,11 +304,13 @@ impl<'a> Roller<'a> {
         })
     }
 
-    fn roll_day(&self, worker: &Engine, day: &Day, files: &[PathBuf], paths: &[PathBuf]) -> anyhow::Result<()> {
-        worker.table("flows", files, &flow_schema())?;
+    fn roll_day(&self, worker: &Engine, day: &Day, files: OfDay, paths: &[PathBuf]) -> anyhow::Result<()> {
+        let [flows, payloads] = files;
+        worker.table("flows", flows, &flow_schema())?;
+        worker.table("payloads", payloads, &payload_schema())?;
         let date = day.date.to_string();
-        let when = day.rows();
-        let words = self.form.words(&date, &when);
+        let (when, sent) = (day.rows("first"), day.rows("time"));
+        let words = self.form.words(&date, &when, &sent);
         for (((name, question), path), schema) in OF_DAY.iter().zip(paths).zip(&self.of_day) {
             worker.write(question, &words, path).with_context(|| {
                 format!("cannot roll up {date} (`honeyxdp archive check` tells whether a file is damaged)")

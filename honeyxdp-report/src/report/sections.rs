@@ -39,7 +39,7 @@ pub(super) fn all<'a>(
 ) -> anyhow::Result<Vec<Section<'a>>> {
     let table = |name: &str| named(tables, name);
     let optional = |name: &str| tables.iter().find(|table| table.name == name);
-    let draw = Draw { request, tables, buckets, texts, lost: finding::lost_share(tables)? };
+    let draw = Draw { request, tables, buckets, texts };
     let plain = |heading: &str, note: &str, tables| Section {
         heading: heading.into(),
         note: note.into(),
@@ -67,6 +67,17 @@ pub(super) fn all<'a>(
         tables: vec![],
         heading: texts.kinds.into(),
     });
+    let payloads = table("payloads")?;
+    if !payloads.rows.is_empty() {
+        let hidden = !request.show_passwords && !table("logins")?.rows.is_empty();
+        let note = [texts.payloads_note, texts.passwords_hidden];
+        sections.push(Section {
+            heading: texts.payloads.into(),
+            note: note[..1 + usize::from(hidden)].join(texts.space()),
+            figures: draw.by_payload()?.into_iter().collect(),
+            tables: vec![payloads, table("droppers")?, table("logins")?],
+        });
+    }
     sections.push(Section {
         heading: format!("{}: {}", texts.domestic, request.home),
         note: texts.domestic_note.into(),
@@ -93,7 +104,9 @@ pub(super) fn all<'a>(
     sections.push(Section { heading, note: String::new(), figures: others, tables: vec![] });
     let losses_note = if losses.rows.is_empty() { texts.no_losses_known } else { texts.losses_note };
     sections.push(plain(texts.losses, losses_note, vec![losses]));
-    sections.push(plain(texts.rules, texts.rules_note, vec![table("rules")?]));
+    let mut rules = vec![table("rules")?];
+    rules.extend(optional("payload_rules").filter(|rules| !rules.rows.is_empty()));
+    sections.push(plain(texts.rules, texts.rules_note, rules));
     figure::match_colors(sections.iter_mut().flat_map(|section| &mut section.figures));
     // Two texts of the archive can become one name.
     let mut taken = BTreeSet::new();
@@ -142,26 +155,44 @@ struct Draw<'a> {
     tables: &'a [Table],
     buckets: &'a [Date],
     texts: &'a Texts,
-    /// The share of SYNs that was lost, if it is known.
-    lost: Option<f64>,
 }
 
+/// Rules with their certainty.
+type Rules = Vec<(String, String)>;
+
 impl Draw<'_> {
-    /// A figure that rests on the marks of some families, or of all.
-    fn of(&self, table: &str, pick: Pick, families: Option<&[&str]>) -> anyhow::Result<Figure> {
+    /// A figure with its caption; what it rests on is still to be said.
+    fn bare(&self, table: &str, pick: Pick) -> anyhow::Result<Figure> {
         let mut figure = figure::of(named(self.tables, table)?, pick, self.request.bucket, self.buckets, self.texts)?;
         figure.caption = finding::caption(&figure, self.texts);
-        let mut marks = Vec::new();
-        let rules = named(self.tables, "rules")?;
-        let column = |name| rules.column(name);
-        let (family, rule, certainty) = (column("family")?, column("rule")?, column("certainty")?);
-        for row in &rules.rows {
-            if families.is_none_or(|families| families.contains(&row[family].text().as_str())) {
-                marks.push((row[rule].text(), row[certainty].text()));
-            }
-        }
-        figure.note = self.texts.foot(&marks, self.lost);
         Ok(figure)
+    }
+
+    /// A figure that rests on the marks of some families, or of all.
+    fn of(&self, table: &str, pick: Pick, families: Option<&[&str]>) -> anyhow::Result<Figure> {
+        let mut figure = self.bare(table, pick)?;
+        let lost = self.texts.lost_syns(finding::lost_share(self.tables)?);
+        figure.notes = vec![format!("{} · {lost}", self.texts.marks(&self.marks(families)?))];
+        Ok(figure)
+    }
+
+    /// Rules behind some families, or all.
+    fn marks(&self, families: Option<&[&str]>) -> anyhow::Result<Rules> {
+        let is_wanted = |family: &str| families.is_none_or(|families| families.contains(&family));
+        self.rules("rules", "family", is_wanted)
+    }
+
+    /// Rules that told families by payloads.
+    fn payload_rules(&self) -> anyhow::Result<Rules> {
+        self.rules("payload_rules", "tells", |tells| tells == "family")
+    }
+
+    /// The rules of a table of which a column is wanted.
+    fn rules(&self, table: &str, column: &str, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Rules> {
+        let table = named(self.tables, table)?;
+        let (column, rule, certainty) = (table.column(column)?, table.column("rule")?, table.column("certainty")?);
+        let rows = table.rows.iter().filter(|row| is_wanted(&row[column].text()));
+        Ok(rows.map(|row| (row[rule].text(), row[certainty].text())).collect())
     }
 
     /// What is said over the figures of a family; nothing where it was not seen.
@@ -198,10 +229,11 @@ impl Draw<'_> {
     /// Figure 7: of each port that was asked for, at home and everywhere.
     fn kinds(&self) -> anyhow::Result<Vec<Figure>> {
         let mut figures = Vec::new();
+        let payload_rules = self.payload_rules()?;
         for port in &self.request.ports {
             let text = port.to_string();
             for (place, value) in [(self.request.home.as_str(), "home"), ("", "world")] {
-                figures.push(self.of(
+                let mut figure = self.of(
                     "kinds",
                     Pick {
                         id: format!("figure-7-{port}-{value}"),
@@ -213,10 +245,35 @@ impl Draw<'_> {
                         value,
                     },
                     None,
-                )?);
+                )?;
+                if !payload_rules.is_empty() {
+                    figure.notes.insert(0, self.texts.payload_rules(&payload_rules));
+                }
+                figures.push(figure);
             }
         }
         Ok(figures)
+    }
+
+    /// Sources by the family that a payload tells, if any does.
+    fn by_payload(&self) -> anyhow::Result<Option<Figure>> {
+        let rules = self.payload_rules()?;
+        if rules.is_empty() {
+            return Ok(None);
+        }
+        let pick = Pick {
+            id: "payload-families".into(),
+            title: self.texts.by_payload().into(),
+            unit: self.texts.sources,
+            place: None,
+            only: vec![],
+            series: Some("family"),
+            value: "sources",
+        };
+        let mut figure = self.bare("evidence", pick)?;
+        let lost = self.texts.lost_payloads(finding::lost_payload_share(self.tables)?);
+        figure.notes = vec![self.texts.payload_rules(&rules), lost];
+        Ok(Some(figure))
     }
 
     /// Sources and SYNs of the home country by family.

@@ -16,6 +16,8 @@ const PLOT: (f64, f64) = (WIDTH - LEFT - 16.0, 270.0);
 const BOTTOM: f64 = TOP + PLOT.1;
 const LEGEND_ROW: f64 = 22.0;
 const LEGEND_COLUMNS: usize = 6;
+/// Between the lines under a picture.
+const NOTE_ROW: f64 = 15.0;
 /// Letters of a legend's entry that fit into its column.
 const LEGEND_LETTERS: usize = 16;
 /// What a letter of an axis takes at most.
@@ -31,7 +33,8 @@ const PAPER: &str = "#ffffff";
 /// The picture of a figure, with its legend.
 pub(super) fn draw(figure: &Figure, texts: &Texts) -> String {
     let rows = if figure.series.len() > 1 { figure.series.len().div_ceil(LEGEND_COLUMNS) } else { 0 };
-    let height = (BOTTOM + 58.0 + LEGEND_ROW * f64_of(rows)).ceil();
+    let notes = NOTE_ROW * f64_of(figure.notes.len().saturating_sub(1));
+    let height = (BOTTOM + 58.0 + LEGEND_ROW * f64_of(rows) + notes).ceil();
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" \
          role=\"img\" aria-labelledby=\"{id}-title {id}-desc\" font-family=\"{fonts}\" font-size=\"13\" \
@@ -86,12 +89,14 @@ pub(super) fn draw(figure: &Figure, texts: &Texts) -> String {
     if rows > 0 {
         legend(&mut svg, &figure.series);
     }
-    let _ = writeln!(
-        svg,
-        "<text class=\"ink\" x=\"12\" y=\"{}\" font-size=\"11\" fill=\"{INK}\">{}</text>",
-        height - 10.0,
-        escape(&figure.note)
-    );
+    for (line, note) in figure.notes.iter().enumerate() {
+        let _ = writeln!(
+            svg,
+            "<text class=\"ink\" x=\"12\" y=\"{}\" font-size=\"11\" fill=\"{INK}\">{}</text>",
+            height - 10.0 - notes + NOTE_ROW * f64_of(line),
+            escape(note)
+        );
+    }
     svg + "</svg>\n"
 }
 

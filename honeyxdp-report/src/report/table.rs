@@ -78,6 +78,13 @@ impl Table {
             .with_context(|| format!("the question {} has no column {name}", self.name))
     }
 
+    /// Takes out what a column says.
+    pub(super) fn hide(&mut self, name: &str) -> anyhow::Result<()> {
+        let column = self.column(name)?;
+        self.rows.iter_mut().for_each(|row| row[column] = Value::None);
+        Ok(())
+    }
+
     /// RFC 4180. A text that a spreadsheet would take for a formula gets an apostrophe before it.
     pub(super) fn csv(&self) -> String {
         let mut text = self.columns.join(",") + "\r\n";

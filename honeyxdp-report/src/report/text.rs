@@ -35,6 +35,7 @@ pub(super) struct Texts {
     pub(super) peaks: &'static str,
     pub(super) new_ports: &'static str,
     pub(super) kinds: &'static str,
+    pub(super) payloads: &'static str,
     pub(super) domestic: &'static str,
     pub(super) against: &'static str,
     pub(super) profiles: &'static str,
@@ -56,6 +57,8 @@ pub(super) struct Texts {
     pub(super) nothing: &'static str,
     pub(super) script_hint: &'static str,
     pub(super) kinds_note: &'static str,
+    pub(super) payloads_note: &'static str,
+    pub(super) passwords_hidden: &'static str,
     pub(super) domestic_note: &'static str,
     pub(super) against_note: &'static str,
     pub(super) new_ports_note: &'static str,
@@ -85,6 +88,7 @@ const ENGLISH: Texts = Texts {
     peaks: "Peaks",
     new_ports: "New among the first ports",
     kinds: "Kinds of malware at a port",
+    payloads: "Payloads and logins",
     domestic: "Domestic view",
     against: "Set beside",
     profiles: "Port profiles",
@@ -107,9 +111,13 @@ const ENGLISH: Texts = Texts {
     nothing: "Nothing was seen.",
     script_hint: "Choose an entry of a legend to hide it or show it. Point at a figure, or focus it and use the arrow keys, \
                   to read its numbers.",
-    kinds_note: "A source is what it showed on that day at any port: Mirai's mark first, then Hajime's, then that of a \
-                 scanning tool. Unknown has none of them: qBot and other bots that use the kernel's own sockets, and all \
-                 ordinary traffic.",
+    kinds_note: "A source is what it showed on that day at any port: first the family that a payload of it tells, then Mirai's \
+                 mark, then Hajime's, then that of a scanning tool. Unknown showed nothing: bots that use the kernel's own \
+                 sockets and left no payload that tells, qBot among them, and all ordinary traffic.",
+    payloads_note: "The first payloads of connections, and logins, as far as a sensor captured them. Family by payload counts \
+                    those that tell their family themselves; else it is that of the mark that the source's SYNs left in the 24 \
+                    hours before, or not known. Hosts of URLs are what payloads say. Texts are those of whoever sent them.",
+    passwords_hidden: "Passwords are not shown without --show-passwords.",
     domestic_note: "Sources and SYNs from the home country. A source that showed the marks of two families counts under both.",
     against_note: "The period beside another one. Sources that stayed were seen in both. Days without records are missing in \
                    the numbers of their period.",
@@ -145,6 +153,7 @@ const JAPANESE: Texts = Texts {
     peaks: "最大値",
     new_ports: "上位に新しく現れたポート",
     kinds: "ポート別のマルウェア種別",
+    payloads: "ペイロードとログイン試行",
     domestic: "国内の状況",
     against: "比較期間",
     profiles: "ポートの組み合わせ",
@@ -165,8 +174,12 @@ const JAPANESE: Texts = Texts {
     no_losses_known: "この期間の欠測の記録がアーカイブにありません。欠測がなかったことを意味するものではありません。",
     nothing: "観測されませんでした。",
     script_hint: "凡例を選ぶと系列の表示と非表示を切り替えられます。図を指すか、選択して矢印キーを使うと数値を表示します。",
-    kinds_note: "送信元の種別は、その日に任意のポートで示した特徴により、Mirai、Hajime、調査ツールの順で決めています。不明はいずれの特徴も示さないもので、\
-                 qBot などカーネルのソケットを使うボットや通常の通信を含みます。",
+    kinds_note: "送信元の種別は、その日に任意のポートで示したものにより、ペイロードから判明したファミリー、Mirai の特徴、Hajime の特徴、調査ツールの順で\
+                 決めています。不明はいずれも示さなかったもので、カーネルのソケットを使い、判定できるペイロードが得られなかったボット (qBot など) や\
+                 通常の通信を含みます。",
+    payloads_note: "センサーが取得した、接続の最初のペイロードとログイン試行です。「ペイロードで判明」はペイロード自体からファミリーが判明した数です。それ以外の\
+                    ファミリーは、直前24時間の SYN の特徴によるものか、不明です。URL のホストはペイロードに書かれていたものです。文字列は送信者によるものです。",
+    passwords_hidden: "パスワードは --show-passwords を指定した場合だけ表示します。",
     domestic_note: "対象国を送信元とするアドレス数と SYN 数です。複数のファミリーの特徴を示した送信元は、それぞれに数えています。",
     against_note: "別の期間との比較です。継続は両方の期間で観測された送信元です。記録のない日は、その期間の数値に含まれません。",
     new_ports_note: "新たに上位10ポートに入ったポートです。比較期間がある場合は期間どうし、および各月と前月とを比べています。",
@@ -253,6 +266,14 @@ impl Texts {
         }
     }
 
+    pub(super) fn by_payload(&self) -> &'static str {
+        if self.japanese() {
+            "ペイロードからファミリーが判明したユニーク送信元アドレス数の推移"
+        } else {
+            "Unique sources whose payload tells their family"
+        }
+    }
+
     /// `place` is a country, or empty for everywhere.
     pub(super) fn kinds_at(&self, port: u16, place: &str) -> String {
         match (self.japanese(), place) {
@@ -268,86 +289,12 @@ impl Texts {
         match (kind, self.japanese()) {
             ("mirai", true) => "Mirai 亜種",
             ("mirai", false) => "Mirai variant",
-            ("hajime", _) => "Hajime",
+            ("hajime" | "mozi" | "qbot", _) => self.family(kind),
             ("tool", true) => "調査ツール",
             ("tool", false) => "scanning tool",
             ("unknown", true) => "不明",
             ("unknown", false) => "unknown",
             (other, _) => other,
-        }
-    }
-
-    /// The heading of a column.
-    pub(super) fn column<'a>(&self, name: &'a str) -> &'a str {
-        if !self.japanese() {
-            return match name {
-                "dport" => "port",
-                "packets" => "SYNs",
-                "ipv6" => "of them IPv6",
-                "home" => "of them at home",
-                "first_day" => "first day",
-                "last_day" => "last day",
-                "packets_day" => "day with most SYNs",
-                "median_packets" => "SYNs, median day",
-                "sources_day" => "day with most sources",
-                "median_sources" => "sources, median day",
-                "packets_before" => "SYNs before",
-                "sources_before" => "sources before",
-                "home_before" => "at home before",
-                "place_before" => "place before",
-                "asn" => "AS number",
-                "at_least" => "ports needed",
-                "source_days" => "source-days",
-                "in_records" => "in records",
-                "syns" => "SYNs counted",
-                "not_written" => "not written",
-                other => other,
-            };
-        }
-        match name {
-            "family" => "ファミリー",
-            "dport" => "ポート",
-            "packets" => "SYN 数",
-            "flows" => "フロー数",
-            "sources" => "送信元数",
-            "ipv6" => "うち IPv6",
-            "home" => "うち対象国",
-            "ports" => "ポート数",
-            "countries" => "国数",
-            "country" => "国",
-            "first_day" => "最初の日",
-            "last_day" => "最後の日",
-            "packets_day" => "SYN 数最大の日",
-            "sources_day" => "送信元数最大の日",
-            "median_packets" => "SYN 数の中央値",
-            "median_sources" => "送信元数の中央値",
-            "syns" => "計数した SYN",
-            "month" => "月",
-            "place" => "順位",
-            "packets_before" => "以前の SYN 数",
-            "sources_before" => "以前の送信元数",
-            "home_before" => "以前の対象国",
-            "place_before" => "以前の順位",
-            "stayed" => "継続",
-            "asn" => "AS 番号",
-            "scope" => "範囲",
-            "profile" => "組み合わせ",
-            "at_least" => "必要なポート数",
-            "about" => "説明",
-            "source_days" => "延べ送信元日数",
-            "intervals" => "区間数",
-            "not_written" => "未記録",
-            "source" => "出典",
-            "rule" => "規則",
-            "test" => "条件",
-            "certainty" => "確度",
-            "caveat" => "限界",
-            "sensor" => "センサー",
-            "in_records" => "記録済み",
-            "lost" => "損失",
-            "unsampled" => "標本外",
-            "filtered" => "除外",
-            other => other,
         }
     }
 }

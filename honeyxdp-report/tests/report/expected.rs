@@ -9,6 +9,8 @@ use honeyxdp_report::period::Step;
 use jiff::civil::Date;
 use serde_json::{Map, Value as Json};
 
+use crate::payloads;
+
 pub(crate) type Rows = BTreeSet<Vec<String>>;
 
 const TOP: usize = 10;
@@ -21,7 +23,7 @@ pub(crate) fn object(value: &Json) -> &Map<String, Json> {
     value.as_object().unwrap_or_else(|| panic!("{value} is no object"))
 }
 
-fn row(values: &[&dyn ToString]) -> Vec<String> {
+pub(crate) fn row(values: &[&dyn ToString]) -> Vec<String> {
     values.iter().map(|value| value.to_string()).collect()
 }
 
@@ -70,7 +72,7 @@ impl<'a> Year<'a> {
         let of_families = |rows: &dyn Fn(&str, &Family<'_>) -> Vec<Vec<String>>| -> Rows {
             self.families().flat_map(|(name, family)| rows(name, &family)).collect()
         };
-        BTreeMap::from([
+        let mut tables = BTreeMap::from([
             ("totals", of_families(&|name, family| vec![family.totals(name)])),
             ("packets_by_port", of_families(&|name, family| family.packets_by_port(name, step))),
             ("sources", of_families(&|name, family| family.sources(name, step))),
@@ -84,7 +86,9 @@ impl<'a> Year<'a> {
             ("networks", of_families(&|name, family| family.networks(name))),
             ("port_totals", of_families(&|name, family| family.port_totals(name))),
             ("losses", self.losses()),
-        ])
+        ]);
+        tables.extend(payloads::tables(self, step));
+        tables
     }
 
     fn kinds(self, step: Step) -> Rows {
@@ -120,9 +124,11 @@ impl<'a> Year<'a> {
 
     fn losses(self) -> Rows {
         let days = self.days().len();
-        let sensors = object(&self.0["packets_by_sensor"]).iter();
-        let sensors = sensors.map(|(sensor, packets)| {
-            row(&[sensor, &days, &(number(packets) + 3 * days as u64), packets, &(3 * days), &0, &0, &(11 * days)])
+        let sensors = object(&self.0["packets_and_payloads_by_sensor"]).iter();
+        let sensors = sensors.map(|(sensor, counts)| {
+            let [packets, payloads] = [0, 1].map(|at| number(&counts[at]));
+            let syns = packets + 3 * days as u64;
+            row(&[sensor, &days, &syns, &packets, &(3 * days), &0, &0, &(11 * days), &payloads, &days])
         });
         sensors.collect()
     }

@@ -7,11 +7,12 @@ mod memory;
 #[path = "../../../honeyxdp-archive/tests/mmdb/mod.rs"]
 mod mmdb;
 mod numbers;
+mod payloads;
 mod rollups;
 
 use std::{fs, net::IpAddr, path::Path, process::Command};
 
-use honeyxdp_archive::{Archive, Row, Writer};
+use honeyxdp_archive::{Archive, Decided, Label, Payload, Row, Writer};
 use honeyxdp_report::{
     period::Step,
     report::{self, Against, GeoFiles, Language, Profiles, Report, Request, Table},
@@ -31,6 +32,7 @@ fn request(folder: &Path, out: &Path) -> Request {
         ports: vec![52869],
         profiles: Profiles::own().unwrap(),
         geo: GeoFiles::default(),
+        show_passwords: false,
         language: Language::En,
         out: out.into(),
         rollups: None,
@@ -86,6 +88,12 @@ fn hostile() -> TempDir {
     for (number, family) in ["mirai", HOSTILE, "../../../etc/passwd", ""].into_iter().enumerate() {
         let row = row(family, IpAddr::from([198, 18, 0, u8::try_from(number).unwrap()]), 5);
         writer.push(Row { rule: HOSTILE, settled: Some(HOSTILE), country: Some(*b"<'"), ..row }).unwrap();
+        let label = || Label { name: HOSTILE.into(), rule: HOSTILE.into(), certainty: '<' };
+        let [url_host, url_path, url_file, username, password] =
+            ["", "/", "=", "root", "+"].map(|begin| Some(format!("{begin}{HOSTILE}")));
+        let exploit = Some(label());
+        let payload = payloads::payload(row.src, Decided::ByPayload(label()));
+        writer.push_payload(Payload { exploit, url_host, url_path, url_file, username, password, ..payload }).unwrap();
     }
     writer.account(honeyxdp_archive::Loss { interval_start: 1_546_300_800_000, ..Default::default() });
     writer.flush().unwrap();
@@ -98,11 +106,19 @@ fn text_of_an_attacker_is_text() {
     let out = folder.path().join("report");
     let mut asked = request(&folder.path().join("archive"), &out);
     asked.png = true;
+    asked.show_passwords = true;
     let report = make(&asked).unwrap();
     let html = fs::read_to_string(&report.page).unwrap();
     assert_eq!(html.matches("<script").count(), 2, "its data and its code");
     for wrong in ["<img", "<b>", "\u{0}", "\u{1b}", "\u{202e}"] {
         assert!(!html.contains(wrong), "{wrong:?}");
+    }
+    for field in ["/&lt;/script&gt;", "=&lt;/script&gt;", "root&lt;/script&gt;", "+&lt;/script&gt;"] {
+        assert!(html.contains(field), "{field} is shown as it is");
+    }
+    for table in ["droppers", "logins"] {
+        let csv = fs::read_to_string(out.join(format!("{table}.csv"))).unwrap();
+        assert!(csv.contains(",\"'=") || csv.contains(",\"'+"), "{csv}");
     }
     for file in fs::read_dir(&out).unwrap() {
         let path = file.unwrap().path();
@@ -121,7 +137,9 @@ fn text_of_an_attacker_is_text() {
 #[test]
 fn a_real_browser_runs_the_page_under_its_own_policy() {
     let folder = hostile();
-    let report = make(&request(&folder.path().join("archive"), &folder.path().join("report"))).unwrap();
+    let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
+    asked.show_passwords = true;
+    let report = make(&asked).unwrap();
     let browser = Command::new("chromium")
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
         .args(["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom"])
@@ -157,11 +175,13 @@ fn errors_say_what_to_do() {
 
 #[test]
 fn a_damaged_file_ends_the_report_and_is_not_passed_over() {
-    let folder = hostile();
-    let archive = Archive::new(folder.path().join("archive"));
-    let date = archive.dates(honeyxdp_archive::Table::Flows).unwrap()[0];
-    let file = archive.files(honeyxdp_archive::Table::Flows, date).unwrap().remove(0);
-    fs::File::options().write(true).open(&file.path).unwrap().set_len(file.bytes - 100).unwrap();
-    let error = make(&request(archive.root(), &folder.path().join("out"))).unwrap_err();
-    assert!(format!("{error:#}").contains("2019-01-01 (`honeyxdp archive check`"), "{error:#}");
+    for table in [honeyxdp_archive::Table::Flows, honeyxdp_archive::Table::Payloads] {
+        let folder = hostile();
+        let archive = Archive::new(folder.path().join("archive"));
+        let date = archive.dates(table).unwrap()[0];
+        let file = archive.files(table, date).unwrap().remove(0);
+        fs::File::options().write(true).open(&file.path).unwrap().set_len(file.bytes - 100).unwrap();
+        let error = make(&request(archive.root(), &folder.path().join("out"))).unwrap_err();
+        assert!(format!("{error:#}").contains("2019-01-01 (`honeyxdp archive check`"), "{error:#}");
+    }
 }

@@ -35,6 +35,7 @@ pub(crate) fn whole(folder: &Path) -> Request {
     asked.period = Some("2019".parse().unwrap());
     asked.ports = vec![23, 52869];
     asked.profiles = Profiles::read(&profiles).unwrap();
+    asked.show_passwords = true;
     asked
 }
 

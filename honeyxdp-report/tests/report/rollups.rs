@@ -9,12 +9,12 @@ use std::{
     time::Duration,
 };
 
-use honeyxdp_archive::{Archive, Writer};
+use honeyxdp_archive::{Archive, Decided, Payload, Writer};
 use honeyxdp_report::report::{Report, Request};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use tempfile::TempDir;
 
-use crate::{make, named, numbers::found, request, row};
+use crate::{make, named, numbers::found, payloads::payload, request, row};
 
 const DAYS: u16 = 33;
 
@@ -26,6 +26,7 @@ fn days() -> (TempDir, Request) {
     honeyxdp_year::make(&wanted).unwrap();
     let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
     asked.rollups = Some(folder.path().join("rollups"));
+    asked.show_passwords = true;
     (folder, asked)
 }
 
@@ -81,6 +82,12 @@ fn another_file_or_another_question_is_rolled_up_anew() {
     honeyxdp_archive::compact(&archive, later, |_| ()).unwrap();
     assert_eq!(known(&asked), all - 1, "and then one of its files stands for two");
     assert_eq!(known(&asked), all);
+
+    let mut writer = Writer::open(&archive, "another", 100).unwrap();
+    writer.push_payload(payload(IpAddr::from([198, 18, 0, 1]), Decided::ByNothing)).unwrap();
+    writer.flush().unwrap();
+    drop(writer);
+    assert_eq!(known(&asked), all - 1, "1 January has more payloads");
 
     asked.ports = vec![23, 80];
     assert_eq!(known(&asked), 0, "other ports");
@@ -203,6 +210,8 @@ fn files_that_are_merged_while_they_are_read_are_read_again() {
             row.first += i64::from(day) * 86_400_000;
             row.last = row.first;
             writer.push(row).unwrap();
+            let sent = Payload { time: row.first, ..payload(row.src, Decided::ByNothing) };
+            writer.push_payload(sent).unwrap();
             writer.account(honeyxdp_archive::Loss {
                 interval_start: row.first,
                 syns: 1,
@@ -219,10 +228,12 @@ fn files_that_are_merged_while_they_are_read_are_read_again() {
     let merge = |done, _| {
         if done == 1 {
             let merged = honeyxdp_archive::compact(&archive, Timestamp::now() + 2.hours(), |_| ()).unwrap();
-            assert!(merged.merged >= u64::from(FILES) * u64::from(DAYS), "{merged:?}");
+            assert!(merged.merged >= 3 * u64::from(FILES) * u64::from(DAYS), "{merged:?}");
         }
     };
     let report = honeyxdp_report::report::make(&asked, &merge).unwrap();
     assert_same(&report, &right);
     assert_eq!(named(&report, "totals").rows.len(), 1);
+    let all = (u64::from(FILES) * u64::from(DAYS)).to_string();
+    assert_eq!(found(&report, "payloads").first().map(|row| row[3].clone()), Some(all));
 }

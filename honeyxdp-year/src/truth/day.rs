@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use honeyxdp_archive::Payload;
+
 use super::knocks::bit;
 use crate::population::Source;
 
@@ -56,11 +58,19 @@ impl DayOfFamily {
 
 /// What happened on one day.
 #[derive(Default)]
-pub(crate) struct Day(pub(super) BTreeMap<&'static str, DayOfFamily>);
+pub(crate) struct Day {
+    pub(super) families: BTreeMap<&'static str, DayOfFamily>,
+    pub(super) payloads: Vec<(Source, Payload)>,
+}
 
 impl Day {
     /// A family of it.
     pub(crate) fn family(&mut self, name: &'static str) -> &mut DayOfFamily {
-        self.0.entry(name).or_default()
+        self.families.entry(name).or_default()
+    }
+
+    /// A payload of the archive.
+    pub(crate) fn payload(&mut self, source: Source, payload: &Payload) {
+        self.payloads.push((source, payload.clone()));
     }
 }

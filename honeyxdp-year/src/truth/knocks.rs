@@ -30,13 +30,18 @@ pub(super) fn bit(port: u16) -> u16 {
 /// Those whose ports matter.
 #[derive(Default)]
 pub(super) struct Knocks {
-    kinds: BTreeMap<(u16, &'static str), Unique>,
+    kinds: BTreeMap<(u16, String), Unique>,
     profiles: BTreeMap<&'static str, Unique>,
 }
 
 impl Knocks {
-    /// The sources of a day by family; each once per family, and sorted.
-    pub(super) fn day(&mut self, date: Date, families: &BTreeMap<&'static str, Vec<Visit>>) {
+    /// The sources of a day by family; each once per family, and sorted. `shown` is what some of them are by their payloads.
+    pub(super) fn day(
+        &mut self,
+        date: Date,
+        families: &BTreeMap<&'static str, Vec<Visit>>,
+        shown: &BTreeMap<Source, String>,
+    ) {
         let mut anybody: Vec<Visit> = families.values().flatten().copied().collect();
         Visit::merge(&mut anybody);
         for (name, family, ports, at_least) in PROFILES {
@@ -53,9 +58,11 @@ impl Knocks {
             visits.is_some_and(|visits| visits.binary_search_by_key(&source, |visit| visit.source).is_ok())
         };
         for port in KINDS_AT {
-            let mut kinds: BTreeMap<&'static str, Vec<Source>> = BTreeMap::new();
+            let mut kinds: BTreeMap<&str, Vec<Source>> = BTreeMap::new();
             for Visit { source, .. } in anybody.iter().filter(|visit| visit.ports & bit(port) != 0) {
-                let kind = if is(*source, "mirai") {
+                let kind = if let Some(shown) = shown.get(source) {
+                    shown
+                } else if is(*source, "mirai") {
                     "mirai"
                 } else if is(*source, "hajime") {
                     "hajime"
@@ -67,7 +74,7 @@ impl Knocks {
                 kinds.entry(kind).or_default().push(*source);
             }
             for (kind, sources) in kinds {
-                self.kinds.entry((port, kind)).or_default().day(date, &sources);
+                self.kinds.entry((port, kind.to_owned())).or_default().day(date, &sources);
             }
         }
     }
@@ -76,7 +83,7 @@ impl Knocks {
     pub(super) fn json(&self) -> (Value, Value) {
         let mut kinds = json!({});
         for ((port, kind), unique) in &self.kinds {
-            kinds[port.to_string()][*kind] = unique.json();
+            kinds[port.to_string()][kind] = unique.json();
         }
         let profiles: BTreeMap<_, _> = self.profiles.iter().map(|(name, unique)| (name, unique.json())).collect();
         (kinds, json!(profiles))

@@ -3,6 +3,7 @@
 mod day;
 mod family;
 mod knocks;
+mod payloads;
 mod unique;
 
 use std::collections::BTreeMap;
@@ -14,6 +15,7 @@ pub(crate) use self::day::Day;
 use self::{
     family::Family,
     knocks::Knocks,
+    payloads::Payloads,
     unique::{in_both, union},
 };
 use crate::population::Source;
@@ -31,7 +33,9 @@ struct Year {
     days: Vec<Date>,
     families: BTreeMap<&'static str, Family>,
     knocks: Knocks,
-    packets_by_sensor: BTreeMap<&'static str, u64>,
+    payloads: Payloads,
+    /// SYNs and payloads.
+    by_sensor: BTreeMap<&'static str, (u64, u64)>,
 }
 
 impl Year {
@@ -39,23 +43,26 @@ impl Year {
         let at = self.days.len();
         self.days.push(date);
         let mut visits = BTreeMap::new();
-        for (name, day) in day.0 {
+        for (name, day) in day.families {
             visits.insert(name, self.families.entry(name).or_default().day(at, date, day));
         }
-        self.knocks.day(date, &visits);
+        let shown = self.payloads.day(date, &day.payloads);
+        self.knocks.day(date, &visits, &shown);
     }
 
     fn json(&self) -> Value {
         let families: BTreeMap<_, _> =
             self.families.iter().map(|(name, family)| (name, family.json(self.days.len()))).collect();
         let (kinds, profiles) = self.knocks.json();
-        json!({
+        let mut json = json!({
             "days": self.days.iter().map(Date::to_string).collect::<Vec<_>>(),
             "families": families,
             "kinds": kinds,
             "profiles": profiles,
-            "packets_by_sensor": self.packets_by_sensor,
-        })
+            "packets_and_payloads_by_sensor": self.by_sensor,
+        });
+        self.payloads.put(&mut json);
+        json
     }
 }
 
@@ -72,15 +79,22 @@ pub(crate) struct Truth {
 }
 
 impl Truth {
-    /// A day is over. Days come in order. `packets` are what the rows of each sensor hold.
-    pub(crate) fn day(&mut self, date: Date, day: Day, packets: impl IntoIterator<Item = (&'static str, u64)>) {
+    /// A day is over. Days come in order. `by_sensor` is what the rows of each sensor hold: SYNs, and payloads.
+    pub(crate) fn day(
+        &mut self,
+        date: Date,
+        day: Day,
+        by_sensor: impl IntoIterator<Item = (&'static str, (u64, u64))>,
+    ) {
         if self.year.days.last().is_some_and(|last| last.year() != date.year()) {
             self.end_of_year();
         }
-        self.rows += day.0.values().flat_map(|family| family.ports.values()).map(|(_, flows)| flows).sum::<u64>();
+        self.rows +=
+            day.families.values().flat_map(|family| family.ports.values()).map(|(_, flows)| flows).sum::<u64>();
         self.year.day(date, day);
-        for (sensor, packets) in packets {
-            *self.year.packets_by_sensor.entry(sensor).or_default() += packets;
+        for (sensor, (packets, payloads)) in by_sensor {
+            let sums = self.year.by_sensor.entry(sensor).or_default();
+            *sums = (sums.0 + packets, sums.1 + payloads);
         }
     }
 

@@ -196,6 +196,8 @@ impl Feed {
             // What found no room in the queue, and what a process before this one had read when it was killed.
             not_written: syns.saturating_sub(packets + lost + unsampled),
             filtered,
+            payloads: None,
+            payloads_lost: None,
         };
         (self.start, self.before) = (end, now);
         let accounted =

@@ -144,11 +144,13 @@ fn open(folder: &Path) -> anyhow::Result<Archive> {
 
 fn check(archive: &Archive, json: bool) -> anyhow::Result<()> {
     let found = honeyxdp_archive::check(archive)?;
-    let Checked { files, bytes, rows, packets, intervals, syns, missing, leftovers, problems } = &found;
+    let Checked { files, bytes, rows, packets, intervals, syns, missing, .. } = &found;
+    let Checked { payloads, payloads_missing, leftovers, problems, .. } = &found;
     if json {
         print(&serde_json::to_string_pretty(&json!({
             "files": files, "bytes": bytes, "rows": rows, "packets": packets,
-            "intervals": intervals, "syns": syns, "missing": missing, "leftovers": leftovers, "problems": problems,
+            "intervals": intervals, "syns": syns, "missing": missing,
+            "payloads": payloads, "payloads_missing": payloads_missing, "leftovers": leftovers, "problems": problems,
         }))?)?;
     } else {
         for problem in problems {
@@ -161,6 +163,9 @@ fn check(archive: &Archive, json: bool) -> anyhow::Result<()> {
             "{files} files, {}: {rows} rows with {packets} SYNs; {intervals} intervals with {syns} SYNs, {missing} of them in no row",
             ByteSize::b(*bytes)
         ))?;
+        if payloads + payloads_missing > 0 {
+            print(&format!("{payloads} payloads; {payloads_missing} that were captured are in no row"))?;
+        }
     }
     match problems.len() {
         0 => Ok(()),

@@ -47,8 +47,8 @@ pub(super) fn main(args: &[OsString]) -> Result<()> {
     programs::install("The measurements", PROGRAMS)?;
     let report = build(PROFILE, "honeyxdp-report", "honeyxdp-report")?;
     let folder = target().join("tmp").join(format!("year-{}", args.rows));
-    if !folder.join("truth.json").exists() {
-        // One that was not finished.
+    if !folder.join("truth.json").exists() || !folder.join("archive/payloads").exists() {
+        // One that was not finished, or is from before there were payloads.
         let _ = fs::remove_dir_all(&folder);
         let year = build(PROFILE, "honeyxdp-year", "honeyxdp-year")?;
         run(Command::new(year).arg("--out").arg(&folder).args(["--rows", &args.rows.to_string()]))?;
@@ -61,7 +61,10 @@ pub(super) fn main(args: &[OsString]) -> Result<()> {
 
     let report = || {
         let mut command = Command::new(&report);
-        command.args(["report", "--period", "2019", "--against", "none"]).arg("--archive").arg(&archive);
+        command
+            .args(["report", "--period", "2019", "--against", "none", "--show-passwords"])
+            .arg("--archive")
+            .arg(&archive);
         command.arg("--out").arg(&out).arg("--rollups").arg(&rollups);
         command.args(["--threads", &args.threads.to_string(), "--memory", &format!("{}GiB", args.memory)]);
         command
