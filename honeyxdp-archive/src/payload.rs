@@ -130,7 +130,7 @@ impl Payload {
     }
 
     /// Cuts off what is over [`MOST_PAYLOAD`].
-    pub(crate) fn cut(&mut self) {
+    pub fn cut(&mut self) {
         self.payload.truncate(MOST_PAYLOAD);
         let texts =
             [&mut self.url_host, &mut self.url_path, &mut self.url_file, &mut self.username, &mut self.password];

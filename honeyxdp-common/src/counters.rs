@@ -15,7 +15,7 @@ use crate::{Disposition, Family, FilterReason, Tags};
 
 /// Version of the layout of all maps that outlive a process. Whoever changes a layout, or what a counter means, raises it: then
 /// no new version goes on with the maps of an old one.
-pub const LAYOUT: u32 = 1;
+pub const LAYOUT: u32 = 2;
 
 /// The program writes to one while user space reads the other.
 pub const GENERATIONS: usize = 2;

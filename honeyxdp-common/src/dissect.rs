@@ -11,10 +11,13 @@
 mod frame;
 mod ipv4;
 mod ipv6;
+mod segment;
 mod tcp;
 
 pub use frame::Frame;
 pub use ipv6::EXTENSION_HEADERS;
+pub use segment::{Segment, segment};
+pub use tcp::{ACK, FIN, PSH, RST, SYN, TCP_HEADER, Transport};
 
 use crate::{Disposition, Syn};
 
@@ -36,12 +39,22 @@ const TCP: u8 = 6;
 const UDP: u8 = 17;
 
 /// What happens to a SYN.
-pub trait Sink {
+pub trait Sink: Sized {
     /// Takes a SYN and says what became of its frame.
     ///
     /// Implementations are `#[inline(always)]`: this is part of every way through the parser. That is what makes the kernel
     /// program fast: where ways meet, all fields of a SYN would first have to be put on the stack.
     fn take(self, syn: Syn) -> Disposition;
+
+    /// Takes a packet that holds TCP, at `at` of the frame; `network` has what the headers before it say. All but who looks at
+    /// other segments too leave it as it is: SYNs are taken.
+    #[inline(always)]
+    fn tcp<const REACH: bool, F: Frame + ?Sized>(self, frame: &F, at: Transport, network: Syn) -> Disposition {
+        match tcp::syn::<REACH, F>(frame, at, network) {
+            Ok(syn) => self.take(syn),
+            Err(disposition) => disposition,
+        }
+    }
 }
 
 /// Keeps the SYN.

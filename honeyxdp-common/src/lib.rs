@@ -8,8 +8,12 @@
 //! The XDP program, the capture reader and the tests run this same code. It allocates nothing and never panics.
 #![no_std]
 
+#[cfg(test)]
+extern crate std;
+
 mod address;
 pub mod counters;
+pub mod dialogue;
 mod disposition;
 pub mod dissect;
 pub mod family;

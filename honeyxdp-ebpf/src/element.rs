@@ -23,10 +23,16 @@ pub(crate) fn element<T>(map: &'static Array<T>, index: u32) -> Option<*mut T> {
 }
 
 /// Whether a prefix of the trie covers an address, given as `honeyxdp_common::filter::trie_key`.
+#[inline(always)]
+pub(crate) fn covers(map: &'static LpmTrie<[u8; TRIE_KEY], u32>, key: [u64; 3]) -> bool {
+    longest(map, key).is_some()
+}
+
+/// What the longest prefix that covers an address leads to.
 ///
 /// aya's key is packed, and the verifier takes no write to the stack that is not aligned.
 #[inline(always)]
-pub(crate) fn covers(map: &'static LpmTrie<[u8; TRIE_KEY], u32>, [version, high, low]: [u64; 3]) -> bool {
+pub(crate) fn longest(map: &'static LpmTrie<[u8; TRIE_KEY], u32>, [version, high, low]: [u64; 3]) -> Option<*mut u32> {
     #[repr(C)]
     struct Key {
         _gap: u32,
@@ -44,5 +50,5 @@ pub(crate) fn covers(map: &'static LpmTrie<[u8; TRIE_KEY], u32>, [version, high,
             (&raw const key.prefix_len).cast::<c_void>(),
         )
     };
-    !value.is_null()
+    if value.is_null() { None } else { Some(value.cast()) }
 }

@@ -97,7 +97,7 @@ pub(crate) fn public(mut syn: Syn) -> Syn {
 
 /// A word of a map that the loader has filled; 0 beyond its end.
 #[inline(always)]
-fn load(map: &'static Array<u64>, index: u32) -> u64 {
+pub(crate) fn load(map: &'static Array<u64>, index: u32) -> u64 {
     // SAFETY: the pointer is to an element, and user space changes it as a whole word.
     element(map, index).map_or(0, |word| unsafe { word.read_volatile() })
 }

@@ -4,11 +4,6 @@
 //! the ring, and both lie in memory that user space maps. What is still in the cache when generations are switched, user
 //! space reads there.
 
-use core::{
-    arch::asm,
-    sync::atomic::{Ordering, compiler_fence},
-};
-
 use aya_ebpf::{
     Global,
     bindings::BPF_F_MMAPABLE,
@@ -22,7 +17,7 @@ use honeyxdp_common::{
     flow::{Flow, Position, place},
 };
 
-use crate::{count::Counters, element::element, part::Part, sketch};
+use crate::{count::Counters, element::element, part::Part, ring, sketch};
 
 /// The cache. The loader sets the size: a power of two of places for every part.
 #[map]
@@ -46,15 +41,11 @@ static RING_BITS: Global<u32> = Global::new(0);
 
 /// What hashes begin with.
 #[unsafe(no_mangle)]
-static SEED: Global<u64> = Global::new(0);
+pub(crate) static SEED: Global<u64> = Global::new(0);
 
 /// Records take one SYN in so many, by chance; 0 and 1 take all.
 #[unsafe(no_mangle)]
 static SAMPLE: Global<u32> = Global::new(0);
-
-/// Whether this machine lets other CPUs see writes in another order than they were made.
-#[unsafe(no_mangle)]
-static WEAKLY_ORDERED: Global<u32> = Global::new(0);
 
 /// Puts a counted SYN into its flow.
 #[inline(always)]
@@ -101,36 +92,14 @@ pub(crate) fn record(counters: Counters, part: Part, syn: &Syn, family: Family, 
 /// Hands a flow over to user space. False when the ring is full.
 #[inline(always)]
 fn emit(cpu: u32, flow: &Flow) -> bool {
-    let bits = RING_BITS.load();
-    let (Some(ours), Some(readers)) = (element(&POSITIONS, cpu * 2), element(&POSITIONS, cpu * 2 + 1)) else {
+    let Some(place) = ring::reserve(&POSITIONS, cpu, RING_BITS.load()) else {
         return false;
     };
-    // SAFETY: only this CPU writes its line.
-    let ours = unsafe { &mut *ours };
-    if ours.at - ours.seen >= 1 << bits {
-        // SAFETY: the reader moves its position only forward, so an old value is merely less room.
-        ours.seen = unsafe { (&raw const (*readers).at).read_volatile() };
-        if ours.at - ours.seen >= 1 << bits {
-            return false;
-        }
-    }
-    let index = cpu << bits | ours.at as u32 & ((1 << bits) - 1);
-    let Some(record) = element(&RECORDS, index) else {
+    let Some(record) = element(&RECORDS, place.index()) else {
         return false;
     };
     // SAFETY: the reader does not look at this record before the position says so.
     unsafe { record.write(*flow) };
-    compiler_fence(Ordering::Release);
-    if WEAKLY_ORDERED.load() != 0 {
-        // An atomic operation that returns what was there is a full barrier on every machine. In assembler, because
-        // `core` has atomic operations only for targets that have all of them.
-        // SAFETY: `at` is an aligned word of the map.
-        unsafe {
-            asm!("{one} = atomic_fetch_add((u64 *)({at} + 0), {one})", at = in(reg) &raw mut ours.at, one = inout(reg) 1_u64 => _)
-        };
-    } else {
-        // SAFETY: as above. Volatile, so that it is one store and comes last.
-        unsafe { (&raw mut ours.at).write_volatile(ours.at + 1) };
-    }
+    place.commit();
     true
 }

@@ -1,4 +1,5 @@
-//! honeyxdp's XDP program: a frame is read, filtered, gets its disposition, its marks, its count and its flow, and goes on.
+//! honeyxdp's XDP program: a frame is read, filtered, gets its disposition, its marks, its count and its flow, and goes on. Where it
+//! is told to, it answers, and keeps what comes first ([`dialogue`]).
 //!
 //! It needs CAP_BPF and CAP_NET_ADMIN and no more. Everything that could be switched is decided in .rodata when it is
 //! loaded, so that the verifier removes what is off.
@@ -7,11 +8,15 @@
 #![feature(asm_experimental_arch)]
 
 mod count;
+mod dialogue;
 mod element;
 mod filter;
 mod flow;
 mod frame;
+mod limit;
 mod part;
+mod payload;
+mod ring;
 mod sketch;
 mod trace;
 
@@ -49,6 +54,19 @@ pub fn honeyxdp(ctx: XdpContext) -> u32 {
     run.finish(&frame, disposition)
 }
 
+/// What comes after the SYN, in a program of its own.
+#[xdp(frags)]
+#[inline(always)]
+pub fn dialogue(ctx: XdpContext) -> u32 {
+    dialogue::go_on(&ctx)
+}
+
+/// What becomes of a frame.
+#[inline(always)]
+fn verdict(is_counted_syn: bool) -> u32 {
+    if is_counted_syn && DROP_COUNTED.load() != 0 { xdp_action::XDP_DROP } else { xdp_action::XDP_PASS }
+}
+
 /// One run of the program.
 #[derive(Clone, Copy)]
 struct Run<'a> {
@@ -68,10 +86,10 @@ impl<'a> Run<'a> {
     #[inline(always)]
     fn finish(self, frame: &impl Frame, disposition: Disposition) -> u32 {
         self.counters.frame(frame, disposition);
-        match disposition {
-            Disposition::Syn if DROP_COUNTED.load() != 0 => xdp_action::XDP_DROP,
-            _ => xdp_action::XDP_PASS,
+        if dialogue::is_on() && matches!(disposition, Disposition::Syn | Disposition::TcpOther) {
+            dialogue::call(self.ctx);
         }
+        verdict(matches!(disposition, Disposition::Syn))
     }
 }
 
@@ -92,6 +110,7 @@ impl Sink for Run<'_> {
         }
         self.counters.syn(&syn, family, tags);
         flow::record(self.counters, self.part, &syn, family, tags);
+        dialogue::expect(&syn);
         trace::mark(self.ctx, &syn, family);
         Disposition::Syn
     }

@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use crate::{
     Counts,
     archive::Feed,
-    kernel::{Maps, MapsError},
-    snapshot::InterfaceReport,
+    dialogue::{Gatherer, Tally as Labels},
+    kernel::{Cut, Maps, MapsError},
+    snapshot::{Captured, InterfaceReport},
     sources::{Imbalance, Observer, Settings, Tally},
 };
 
@@ -27,18 +28,71 @@ pub enum CutError {
 pub struct Collector {
     maps: Maps,
     sources: Observer,
+    dialogue: Option<Gatherer>,
+    responds: bool,
 }
 
 impl Collector {
     /// Collects from these maps, from now on.
     pub fn new(maps: Maps, settings: &Settings, now: Timestamp) -> Self {
-        Self { maps, sources: Observer::new(settings, now) }
+        Self { maps, sources: Observer::new(settings, now), dialogue: None, responds: false }
+    }
+
+    /// From now on payloads are labelled. `responds` says whether SYNs are answered.
+    pub fn dialogue(&mut self, gatherer: Gatherer, responds: bool) {
+        (self.dialogue, self.responds) = (Some(gatherer), responds);
     }
 
     /// Takes the records that wait. To be called so often that no ring fills up; returns how full the fullest was, from 0 to
     /// 1.
     pub fn poll(&mut self) -> f64 {
-        self.maps.records(None, |flow| self.sources.record(flow))
+        self.read(None)
+    }
+
+    /// Takes records, up to a cut if there is one, and payloads.
+    fn read(&mut self, cut: Option<&Cut>) -> f64 {
+        let Some(dialogue) = &mut self.dialogue else {
+            return self.maps.records(cut, |flow| self.sources.record(flow));
+        };
+        let now = Timestamp::now();
+        // Payloads first: the marks that they wait for came before them, and so are in the records of this cut.
+        let payloads = self.maps.payloads(|payload| dialogue.payload(payload, now));
+        let records = self.maps.records(cut, |flow| {
+            self.sources.record(flow);
+            dialogue.record(flow, now);
+        });
+        records.max(payloads)
+    }
+
+    /// Labels what came up to now, after all marks up to a cut are known.
+    fn label(&mut self) {
+        let Some(dialogue) = &mut self.dialogue else { return };
+        let mut feed = self.sources.feed();
+        dialogue.close(Timestamp::now(), |payload| {
+            if let Some(feed) = &mut feed {
+                feed.payload(payload);
+            }
+        });
+    }
+
+    /// Nothing more will come: what goes on is over at the next cut.
+    pub fn end(&mut self) {
+        if let Some(dialogue) = &mut self.dialogue {
+            dialogue.end();
+        }
+    }
+
+    /// Goes on with what a process before had labelled.
+    pub fn go_on(&mut self, labels: Labels) {
+        if let Some(dialogue) = &mut self.dialogue {
+            dialogue.resume(labels);
+        }
+    }
+
+    /// Payloads up to the last cut, if anybody looks at them.
+    pub fn captured(&self) -> Option<Captured> {
+        let tally = self.dialogue.as_ref()?.tally().clone();
+        Some(Captured { tally, events: self.maps.events(), responds: self.responds })
     }
 
     /// Cuts, and takes everything up to the cut: then counters, records and sets of sources are of one moment.
@@ -47,7 +101,8 @@ impl Collector {
     /// See [`CutError`].
     pub fn cut(&mut self, now: Timestamp) -> Result<(), CutError> {
         let cut = self.maps.cut()?;
-        self.maps.records(Some(&cut), |flow| self.sources.record(flow));
+        self.read(Some(&cut));
+        self.label();
         for &family in Family::ALL {
             self.maps.sketch(&cut, family, self.sources.sketch(family));
         }
@@ -63,7 +118,7 @@ impl Collector {
         // It may have been killed between a cut and the end of reading, so either half may hold flows that nobody has read.
         for _ in 0..GENERATIONS {
             let cut = self.maps.cut()?;
-            self.maps.records(Some(&cut), |flow| self.sources.record(flow));
+            self.read(Some(&cut));
             for &family in Family::ALL {
                 self.maps.sketch(&cut, family, self.sources.sketch(family));
             }
@@ -87,6 +142,15 @@ impl Collector {
         match self.sources.feed() {
             Some(feed) => Some((feed, self.maps.counted())),
             None => None,
+        }
+    }
+
+    /// Ends an interval of the archive at the last cut, if there is an archive.
+    pub fn account(&mut self, end: Timestamp) {
+        let lost = self.captured().map_or(0, |captured| captured.lost());
+        if let Some((feed, counts)) = self.feed() {
+            feed.payloads_lost(lost);
+            feed.interval(end, counts);
         }
     }
 

@@ -12,6 +12,7 @@ pub mod cli;
 pub mod collector;
 pub mod config;
 mod counts;
+pub mod dialogue;
 pub mod doctor;
 pub mod filter;
 pub mod kernel;

@@ -4,7 +4,7 @@
 // It does the same with the same maps, variables and layouts, so the loader takes either, and the benchmarks compare their
 // counts with the host's before they compare their speed. Two things it may do that the program in Rust may not, because
 // benchmarks run as root: add variables to packet pointers (that takes CAP_PERFMON), and so read every usual frame in place.
-// --trace-marks is left out; its variable is there for the loader.
+// --trace-marks is left out, and all that comes after the SYN; their variables and maps are there for the loader.
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -67,6 +67,10 @@ struct position {
 	__u64 at, seen, rest[6];
 };
 
+struct payload {
+	__u64 words[72];
+};
+
 struct prefix {
 	__u32 bits;
 	__be32 words[6];
@@ -93,6 +97,11 @@ volatile const __u32 FILTER_DESTINATIONS = 0;
 volatile const __u32 FILTER_SOURCES = 0;
 volatile const __u32 TRANSLATE = 0;
 volatile const __u32 TRANSLATE_BITS = 1;
+volatile const __u32 DIALOGUE = 0;
+volatile const __u32 ANSWERS_OF_SOURCE = 0;
+volatile const __u32 ANSWERS_OF_ALL = 0;
+volatile const __u32 PAYLOADS_OF_SOURCE = 0;
+volatile const __u32 PAYLOADS_OF_ALL = 0;
 
 // What it changes: the generation that is written.
 volatile __u64 GENERATION;
@@ -125,6 +134,9 @@ ARRAY(WATCHED_PORTS, __u64, 0);
 ARRAY(DESTINATION_BLOCKS, __u64, BPF_F_MMAPABLE);
 ARRAY(SOURCE_BLOCKS, __u64, BPF_F_MMAPABLE);
 ARRAY(PUBLIC_ADDRESSES, struct translations, 0);
+ARRAY(PAYLOADS, struct payload, BPF_F_MMAPABLE);
+ARRAY(PAYLOAD_POSITIONS, struct position, BPF_F_MMAPABLE);
+ARRAY(EVENTS, __u64, BPF_F_MMAPABLE);
 TRIE(DESTINATIONS);
 TRIE(SOURCES);
 

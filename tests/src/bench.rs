@@ -9,8 +9,12 @@ use honeyxdp::{
 
 use crate::flows::Flows;
 
+/// XDP_DROP of linux/bpf.h.
+pub const XDP_DROP: u32 = 1;
 /// XDP_PASS of linux/bpf.h.
 pub const XDP_PASS: u32 = 2;
+/// XDP_TX of linux/bpf.h.
+pub const XDP_TX: u32 = 3;
 
 /// Runs a program on a frame and returns what it says: an XDP action of linux/bpf.h.
 ///
@@ -72,6 +76,19 @@ impl Bench {
     /// When the kernel does not run it.
     pub fn verdict(&mut self, frame: &[u8]) -> anyhow::Result<u32> {
         test_run(&mut self.program, frame)
+    }
+
+    /// Runs the program on a frame and returns what it says, and what it made of the frame.
+    ///
+    /// # Errors
+    /// When the kernel does not run it.
+    pub fn answer(&mut self, frame: &[u8]) -> anyhow::Result<(u32, Vec<u8>)> {
+        let mut out = vec![0; frame.len() + 64];
+        let options = TestRunOptions { data_in: Some(frame), data_out: Some(&mut out), ..TestRunOptions::default() };
+        let result = self.program.xdp().test_run(options)?;
+        let length = result.data_size_out;
+        out.truncate(usize::try_from(length)?);
+        Ok((result.return_value, out))
     }
 
     /// Runs it `times` times on the same frame. Returns the time of one run as the kernel measured it.

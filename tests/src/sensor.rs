@@ -1,6 +1,7 @@
 //! A running `honeyxdp run` in a namespace.
 
 use std::{
+    fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -101,6 +102,17 @@ impl Sensor {
     /// Its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Memory that it has, bytes.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn resident(&self) -> anyhow::Result<u64> {
+        let text = fs::read_to_string(format!("/proc/{}/status", self.pid()))?;
+        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("it has no memory")?;
+        let kilobytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
+        Ok(kilobytes << 10)
     }
 
     /// Sends it a signal.

@@ -182,24 +182,25 @@ fn python() -> Command {
     python
 }
 
+/// A first payload at the time of the capture.
 fn payload() -> Payload {
-    let label = |name: &'static str, rule: &'static str| Label { name: name.into(), rule: rule.into(), certainty: 'A' };
+    let label = |name: &'static str, rule: &'static str| Label { name: name.into(), rule: rule.into(), certainty: 'B' };
     Payload {
-        interval_start: 1_572_998_400_000,
-        time: 1_572_998_400_000,
-        src: [198, 51, 100, 7].into(),
+        interval_start: i64::from(START) * 1_000,
+        time: i64::from(START) * 1_000,
+        src: [198, 18, 0, 7].into(),
         sport: 40_000,
-        dport: 37215,
-        how: How::Observed,
-        exploit: Some(label("CVE-2017-17215", "cve-2017-17215/1")),
-        family: Decided::ByMark(label("mirai", "mirai/1")),
-        url_host: None,
-        url_path: None,
-        url_file: None,
+        dport: 37_215,
+        how: How::Answered,
+        exploit: Some(label("CVE-2017-17215", "CVE-2017-17215/1")),
+        family: Decided::ByPayload(label("mirai", "mirai-payload/1")),
+        url_host: Some("192.0.2.1".to_owned()),
+        url_path: Some("/mirai.mips".to_owned()),
+        url_file: Some("mirai.mips".to_owned()),
         username: None,
         password: None,
-        length: 12,
-        payload: b"POST / HTTP/".to_vec(),
+        length: 4,
+        payload: b"POST".to_vec(),
         country: None,
         asn: None,
     }
@@ -209,8 +210,7 @@ fn payload() -> Payload {
 fn the_examples_of_the_document_run_in_duckdb_and_pandas() {
     let folder = tempfile::tempdir().unwrap();
     let archive = replay(folder.path());
-    // A replay keeps no payloads yet.
-    let mut writer = Writer::open(&archive, "honeypot", 10).unwrap();
+    let mut writer = Writer::open(&archive, "responder", 1).unwrap();
     writer.push_payload(payload()).unwrap();
     writer.flush().unwrap();
     let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/archive.md");

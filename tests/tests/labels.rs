@@ -133,3 +133,49 @@ fn text_of_an_attacker_does_nothing_to_a_terminal() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["dropper"]["path"].as_str(), Some("/\u{1b}[2J\u{9b}31m\u{202e}\u{7}x"), "JSON gives it back");
 }
+
+#[test]
+fn logs_become_payloads_of_an_archive_and_a_log_that_comes_again_adds_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (archive, logs) =
+        (folder.path().join("archive"), Path::new(env!("CARGO_MANIFEST_DIR")).join("../honeyxdp-labels/tests/logs"));
+    let [cowrie, dionaea] = ["cowrie.json", "dionaea.json"].map(|name| logs.join(name).to_str().unwrap().to_owned());
+    let import = |logs: &[&str]| -> Value {
+        let mut args = vec!["labels", "import", "--json", "--archive", archive.to_str().unwrap()];
+        args.extend(logs);
+        let (code, out, error) = run(&args, b"");
+        assert_eq!(code, Some(0), "{error}");
+        serde_json::from_str(&out).unwrap()
+    };
+    let first = import(&[&cowrie]);
+    let count = |answer: &Value, what: &str| answer[what].as_u64().unwrap();
+    assert!(count(&first, "payloads") >= 1 && count(&first, "logins") >= 2 && count(&first, "broken") >= 1, "{first}");
+    assert_eq!(count(&first, "known"), 0);
+    let rows = count(&first, "payloads") + count(&first, "logins");
+
+    let again = import(&[&cowrie, &dionaea]);
+    assert_eq!(count(&again, "known"), rows, "{again}");
+    let more = count(&again, "payloads") + count(&again, "logins");
+    assert!(more > 0, "{again}");
+    let checked = honeyxdp_archive::check(&honeyxdp_archive::Archive::new(&archive)).unwrap();
+    assert_eq!((checked.problems.len(), checked.payloads), (0, rows + more), "{checked:?}");
+    assert_eq!(count(&import(&[&dionaea, &cowrie]), "known"), rows + more);
+
+    // The botnet's own words tell its family.
+    let mut families = Vec::new();
+    let archive = honeyxdp_archive::Archive::new(&archive);
+    let date = "2019-11-05".parse().unwrap();
+    archive
+        .each_payload("honeypot", date, |key| families.push(String::from_utf8_lossy(key.payload).into_owned()))
+        .unwrap();
+    assert!(families.iter().any(|payload| payload.contains("/bin/busybox MIRAI")), "{families:?}");
+
+    let (code, _, error) = run(&["labels", "import", "--archive", "/proc/nowhere", "/nonexistent/log"], b"");
+    assert!(code == Some(1) && error.contains("cannot write to the archive"), "{error}");
+    let (code, _, error) =
+        run(&["labels", "import", "--archive", folder.path().to_str().unwrap(), "/nonexistent/log"], b"");
+    assert!(code == Some(1) && error.contains("/nonexistent/log"), "{error}");
+    let (code, _, error) =
+        run(&["labels", "import", "--archive", folder.path().to_str().unwrap(), "-"], b"no log at all\n");
+    assert!(code == Some(1) && error.contains("no log of Cowrie or Dionaea"), "{error}");
+}

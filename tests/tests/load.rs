@@ -22,13 +22,6 @@ const SENSOR_AT: &str = "127.0.0.1:7823";
 /// Seconds that a drain may come too late.
 const LATE: f64 = 0.1;
 
-/// Resident memory of a process, bytes.
-fn resident(pid: u32) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").trim().parse::<u64>().unwrap() << 10
-}
-
 #[test]
 fn requests_at_full_speed_delay_no_drain_and_take_no_memory() {
     // What else runs on the machine can make a drain late as well, but not three times out of three.
@@ -66,7 +59,7 @@ fn under_load() -> f64 {
         };
         sensor.wait_for(|snapshot| snapshot.ports.len() >= 250).unwrap();
         let first = [wrk("/snapshot.json", 4), wrk("/metrics", 4), wrk("/live.json", 2)];
-        let before = resident(sensor.pid());
+        let before = sensor.resident().unwrap();
         let second = [wrk("/snapshot.json", 8), wrk("/metrics", 8), wrk("/live.json", 4)];
         // Clients that ask and do not read, and some that go away at once.
         cable
@@ -78,7 +71,7 @@ fn under_load() -> f64 {
                 }
             })
             .unwrap();
-        let after = resident(sensor.pid());
+        let after = sensor.resident().unwrap();
         stop.store(true, Ordering::Relaxed);
         for text in first.iter().chain(&second) {
             assert!(!text.contains("Non-2xx"), "{text}");

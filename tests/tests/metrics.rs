@@ -11,7 +11,8 @@ use std::{
 
 use honeyxdp::snapshot::Snapshot;
 use lab::{
-    craft, http,
+    craft::{self, Ipv4, Tcp},
+    http,
     network::{Cable, SENSOR},
     sensor::Sensor,
 };
@@ -50,9 +51,14 @@ fn sum(text: &str, metric: &str) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "the counts are small")]
 fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 1s");
+    let sensor = start(&cable, "--interval 1s --observe 80 --respond 23 --respond-to 198.19.0.0/16");
     cable.send(&frames()).unwrap();
-    sensor.wait_for(|snapshot| snapshot.interval.frames.seen == 0 && snapshot.frames.seen > 100).unwrap();
+    let syn = Tcp { dport: 80, ..Tcp::default() };
+    let data = Tcp { seq: syn.seq + 1, flags: craft::ACK, ..syn.clone() };
+    let data = Ipv4::default().packet(&[&data.bytes()[..], b"GET /shell?id HTTP/1.1\r\n\r\n"].concat());
+    cable.send(&[craft::v4(&Ipv4::default(), &syn), craft::ethernet(&[], 0x0800, &data)]).unwrap();
+    let seen = |snapshot: &Snapshot| snapshot.interval.frames.seen == 0 && snapshot.frames.seen > 100;
+    sensor.wait_for(|snapshot| seen(snapshot) && snapshot.payloads.as_ref().is_some_and(|p| p.labelled == 1)).unwrap();
     let snapshot: Snapshot =
         serde_json::from_slice(&get(&cable, SENSOR_AT, "/snapshot.json", &[]).unwrap().body).unwrap();
     let answer = get(&cable, SENSOR_AT, "/metrics", &[]).unwrap();
@@ -101,6 +107,8 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     for (series, expected) in [
         ("honeyxdp_attached{interface=\"in0\",mode=\"native\"}", 1.0),
         ("honeyxdp_records_lost_total", 0.0),
+        ("honeyxdp_payloads_total{exploit=\"EDB-41471\",family=\"unknown\"}", 1.0),
+        ("honeyxdp_responder_total{event=\"answered\"}", 0.0),
         ("honeyxdp_interval_seconds", 1.0),
         ("honeyxdp_frame_bytes_total", snapshot.frames.bytes as f64),
         (&format!("honeyxdp_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),

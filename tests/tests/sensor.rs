@@ -112,11 +112,7 @@ fn intervals_add_up_to_the_total_and_the_history_keeps_them() {
 #[test]
 fn the_end_of_a_login_ends_it_like_ctrl_c_but_not_under_nohup() {
     let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    // The tests themselves may be run under nohup.
-    let mut command = cable.sensor.command("env");
-    command.args(["--default-signal=HUP", BINARY, "run", "-i", SENSOR, "--interval", "1h", "--out"]).arg(folder.path());
-    let mut sensor = Sensor::spawn(command, folder.path().to_owned()).unwrap();
+    let mut sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 1h")).unwrap();
     cable.send(&mirai(8)).unwrap();
     sensor.signal(Signal::HUP).unwrap();
     assert!(sensor.wait().unwrap().success(), "{}", sensor.printed());

@@ -1,6 +1,7 @@
 //! `cargo xtask fuzz`: random inputs, by a seed, for code that reads what attackers send. A target has a file of its own.
 
 mod labels;
+mod responder;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -15,6 +16,7 @@ use clap::Subcommand;
 ///
 ///   cargo xtask fuzz labels
 ///   cargo xtask fuzz labels --inputs 10000000 --seed 7
+///   cargo xtask fuzz responder --inputs 10000000
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -25,10 +27,12 @@ pub(crate) struct Args {
 #[derive(Subcommand)]
 enum Target {
     Labels(labels::Args),
+    Responder(responder::Args),
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     match &args.target {
         Target::Labels(args) => labels::main(args),
+        Target::Responder(args) => responder::main(args),
     }
 }

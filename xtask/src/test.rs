@@ -66,6 +66,7 @@ const PROGRAMS: &[Program] = &[
     ("ethtool", "ethtool"),
     ("bpftool", "bpftool"),
     ("curl", "curl"),
+    ("nc", "netcat-openbsd"),
     ("systemd-analyze", "systemd"),
     ("jq", "jq"),
     ("clang", "clang"),

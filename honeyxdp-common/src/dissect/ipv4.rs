@@ -2,7 +2,7 @@
 
 use super::{
     Frame, Sink, TCP, UDP, be16, be32,
-    tcp::{self, ANY, FIXED, Transport},
+    tcp::{ANY, FIXED, Transport},
 };
 use crate::{Address, Disposition, IpVersion, Syn};
 
@@ -50,9 +50,9 @@ pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize, sink: impl Sin
     match header(frame, offset) {
         // Two calls, so that the offset of the usual one is a constant.
         Ok((network, at)) if at.offset == offset + IPV4_HEADER => {
-            tcp::segment::<FIXED, F>(frame, Transport { offset: offset + IPV4_HEADER, ..at }, network, sink)
+            sink.tcp::<FIXED, F>(frame, Transport { offset: offset + IPV4_HEADER, ..at }, network)
         }
-        Ok((network, at)) => tcp::segment::<ANY, F>(frame, at, network, sink),
+        Ok((network, at)) => sink.tcp::<ANY, F>(frame, at, network),
         Err(disposition) => disposition,
     }
 }
@@ -90,5 +90,5 @@ fn header<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<(Syn, Transport
         ..Syn::BLANK
     };
     let first_fragment = ip.fragment & Ipv4::MORE_FRAGMENTS != 0;
-    Ok((network, Transport { offset: offset + header, payload, first_fragment }))
+    Ok((network, Transport { network: offset, offset: offset + header, payload, first_fragment }))
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Frame, Sink, TCP, UDP, be16, be64,
-    tcp::{self, ANY, FIXED, Transport},
+    tcp::{ANY, FIXED, Transport},
 };
 use crate::{Address, Disposition, IpVersion, Syn};
 
@@ -48,8 +48,8 @@ impl Ipv6 {
 }
 
 #[inline(always)]
-pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize, sink: impl Sink) -> Disposition {
-    let Some(bytes) = frame.fixed(offset) else {
+pub(super) fn packet<F: Frame + ?Sized>(frame: &F, start: usize, sink: impl Sink) -> Disposition {
+    let Some(bytes) = frame.fixed(start) else {
         return Disposition::Malformed;
     };
     let ip = Ipv6::parse(bytes);
@@ -62,12 +62,16 @@ pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize, sink: impl Sin
         length => length,
     };
     let network = Syn { version: IpVersion::V6, src: ip.src, dst: ip.dst, ttl: ip.hop_limit, ..Syn::BLANK };
-    let offset = offset + IPV6_HEADER;
+    let offset = start + IPV6_HEADER;
     if ip.next_header == TCP {
-        tcp::segment::<FIXED, F>(frame, Transport { offset, payload, first_fragment: false }, network, sink)
+        sink.tcp::<FIXED, F>(frame, Transport { network: start, offset, payload, first_fragment: false }, network)
     } else {
-        match extension_headers(frame, offset, ip.next_header, payload) {
-            Ok(transport) => tcp::segment::<ANY, F>(frame, transport, network, sink),
+        match extension_headers(
+            frame,
+            Transport { network: start, offset, payload, first_fragment: false },
+            ip.next_header,
+        ) {
+            Ok(transport) => sink.tcp::<ANY, F>(frame, transport, network),
             Err(disposition) => disposition,
         }
     }
@@ -84,25 +88,19 @@ const fn leads_on(header: u8) -> bool {
 
 /// Follows the chain to TCP, or ends in the disposition of what it leads to.
 #[inline(always)]
-fn extension_headers<F: Frame + ?Sized>(
-    frame: &F,
-    mut offset: usize,
-    mut next: u8,
-    mut payload: usize,
-) -> Result<Transport, Disposition> {
-    let mut first_fragment = false;
+fn extension_headers<F: Frame + ?Sized>(frame: &F, mut at: Transport, mut next: u8) -> Result<Transport, Disposition> {
     for _ in 0..EXTENSION_HEADERS {
         if !leads_on(next) {
             break;
         }
-        let header: [u8; 4] = frame.any(offset).ok_or(Disposition::Malformed)?;
+        let header: [u8; 4] = frame.any(at.offset).ok_or(Disposition::Malformed)?;
         let length = match next {
             // Its second byte is reserved (RFC 8200, section 4.5).
             FRAGMENT => {
                 if be16(&header, 2) & 0xfff8 != 0 {
                     return Err(Disposition::Fragment);
                 }
-                first_fragment |= header[3] & 1 != 0;
+                at.first_fragment |= header[3] & 1 != 0;
                 8
             }
             // In words of four bytes, less two (RFC 4302, section 2.2).
@@ -110,17 +108,17 @@ fn extension_headers<F: Frame + ?Sized>(
             // In words of eight bytes, less one.
             _ => (header[1] as usize + 1) * 8,
         };
-        if payload < length || frame.len() < offset + length {
+        if at.payload < length || frame.len() < at.offset + length {
             return Err(Disposition::Malformed);
         }
-        if payload != usize::MAX {
-            payload -= length;
+        if at.payload != usize::MAX {
+            at.payload -= length;
         }
         next = header[0];
-        offset += length;
+        at.offset += length;
     }
     match next {
-        TCP => Ok(Transport { offset, payload, first_fragment }),
+        TCP => Ok(at),
         UDP => Err(Disposition::Udp),
         ICMPV6 => Err(Disposition::Icmp),
         _ => Err(Disposition::OtherIp),

@@ -1,14 +1,21 @@
 //! TCP, with the head of its options.
 
-use super::{Frame, Sink, be16, be32};
+use super::{Frame, be16, be32};
 use crate::{Disposition, Options, Syn};
 
-const TCP_HEADER: usize = 20;
+/// Length of a TCP header without options, bytes (RFC 9293, section 3.1).
+pub const TCP_HEADER: usize = 20;
 
-const FIN: u8 = 0x01;
-const SYN: u8 = 0x02;
-const RST: u8 = 0x04;
-const ACK: u8 = 0x10;
+/// The sender has no more to say.
+pub const FIN: u8 = 0x01;
+/// The first segment of either side.
+pub const SYN: u8 = 0x02;
+/// The connection is over.
+pub const RST: u8 = 0x04;
+/// What came is to be handed over at once.
+pub const PSH: u8 = 0x08;
+/// The acknowledgment number means something.
+pub const ACK: u8 = 0x10;
 
 /// The transport header is at an offset that is constant once inlined.
 pub(super) const FIXED: bool = true;
@@ -16,8 +23,10 @@ pub(super) const FIXED: bool = true;
 pub(super) const ANY: bool = false;
 
 /// Where the transport header is, and how much of it there can be.
-#[derive(Clone, Copy)]
-pub(super) struct Transport {
+#[derive(Clone, Copy, Debug)]
+pub struct Transport {
+    /// Where the network header is.
+    pub(super) network: usize,
     pub(super) offset: usize,
     /// Bytes that the network header leaves for it; `usize::MAX` when it does not say.
     pub(super) payload: usize,
@@ -28,7 +37,7 @@ pub(super) struct Transport {
 impl Transport {
     /// Whether the network header leaves room for `length` bytes and the frame has them.
     #[inline(always)]
-    fn holds<F: Frame + ?Sized>(self, frame: &F, length: usize) -> bool {
+    pub(super) fn holds<F: Frame + ?Sized>(self, frame: &F, length: usize) -> bool {
         self.payload >= length && frame.len() >= self.offset + length
     }
 
@@ -45,17 +54,30 @@ impl Transport {
 }
 
 /// RFC 9293, without options.
-struct Tcp {
-    sport: u16,
-    dport: u16,
-    seq: u32,
-    ack: u32,
-    data_offset: u8,
-    flags: u8,
+pub(super) struct Tcp {
+    pub(super) sport: u16,
+    pub(super) dport: u16,
+    pub(super) seq: u32,
+    pub(super) ack: u32,
+    pub(super) data_offset: u8,
+    pub(super) flags: u8,
     window: u16,
 }
 
 impl Tcp {
+    /// The header, if it is there.
+    #[inline(always)]
+    pub(super) fn read<const REACH: bool, F: Frame + ?Sized>(frame: &F, at: Transport) -> Result<Self, Disposition> {
+        if at.payload < TCP_HEADER && at.first_fragment {
+            // The rest of the header may come in the next fragment, so nothing is wrong with this one.
+            return Err(Disposition::Fragment);
+        }
+        if !at.holds(frame, TCP_HEADER) {
+            return Err(Disposition::Malformed);
+        }
+        Ok(Self::parse(at.read::<REACH, TCP_HEADER, F>(frame, 0)?))
+    }
+
     #[inline(always)]
     const fn parse(bytes: [u8; TCP_HEADER]) -> Self {
         Self {
@@ -70,30 +92,14 @@ impl Tcp {
     }
 }
 
-/// Reads the TCP header and hands it to `sink`, together with what the network header said.
+/// Reads the TCP header of an initial SYN, and adds to it what the network header said.
 #[inline(always)]
-pub(super) fn segment<const REACH: bool, F: Frame + ?Sized>(
+pub(super) fn syn<const REACH: bool, F: Frame + ?Sized>(
     frame: &F,
     at: Transport,
     network: Syn,
-    sink: impl Sink,
-) -> Disposition {
-    match header::<REACH, F>(frame, at, network) {
-        Ok(syn) => sink.take(syn),
-        Err(disposition) => disposition,
-    }
-}
-
-#[inline(always)]
-fn header<const REACH: bool, F: Frame + ?Sized>(frame: &F, at: Transport, network: Syn) -> Result<Syn, Disposition> {
-    if at.payload < TCP_HEADER && at.first_fragment {
-        // The rest of the header may come in the next fragment, so nothing is wrong with this one.
-        return Err(Disposition::Fragment);
-    }
-    if !at.holds(frame, TCP_HEADER) {
-        return Err(Disposition::Malformed);
-    }
-    let tcp = Tcp::parse(at.read::<REACH, TCP_HEADER, F>(frame, 0)?);
+) -> Result<Syn, Disposition> {
+    let tcp = Tcp::read::<REACH, F>(frame, at)?;
     if tcp.flags & (SYN | ACK | RST | FIN) != SYN {
         return Err(Disposition::TcpOther);
     }

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use honeyxdp_archive::{Accounted, Counters, Loss};
+use honeyxdp_archive::{Accounted, Counters, Loss, Payload};
 use honeyxdp_common::{FilterReason, flow::Flow};
 use jiff::{SignedDuration, Timestamp};
 
@@ -24,6 +24,9 @@ const CHUNK: usize = 4_096;
 /// Records that the queue may hold: 36 MiB.
 const MOST: usize = 1 << 19;
 
+/// Records that take as much memory as a payload.
+pub(super) const RECORDS_OF_A_PAYLOAD: usize = 10;
+
 /// A record, and what was known of its source when it was read.
 pub(super) type Record = (Flow, Option<Pair>);
 
@@ -32,6 +35,8 @@ pub(super) type Record = (Flow, Option<Pair>);
 pub(super) enum Message {
     /// Records of the interval that began then (milliseconds since the Unix epoch), and what their ticks mean.
     Records(Vec<Record>, Ticks, i64),
+    /// A payload or a login of the interval that began then.
+    Payload(Box<Payload>),
     /// An interval is over.
     Interval(Interval),
     /// Everything is to be written; the answer says whether it was.
@@ -108,6 +113,19 @@ pub struct Feed {
     packets: u64,
     /// SYNs in records that found no room.
     dropped: u64,
+    /// What became of payloads, if anybody looks at them.
+    payloads: Option<Payloads>,
+}
+
+/// Payloads of an interval, and those that are nowhere.
+#[derive(Clone, Copy, Debug, Default)]
+struct Payloads {
+    passed: u64,
+    dropped: u64,
+    /// Of all intervals, by those who count before the queue.
+    lost: u64,
+    /// The same until the end of the interval before.
+    lost_before: u64,
 }
 
 impl Feed {
@@ -128,6 +146,7 @@ impl Feed {
             before: Counters::default(),
             packets: 0,
             dropped: 0,
+            payloads: None,
         }
     }
 
@@ -172,6 +191,33 @@ impl Feed {
         }
     }
 
+    /// From now on accounts say what became of payloads.
+    pub fn look_at_payloads(&mut self) {
+        self.payloads = Some(Payloads::default());
+    }
+
+    /// Takes a payload or a login of the interval that goes on.
+    pub fn payload(&mut self, mut payload: Payload) {
+        let payloads = self.payloads.get_or_insert_default();
+        if self.queued.fetch_add(RECORDS_OF_A_PAYLOAD, Ordering::AcqRel) + RECORDS_OF_A_PAYLOAD > MOST {
+            self.queued.fetch_sub(RECORDS_OF_A_PAYLOAD, Ordering::AcqRel);
+            payloads.dropped += 1;
+            return;
+        }
+        payload.interval_start = self.start.as_millisecond();
+        match self.queue.send(Message::Payload(Box::new(payload))) {
+            Ok(()) => payloads.passed += 1,
+            Err(_) => payloads.dropped += 1,
+        }
+    }
+
+    /// Says how many payloads were captured since the start and never came here.
+    pub fn payloads_lost(&mut self, lost: u64) {
+        if let Some(payloads) = &mut self.payloads {
+            payloads.lost = lost;
+        }
+    }
+
     /// Ends an interval: all records up to these counters were taken. The next one begins.
     pub fn interval(&mut self, end: Timestamp, counts: &Counts) {
         self.pass_on();
@@ -182,6 +228,10 @@ impl Feed {
         let now = counters(counts);
         let Counters { frames, syns, lost, unsampled, filtered } = since(&now, &self.before);
         let packets = std::mem::take(&mut self.packets);
+        let payloads = self.payloads;
+        if let Some(payloads) = &mut self.payloads {
+            *payloads = Payloads { lost: payloads.lost, lost_before: payloads.lost, ..Payloads::default() };
+        }
         let start = self.start;
         // Its begin is what rows and account have in common, so no two may begin in the same millisecond.
         let end = start.checked_add(MILLISECOND).map_or(end, |least| end.max(least));
@@ -196,8 +246,9 @@ impl Feed {
             // What found no room in the queue, and what a process before this one had read when it was killed.
             not_written: syns.saturating_sub(packets + lost + unsampled),
             filtered,
-            payloads: None,
-            payloads_lost: None,
+            payloads: payloads.map(|payloads| payloads.passed),
+            payloads_lost: payloads
+                .map(|payloads| payloads.dropped + payloads.lost.saturating_sub(payloads.lost_before)),
         };
         (self.start, self.before) = (end, now);
         let accounted =

@@ -17,12 +17,12 @@ use std::{
 };
 
 use anyhow::Context as _;
-use honeyxdp_archive::{Archive, Geo, Loss, Retention, Row, Writer, compact, prune};
+use honeyxdp_archive::{Archive, Geo, Loss, Payload, Retention, Row, Writer, compact, prune};
 use honeyxdp_common::flow::Flow;
 use jiff::Timestamp;
 
 use super::{
-    feed::{Before, Feed, Interval, Message, Record},
+    feed::{Before, Feed, Interval, Message, RECORDS_OF_A_PAYLOAD, Record},
     ticks::{Jiffies, Ticks},
 };
 
@@ -88,6 +88,7 @@ impl Options {
             geo,
             queued: Arc::default(),
             discarded: BTreeMap::new(),
+            discarded_payloads: BTreeMap::new(),
             trouble: false,
             not_written: 0,
             failed: false,
@@ -146,6 +147,8 @@ struct Scribe {
     queued: Arc<AtomicUsize>,
     /// SYNs in rows that were given up, by the begin of their interval, until the interval's account comes.
     discarded: BTreeMap<i64, u64>,
+    /// Payloads that were given up, in the same way.
+    discarded_payloads: BTreeMap<i64, u64>,
     /// Whether the last attempt to write failed.
     trouble: bool,
     /// SYNs that are not written, since that was last said.
@@ -164,11 +167,18 @@ impl Scribe {
                     self.records(&records, &ticks, start);
                     self.queued.fetch_sub(number, Ordering::AcqRel);
                 }
+                Message::Payload(payload) => {
+                    self.payload(*payload);
+                    self.queued.fetch_sub(RECORDS_OF_A_PAYLOAD, Ordering::AcqRel);
+                }
                 Message::Interval(interval) => self.interval(interval),
                 Message::End(answer) => {
                     self.write();
                     self.say();
-                    let all = !self.failed && self.writer.rows().is_empty() && self.writer.losses().is_empty();
+                    let all = !self.failed
+                        && self.writer.rows().is_empty()
+                        && self.writer.payloads().is_empty()
+                        && self.writer.losses().is_empty();
                     // Who asked may have lost patience.
                     let _ = answer.send(all);
                     return;
@@ -186,6 +196,23 @@ impl Scribe {
             // There is room: either it was written, or it was given up.
             if self.writer.push(row).is_err() {
                 self.give_up();
+            }
+        }
+    }
+
+    fn payload(&mut self, mut payload: Payload) {
+        let place = self.geo.place(payload.src);
+        (payload.country, payload.asn) = (place.country, place.asn);
+        let start = payload.interval_start;
+        if let Err(error) = self.writer.push_payload(payload) {
+            self.complain(&error);
+            let starts = self.writer.payloads().iter().map(|payload| payload.interval_start);
+            for start in starts.chain([start]) {
+                *self.discarded_payloads.entry(start).or_default() += 1;
+            }
+            self.writer.discard_payloads();
+            for loss in self.writer.losses() {
+                settle_payloads(&mut self.discarded_payloads, loss);
             }
         }
     }
@@ -227,6 +254,7 @@ impl Scribe {
             );
         }
         self.not_written += dropped + settle(&mut self.discarded, &mut loss);
+        settle_payloads(&mut self.discarded_payloads, &mut loss);
         self.writer.account(loss);
         if let Some(accounted) = accounted {
             self.writer.accounted(accounted);
@@ -235,7 +263,11 @@ impl Scribe {
         if let Err(error) = self.geo.refresh() {
             tracing::warn!("{error}; places are looked up in what was read before");
         }
-        if !self.writer.rows().is_empty() || self.writer.losses().len() >= PATIENT_LOSSES || self.trouble {
+        if !self.writer.rows().is_empty()
+            || !self.writer.payloads().is_empty()
+            || self.writer.losses().len() >= PATIENT_LOSSES
+            || self.trouble
+        {
             self.write();
         }
         self.say();
@@ -293,6 +325,14 @@ impl Scribe {
             }
         };
         *thread = thread::Builder::new().name("compaction".to_owned()).spawn(work).ok();
+    }
+}
+
+/// Moves payloads that were given up from the rows of an interval to what is lost of it.
+fn settle_payloads(discarded: &mut BTreeMap<i64, u64>, loss: &mut Loss) {
+    if let Some(given_up) = discarded.remove(&loss.interval_start) {
+        loss.payloads = Some(loss.payloads.unwrap_or(0).saturating_sub(given_up));
+        loss.payloads_lost = Some(loss.payloads_lost.unwrap_or(0) + given_up);
     }
 }
 

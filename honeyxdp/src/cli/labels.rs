@@ -1,5 +1,7 @@
 //! `honeyxdp labels`: what the rules say about the first payload of a connection, and whether a file of rules is right.
 
+mod import;
+
 use std::{
     fs::File,
     io::{self, Read},
@@ -56,19 +58,31 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         rules: Option<PathBuf>,
     },
+    /// Put what other honeypots were told into an archive
+    ///
+    /// Commands, downloads and logins of Cowrie's and Dionaea's logs become payloads, labelled by the rules, with the times of the log.
+    /// Lines that cannot be read are counted and left out. A log that comes again adds nothing, and one that goes on adds what is
+    /// new.
+    #[command(after_help = "Examples:\n  \
+                            honeyxdp labels import --archive /srv/honeyxdp/archive cowrie.json.2019-07-*\n  \
+                            zcat dionaea.json.gz | honeyxdp labels import --archive /srv/honeyxdp/archive -")]
+    Import(import::Args),
+}
+
+/// The rules of a file, or those that are built in.
+pub(super) fn rules(file: Option<&Path>) -> anyhow::Result<Rules> {
+    let Some(path) = file else { return Ok(Rules::own()?) };
+    Rules::parse(&text(path)?).with_context(|| format!("{} is wrong", shown(path)))
 }
 
 pub(super) fn labels(args: &Args) -> anyhow::Result<()> {
     match &args.command {
         Command::Check { file } => check(file.as_deref(), args.json),
         Command::Explain { payload, rules } => {
-            let rules = match rules {
-                None => Rules::own()?,
-                Some(path) => Rules::parse(&text(path)?).with_context(|| format!("{} is wrong", shown(path)))?,
-            };
-            let bytes = bytes(payload)?;
+            let (rules, bytes) = (self::rules(rules.as_deref())?, bytes(payload)?);
             explain(&rules.label(&bytes), bytes.len(), args.json)
         }
+        Command::Import(import) => import::import(import, args.json),
     }
 }
 

@@ -4,6 +4,7 @@ mod archive;
 mod beside;
 mod config;
 mod detach;
+mod dialogue;
 mod doctor;
 mod duration;
 mod filter;

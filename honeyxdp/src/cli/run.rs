@@ -39,6 +39,7 @@ pub(super) use self::{
 use super::{
     DEFAULT_FOLDER,
     archive::{ArchiveArgs, UpkeepArgs},
+    dialogue::DialogueArgs,
     duration,
     filters::FilterArgs,
     logs::LogArgs,
@@ -130,6 +131,8 @@ pub(super) struct Args {
     )]
     record_buffer: ByteSize,
     #[command(flatten)]
+    dialogue: DialogueArgs,
+    #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
     archive: ArchiveArgs,
@@ -178,7 +181,8 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     if let Some(folder) = args.archive.folder() {
         output.note(format!("archive: {}", folder.display()));
     }
-    let counted = Counted { maps, run, slots, resumed, archive };
+    let dialogue = args.dialogue.gatherer()?;
+    let counted = Counted { maps, run, slots, resumed, archive, dialogue };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
     let (routes, asked) = control::routes();
     let serving = Serving::start(bound, args.interval, &drain, routes)?;
@@ -224,7 +228,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
     drop(watch);
     output.stop();
-    let last = drain.publish().await;
+    let last = drain.publish_last().await;
     let archived = archiver.is_none_or(Archiver::end);
     let last = match last {
         Ok(last) => last,
@@ -244,6 +248,7 @@ impl Args {
     /// Whether settings that are right by themselves go together, and the files that they name can be read.
     pub(super) fn judge(&self) -> anyhow::Result<()> {
         self.filters.filters()?;
+        self.dialogue.dialogue([])?;
         self.sources.settings().map(drop)
     }
 

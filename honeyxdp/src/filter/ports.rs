@@ -33,6 +33,11 @@ impl PortSet {
         self.0.is_none()
     }
 
+    /// Whether no port is in it.
+    pub fn is_none(&self) -> bool {
+        self.0.as_ref().is_some_and(|words| words.iter().all(|word| *word == 0))
+    }
+
     /// Whether `port` is in it.
     pub fn contains(&self, port: u16) -> bool {
         let (word, bit) = port_bit(port);

@@ -94,7 +94,7 @@ impl<'a> FilterMaps<'a> {
     }
 }
 
-fn map<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, MapsError> {
+pub(super) fn map<'a>(ebpf: &'a mut Ebpf, name: &'static str) -> Result<&'a mut Map, MapsError> {
     ebpf.map_mut(name).ok_or(MapsError::Missing(name))
 }
 
@@ -141,7 +141,8 @@ fn memory(ebpf: &Ebpf, name: &'static str) -> Result<Shared<u64>, MapsError> {
     }
 }
 
-fn key(address: Address, is_v4: bool, prefix_len: u8) -> Key<[u8; TRIE_KEY]> {
+/// The key of a prefix in a trie.
+pub(super) fn key(address: Address, is_v4: bool, prefix_len: u8) -> Key<[u8; TRIE_KEY]> {
     let mut bytes = [0; TRIE_KEY];
     for (bytes, word) in bytes.as_chunks_mut().0.iter_mut().zip(trie_key(address, is_v4)) {
         *bytes = word.to_be_bytes();

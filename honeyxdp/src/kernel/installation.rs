@@ -1,12 +1,13 @@
 //! The program on its interfaces: installed once, then replaced, attached again and taken off while the ledger goes on.
 
-use std::{io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeSet, io, net::IpAddr, path::PathBuf, sync::Arc};
 
 use honeyxdp_common::counters::INTERFACES;
 use jiff::Timestamp;
 
 use super::{
     attach::{self, AttachError, Attachment},
+    filters::FilterMapsError,
     interfaces::{Interface, InterfaceError, Interfaces},
     ledger::{Ledger, LedgerError},
     maps::{Maps, MapsError},
@@ -269,6 +270,19 @@ impl Installation {
             self.replace(self.options.clone()).await?;
         }
         self.attach(slot, interfaces, interface).await
+    }
+
+    /// Says which addresses are the host's own now: nobody answers for those. One that it no longer has stays out until another
+    /// program is loaded.
+    ///
+    /// # Errors
+    /// When the kernel does not take one.
+    pub fn own(&mut self, addresses: BTreeSet<IpAddr>) -> Result<(), FilterMapsError> {
+        if self.options.dialogue.responds() && addresses != self.options.dialogue.own {
+            self.program.except(addresses.difference(&self.options.dialogue.own))?;
+            self.options.dialogue.own = addresses;
+        }
+        Ok(())
     }
 
     /// The maps, to read them.

@@ -1,9 +1,12 @@
 //! The network interfaces of this namespace, as rtnetlink(7) tells them.
 
+use std::{collections::BTreeSet, net::IpAddr};
+
 use futures_util::TryStreamExt as _;
 use rtnetlink::{
     Handle, RouteMessageBuilder,
     packet_route::{
+        address::{AddressAttribute, AddressMessage},
         link::{LinkAttribute, LinkMessage, LinkXdp, XdpAttached},
         route::{RouteAttribute, RouteMessage},
     },
@@ -104,6 +107,23 @@ impl Interfaces {
         all.into_iter()
             .find(|interface| interface.index == index)
             .ok_or(InterfaceError::Unknown { name: format!("index {index}"), available })
+    }
+
+    /// All addresses of this host, broadcast addresses too.
+    ///
+    /// # Errors
+    /// When netlink fails.
+    pub async fn addresses(&self) -> Result<BTreeSet<IpAddr>, InterfaceError> {
+        let messages: Vec<AddressMessage> =
+            self.handle.address().get().execute().try_collect().await.map_err(netlink)?;
+        let attributes = messages.into_iter().flat_map(|message| message.attributes);
+        Ok(attributes
+            .filter_map(|attribute| match attribute {
+                AddressAttribute::Address(address) | AddressAttribute::Local(address) => Some(address),
+                AddressAttribute::Broadcast(address) => Some(address.into()),
+                _ => None,
+            })
+            .collect())
     }
 
     /// The interface of the default route: IPv4's first, then IPv6's; the lowest metric of each.

@@ -11,6 +11,7 @@ use std::{
 use aya::{Ebpf, EbpfLoader};
 use honeyxdp_common::{
     counters::{Counter, FAMILY_SLOTS, GENERATIONS, INTERFACE_COUNTERS, INTERFACES, PORTS},
+    dialogue::{EVENTS, PAYLOAD_BITS, PAYLOAD_BYTES},
     flow::{FLOW_BYTES, Position},
     sketch,
 };
@@ -42,11 +43,17 @@ pub(super) enum Kept {
     Totals,
     /// Which generation is written: the program's only variable.
     Generation,
+    /// The rings of payloads.
+    Payloads,
+    /// Positions in them.
+    PayloadPositions,
+    /// What the responder did.
+    Events,
 }
 
 impl Kept {
     /// All maps.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Ports,
         Self::Interfaces,
         Self::Flows,
@@ -55,6 +62,9 @@ impl Kept {
         Self::Sketches,
         Self::Totals,
         Self::Generation,
+        Self::Payloads,
+        Self::PayloadPositions,
+        Self::Events,
     ];
 
     /// Its name, in the kernel and as a pin: a BPF file system knows no names with dots.
@@ -68,6 +78,9 @@ impl Kept {
             Self::Sketches => "SKETCHES",
             Self::Totals => "TOTALS",
             Self::Generation => "GENERATION",
+            Self::Payloads => "PAYLOADS",
+            Self::PayloadPositions => "PAYLOAD_POSITIONS",
+            Self::Events => "EVENTS",
         }
     }
 
@@ -92,6 +105,9 @@ impl Kept {
             Self::Sketches => (8, parts * FAMILY_SLOTS * sketch::WORDS),
             Self::Totals => (8, FAMILY_SLOTS * sketch::WORDS),
             Self::Generation => (8, 1),
+            Self::Payloads => (PAYLOAD_BYTES, sizes.cpus << PAYLOAD_BITS),
+            Self::PayloadPositions => (size_of::<Position>(), sizes.cpus * 2),
+            Self::Events => (8, parts * EVENTS),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The kernel's side, seen from user space: load the program, attach it, read its maps.
 
 mod attach;
+mod dialogue;
 mod filters;
 mod installation;
 mod interfaces;
@@ -20,7 +21,7 @@ pub use filters::FilterMapsError;
 pub use installation::{Change, InstallError, Installation, Plan};
 pub use interfaces::{Interface, InterfaceError, Interfaces};
 pub use ledger::{Ledger, LedgerError};
-pub use maps::{Cut, InterfaceCounts, Maps, MapsError, Sizes};
+pub use maps::{Cut, Events, InterfaceCounts, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
 pub(crate) use program::{OLDEST_KERNEL, version};

@@ -4,21 +4,24 @@ use std::{
     fs,
     hash::{BuildHasher as _, RandomState},
     io,
+    net::IpAddr,
 };
 
 use aya::{
     Ebpf, EbpfError, EbpfLoader,
+    maps::ProgramArray,
     programs::{ProgramError, ProgramFd, Xdp},
 };
 use honeyxdp_common::{counters::INTERFACES, flow::FLOW_BYTES};
 
 use super::{
+    dialogue::{self, DialogueMaps},
     filters::{FilterMaps, FilterMapsError},
     ledger::{Ledger, LedgerError},
     maps::{Maps, MapsError, Sizes},
     rights::{self, Rights},
 };
-use crate::filter::Filters;
+use crate::{dialogue::Dialogue, filter::Filters};
 
 #[cfg(target_endian = "big")]
 compile_error!("the eBPF object in the repository is little-endian; honeyxdp does not run on big-endian machines yet");
@@ -33,6 +36,8 @@ const RECORD_MEMORY: usize = 64 << 20;
 
 /// Name of the program in the object.
 const PROGRAM: &str = "honeyxdp";
+/// Name of the one that it goes on with where it is told to answer or observe.
+const SECOND: &str = "dialogue";
 
 /// What is decided when the program is loaded.
 #[derive(Clone, Debug)]
@@ -51,6 +56,8 @@ pub struct Options {
     pub flow_bits: u32,
     /// Bytes of the rings of all CPUs together; rounded to powers of two.
     pub record_memory: usize,
+    /// What is observed and answered.
+    pub dialogue: Dialogue,
 }
 
 impl Default for Options {
@@ -63,6 +70,7 @@ impl Default for Options {
             sample: 1,
             flow_bits: 15,
             record_memory: RECORD_MEMORY,
+            dialogue: Dialogue::default(),
         }
     }
 }
@@ -172,6 +180,7 @@ impl Program {
         let (drop_counted, seed) = (u32::from(options.drop_counted), ledger.seed());
         let weakly_ordered = u32::from(!cfg!(target_arch = "x86_64"));
         let filters = FilterMaps::new(&options.filters);
+        let dialogue = DialogueMaps::new(&options.dialogue);
 
         let mut loader = EbpfLoader::new();
         loader
@@ -187,10 +196,15 @@ impl Program {
             .override_global("WEAKLY_ORDERED", &weakly_ordered, true);
         Ledger::announce(&mut loader);
         filters.announce(&mut loader);
+        dialogue.announce(&mut loader);
         let mut ebpf = loader.load(object).map_err(refused)?;
         ledger.hand_to(&ebpf)?;
         filters.fill(&mut ebpf)?;
-        let (id, tag) = load_program(&mut ebpf).map_err(refused)?;
+        dialogue.fill(&mut ebpf)?;
+        let (id, tag) = load_program(&mut ebpf, PROGRAM).map_err(refused)?;
+        if options.dialogue.is_on() {
+            load_second(&mut ebpf)?;
+        }
         Ok(Self { ebpf, id, tag })
     }
 
@@ -212,6 +226,11 @@ impl Program {
             .expect("it was loaded under this name and type")
     }
 
+    /// Never answers for these addresses.
+    pub(super) fn except<'a>(&mut self, addresses: impl Iterator<Item = &'a IpAddr>) -> Result<(), FilterMapsError> {
+        dialogue::except(&mut self.ebpf, addresses)
+    }
+
     /// Its descriptor.
     pub(super) fn fd(&self) -> Result<&ProgramFd, ProgramError> {
         let program: &Xdp = self.ebpf.program(PROGRAM).expect("the object holds it").try_into()?;
@@ -224,8 +243,19 @@ impl Program {
     }
 }
 
-fn load_program(ebpf: &mut Ebpf) -> Result<(u32, u64), EbpfError> {
-    let program: &mut Xdp = ebpf.program_mut(PROGRAM).expect("the object holds it").try_into()?;
+/// Loads the second program, and tells the first one where it is, for as long as the object is there: the kernel empties an array
+/// of programs when nobody in user space holds it.
+fn load_second(ebpf: &mut Ebpf) -> Result<(), LoadError> {
+    load_program(ebpf, SECOND).map_err(refused)?;
+    let program: &Xdp = ebpf.program(SECOND).expect("it was loaded").try_into().map_err(EbpfError::from)?;
+    let fd = program.fd().and_then(|fd| Ok(fd.try_clone()?)).map_err(EbpfError::from)?;
+    let map = ebpf.map_mut("PROGRAMS").ok_or(MapsError::Missing("PROGRAMS"))?;
+    let mut programs = ProgramArray::try_from(map).map_err(EbpfError::from)?;
+    Ok(programs.set(0, &fd, 0).map_err(EbpfError::from)?)
+}
+
+fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<(u32, u64), EbpfError> {
+    let program: &mut Xdp = ebpf.program_mut(name).expect("the object holds it").try_into()?;
     program.load()?;
     let info = program.info()?;
     Ok((info.id(), info.tag()))
@@ -339,7 +369,8 @@ mod tests {
     fn the_object_is_one_that_aya_reads() {
         let object = aya_obj::Object::parse(OBJECT).unwrap();
         assert!(object.programs.contains_key(PROGRAM));
-        for map in ["PORTS", "INTERFACES", "FLOWS", "RECORDS", "POSITIONS", "SKETCHES", ".bss", "TRACE_BUDGET"] {
+        for map in ["PORTS", "INTERFACES", "FLOWS", "RECORDS", "SKETCHES", "PAYLOADS", "EVENTS", ".bss", "TRACE_BUDGET"]
+        {
             assert!(object.maps.contains_key(map), "{map} is missing");
         }
         assert_eq!(object.license.to_str(), Ok("Dual MIT/GPL"));

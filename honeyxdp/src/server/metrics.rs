@@ -1,5 +1,7 @@
 //! `/metrics`, for Prometheus. docs/http.md lists what is here; names and labels are a contract, and no address is a label.
 
+mod payloads;
+
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
@@ -153,6 +155,9 @@ impl Metrics {
         });
         sources(registry, snapshot);
         records(registry, snapshot);
+        if let Some(payloads) = &snapshot.payloads {
+            payloads::register(registry, payloads);
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use honeyxdp_common::{Disposition, Family, FilterReason};
 use jiff::Timestamp;
 
 use super::{
-    FamilyReport, Frames, InterfaceReport, Interval, PortReport, PortSources, Records, SCHEMA, Snapshot, UniqueSources,
-    sensor::Sensor,
+    Captured, FamilyReport, Frames, InterfaceReport, Interval, PortReport, PortSources, Records, SCHEMA, Snapshot,
+    UniqueSources, sensor::Sensor,
 };
 use crate::{
     Counts,
@@ -44,23 +44,30 @@ pub struct Recorder {
     run: Run,
     /// Counters and records of the last snapshot that was published.
     published: (Counts, Tally),
+    /// Payloads until now, if anybody looks at them, and those of the last snapshot.
+    payloads: (Option<Captured>, Captured),
     sequence: u64,
 }
 
 impl Recorder {
     /// Starts at zero. `sequence` is the number of the last snapshot that anybody wrote to the same folder.
     pub fn new(run: Run, sequence: u64) -> Self {
-        Self { run, published: Default::default(), sequence }
+        Self { run, published: Default::default(), payloads: Default::default(), sequence }
     }
 
     /// Goes on from what another process had published.
-    pub fn resume(&mut self, published: (Counts, Tally)) {
-        self.published = published;
+    pub fn resume(&mut self, published: (Counts, Tally), payloads: Captured) {
+        (self.published, self.payloads.1) = (published, payloads);
     }
 
     /// From now on this is said of interfaces and filters.
     pub fn describe(&mut self, interfaces: Vec<InterfaceReport>, filters: BTreeMap<String, serde_json::Value>) {
         (self.run.interfaces, self.run.filters) = (interfaces, filters);
+    }
+
+    /// The next snapshot says this of payloads.
+    pub fn captured(&mut self, captured: Option<Captured>) {
+        self.payloads.0 = captured;
     }
 
     /// The next snapshot. It becomes the last one only when [`Recorder::published`] says that it was stored: so after a
@@ -74,6 +81,7 @@ impl Recorder {
             gone: tally.gone - before.gone,
         };
         let report = sources.report();
+        let payloads = self.payloads.0.as_ref();
         Snapshot {
             schema: SCHEMA.to_owned(),
             generated_at: interval.end,
@@ -86,6 +94,7 @@ impl Recorder {
             ports: ports(counts, |port| report.total_port(port)),
             settled: report.total_settled(),
             records: Some(records(counts, tally)),
+            payloads: payloads.map(Captured::report),
             windows: report.windows(),
             filters: self.run.filters.clone(),
             memory: report.memory(),
@@ -98,6 +107,7 @@ impl Recorder {
                 ports: ports(&delta, |port| report.interval_port(port)),
                 settled: report.interval_settled(),
                 records: Some(records(&delta, new)),
+                payloads: payloads.map(|payloads| payloads.since(&self.payloads.1).report()),
             },
         }
     }
@@ -106,6 +116,7 @@ impl Recorder {
     pub fn published(&mut self, counts: &Counts, tally: Tally) {
         self.published.0.catch_up(counts);
         self.published.1 = tally;
+        self.payloads.1 = self.payloads.0.clone().unwrap_or_default();
         self.sequence += 1;
     }
 }

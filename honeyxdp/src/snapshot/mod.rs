@@ -4,6 +4,7 @@
 //! docs/snapshot.schema.json is generated from these types.
 
 mod build;
+mod payloads;
 mod published;
 mod sensor;
 pub mod store;
@@ -15,6 +16,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use build::{Recorder, Run, Span};
+pub use payloads::{Captured, PayloadLabel, Payloads, Responder};
 pub use published::published;
 pub use sensor::Sensor;
 
@@ -48,6 +50,9 @@ pub struct Snapshot {
     pub settled: BTreeMap<String, SettledReport>,
     /// Flow records since `started_at`; null from a version that made none.
     pub records: Option<Records>,
+    /// First payloads since `started_at`; null where nobody looks at them.
+    #[serde(default)]
+    pub payloads: Option<Payloads>,
     /// Different sources in the present and the last hour and day, UTC.
     pub windows: Windows,
     /// Filters in force; empty when every SYN is counted. Of addresses it says only how many there are.
@@ -241,6 +246,9 @@ pub struct Interval {
     pub settled: BTreeMap<String, SettledReport>,
     /// As above.
     pub records: Option<Records>,
+    /// As above.
+    #[serde(default)]
+    pub payloads: Option<Payloads>,
 }
 
 /// The JSON Schema of a snapshot, generated from these types.

@@ -66,7 +66,14 @@ impl ConfineArgs {
 fn folders(args: &Args) -> Folders {
     // An editor replaces a file by another one of the same name, so it is the folder that has to be readable.
     let file = args.config.clone().unwrap_or_else(|| config::DEFAULT_FILE.into());
-    let readable = args.filters.files().chain(args.archive.files()).chain([file.as_path()]).map(folder_of).collect();
+    let readable = args
+        .filters
+        .files()
+        .chain(args.dialogue.files())
+        .chain(args.archive.files())
+        .chain([file.as_path()])
+        .map(folder_of)
+        .collect();
     let sockets = args.serve.sockets().map(folder_of);
     let writable = [args.out.clone()]
         .into_iter()

@@ -22,8 +22,9 @@ use crate::{
     archive::Feed,
     cli::duration,
     collector::{Collector, CutError},
+    dialogue::Gatherer,
     kernel::Maps,
-    snapshot::{InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
+    snapshot::{Captured, InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
     sources::{Settings, next_hour},
 };
 
@@ -128,6 +129,8 @@ pub(super) struct Counted {
     pub(super) resumed: bool,
     /// Where records go besides.
     pub(super) archive: Option<Feed>,
+    /// Who labels payloads, and whether SYNs are answered.
+    pub(super) dialogue: Option<(Gatherer, bool)>,
 }
 
 /// The other threads' end.
@@ -139,7 +142,7 @@ pub(super) struct Drain {
 /// What the thread is asked for.
 enum Request {
     /// A snapshot, stored or only shown, and where it goes.
-    Drain { store: bool, answer: oneshot::Sender<anyhow::Result<Drained>> },
+    Drain { store: bool, last: bool, answer: oneshot::Sender<anyhow::Result<Drained>> },
     /// To say this of the interfaces and filters from now on.
     Describe { interfaces: Vec<(usize, InterfaceReport)>, filters: Filters },
 }
@@ -155,7 +158,7 @@ impl Drain {
         started: Clock,
         store: Arc<Store>,
     ) -> anyhow::Result<Self> {
-        let Counted { maps, run, slots, resumed, archive } = counted;
+        let Counted { maps, run, slots, resumed, archive, dialogue } = counted;
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
         let records = 1_u32 << maps.sizes().ring_bits;
@@ -172,7 +175,14 @@ impl Drain {
             warning: None,
             pulse: Pulse::default(),
         };
+        let looks = dialogue.is_some();
+        if let Some((gatherer, responds)) = dialogue {
+            drainer.collector.dialogue(gatherer, responds);
+        }
         if let Some(mut feed) = archive {
+            if looks {
+                feed.look_at_payloads();
+            }
             feed.begin(started.wall, &Counts::default());
             feed.go_on(run.started_at);
             drainer.collector.archive(feed);
@@ -195,12 +205,17 @@ impl Drain {
 
     /// Reads everything and stores what it says.
     pub(super) async fn publish(&self) -> anyhow::Result<Drained> {
-        self.ask(true).await
+        self.ask(true, false).await
+    }
+
+    /// The same when nothing more will come.
+    pub(super) async fn publish_last(&self) -> anyhow::Result<Drained> {
+        self.ask(true, true).await
     }
 
     /// Reads everything for people to look at; its interval is the time since it was last called.
     pub(super) async fn look(&self) -> anyhow::Result<Drained> {
-        self.ask(false).await
+        self.ask(false, false).await
     }
 
     /// From now on snapshots say this of interfaces and filters.
@@ -209,10 +224,10 @@ impl Drain {
         let _ = self.requests.send(Request::Describe { interfaces, filters });
     }
 
-    async fn ask(&self, store: bool) -> anyhow::Result<Drained> {
+    async fn ask(&self, store: bool, last: bool) -> anyhow::Result<Drained> {
         const GONE: &str = "the thread that reads the kernel's maps has ended; please report this";
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Request::Drain { store, answer }).ok().context(GONE)?;
+        self.requests.send(Request::Drain { store, last, answer }).ok().context(GONE)?;
         answered.await.context(GONE)?
     }
 }
@@ -242,7 +257,10 @@ impl Drainer {
         let mut pause = LAZY;
         loop {
             match requests.recv_timeout(pause) {
-                Ok(Request::Drain { store, answer }) => {
+                Ok(Request::Drain { store, last, answer }) => {
+                    if last {
+                        self.collector.end();
+                    }
                     // Who asked may have gone.
                     let _ = answer.send(self.drain(store));
                 }
@@ -294,11 +312,14 @@ impl Drainer {
         if unknown && let (Some((feed, _)), Some((counts, _))) = (self.collector.feed(), &before) {
             feed.begin(start, counts);
         }
+        if let Some(payloads) = last.as_ref().and_then(|last| last.payloads.as_ref()) {
+            self.collector.go_on(Captured::tally_of(payloads));
+        }
         // The steady clock of the other process is not known here.
         let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
         let start = Clock { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
         for (recorder, begin) in [&mut self.stored, &mut self.shown] {
-            recorder.resume(before.clone().unwrap_or_default());
+            recorder.resume(before.clone().unwrap_or_default(), self.collector.captured().unwrap_or_default());
             *begin = start;
         }
         self.begin(now);
@@ -322,12 +343,12 @@ impl Drainer {
                 earlier.set(step);
             }
             // What came until now belongs to the hour of the clock before.
-            if self.cut(now)
-                && let Some((feed, counts)) = self.collector.feed()
-            {
+            if self.cut(now) {
                 // An interval of the archive is told by one clock, and so is not shorter than nothing.
-                feed.interval(now.wall.checked_sub(step).unwrap_or(now.wall), counts);
-                feed.begin(now.wall, counts);
+                self.collector.account(now.wall.checked_sub(step).unwrap_or(now.wall));
+                if let Some((feed, counts)) = self.collector.feed() {
+                    feed.begin(now.wall, counts);
+                }
             }
         }
         self.seen = now;
@@ -339,13 +360,11 @@ impl Drainer {
         let taken = self.cut(now);
         // Whether the snapshot can be stored or not; but without a cut there are records that no counter has yet, and the
         // interval goes on.
-        if store
-            && taken
-            && let Some((feed, counts)) = self.collector.feed()
-        {
-            feed.interval(now.wall, counts);
+        if store && taken {
+            self.collector.account(now.wall);
         }
         let (recorder, before) = if store { &mut self.stored } else { &mut self.shown };
+        recorder.captured(self.collector.captured());
         let (counts, sources) = (self.collector.counts(), self.collector.sources());
         let mut snapshot = recorder.snapshot(counts, sources, now.span_since(*before));
         for (interface, slot) in snapshot.interfaces.iter_mut().zip(&self.slots) {

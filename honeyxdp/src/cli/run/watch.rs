@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Args, drain::Drain};
 use crate::{
     cli::filters,
-    filter::Filters,
+    dialogue::Dialogue,
+    filter::{Filters, PortSet},
     kernel::{self, Change, Installation, Interface, Interfaces, Mode, Plan},
     snapshot::{InterfaceReport, ModeReport},
 };
@@ -78,8 +79,11 @@ impl Watch {
     /// Loads the program and attaches it.
     pub(super) async fn start(args: &Args, rules: Rules) -> anyhow::Result<Self> {
         let interfaces = Interfaces::open()?;
+        let dialogue = args.dialogue.dialogue(interfaces.addresses().await?)?;
+        say(&dialogue);
         let plan = Plan {
             options: rules.options(kernel::Options {
+                dialogue,
                 trace_per_second: args.traces(),
                 record_memory: usize::try_from(args.record_buffer.as_u64()).unwrap_or(usize::MAX),
                 ..kernel::Options::default()
@@ -117,6 +121,7 @@ impl Watch {
 
     /// Looks which interfaces are gone, and watches those that came back. Returns whether anything changed.
     pub(super) async fn survey(&mut self, drain: &Drain) -> bool {
+        self.survey_addresses().await;
         let program = self.installation.program_id();
         let changes = match self.installation.survey(&self.interfaces).await {
             Ok(changes) => changes,
@@ -151,6 +156,20 @@ impl Watch {
         true
     }
 
+    /// Nobody answers for an address that the host has got meanwhile.
+    async fn survey_addresses(&mut self) {
+        if !self.installation.options().dialogue.responds() {
+            return;
+        }
+        let surveyed = match self.interfaces.addresses().await {
+            Ok(addresses) => self.installation.own(addresses).map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = surveyed {
+            tracing::warn!("the host's own addresses are not known, and may be answered for: {error}");
+        }
+    }
+
     fn describe(&self, drain: &Drain) {
         drain.describe(self.reports(), self.rules.report());
     }
@@ -179,6 +198,20 @@ impl Watch {
 
     pub(super) const fn rules(&self) -> &Rules {
         &self.rules
+    }
+}
+
+/// Says what is observed and answered.
+fn say(dialogue: &Dialogue) {
+    let ports = |ports: &PortSet| ports.to_string();
+    if !dialogue.observed.is_none() {
+        tracing::info!("first payloads are kept at ports {}", ports(&dialogue.observed));
+    }
+    if dialogue.responds() {
+        let (named, answered) = (dialogue.respond_to.len(), ports(&dialogue.answered));
+        tracing::info!(
+            "SYNs to ports {answered} of {named} prefixes are answered, but to none of this host's addresses"
+        );
     }
 }
 

@@ -5,19 +5,21 @@
 //! parts and generations says `honeyxdp_common::counters`.
 
 mod counters;
+mod dialogue;
 mod flows;
 mod generation;
+mod rings;
 mod shared;
 mod sketches;
 
 use std::io;
 
-use honeyxdp_common::{Family, counters::INTERFACES, flow::Flow};
+use honeyxdp_common::{Family, counters::INTERFACES, dialogue::Payload, flow::Flow};
 use serde::{Deserialize, Serialize};
 
-pub use self::counters::InterfaceCounts;
 pub(super) use self::shared::Shared;
-use self::{counters::Counters, flows::Flows, generation::Generation, sketches::Sketches};
+use self::{counters::Counters, dialogue::Dialogue, flows::Flows, generation::Generation, sketches::Sketches};
+pub use self::{counters::InterfaceCounts, dialogue::Events};
 use super::ledger::Ledger;
 use crate::{Counts, sources::Sketch};
 
@@ -68,6 +70,7 @@ pub struct Maps {
     counters: Counters,
     flows: Flows,
     sketches: Sketches,
+    dialogue: Dialogue,
 }
 
 /// One half of the maps, which stands still until the next cut.
@@ -90,6 +93,7 @@ impl Maps {
             counters: Counters::take(ledger)?,
             flows: Flows::take(ledger)?,
             sketches: Sketches::take(ledger)?,
+            dialogue: Dialogue::take(ledger)?,
         })
     }
 
@@ -128,6 +132,16 @@ impl Maps {
             self.flows.flush(cut.generation, &cut.cpus, take);
         }
         fill
+    }
+
+    /// Takes the payloads that wait. Returns the fill of the fullest ring as it was found, from 0 to 1.
+    pub fn payloads(&mut self, take: impl FnMut(&Payload)) -> f64 {
+        self.dialogue.poll(take)
+    }
+
+    /// What the responder has done until now.
+    pub fn events(&self) -> Events {
+        self.dialogue.events()
     }
 
     /// Moves a family's registers up to a cut into `sketch`.
