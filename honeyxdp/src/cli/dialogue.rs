@@ -54,9 +54,10 @@ pub(super) struct DialogueArgs {
 }
 
 impl DialogueArgs {
-    /// Files that hold prefixes.
+    /// Files that are read, and judged again when the settings are read again.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
-        self.respond_to.iter().filter_map(|word| word.trim().strip_prefix('@')).map(Path::new)
+        let prefixes = self.respond_to.iter().filter_map(|word| word.trim().strip_prefix('@')).map(Path::new);
+        prefixes.chain(self.labels.as_deref())
     }
 
     /// Who labels what is kept, and whether SYNs are answered; none where nothing is kept.

@@ -156,6 +156,8 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let rules = Rules::of(&args)?;
     let reloads = settings.map(Reloads::new);
     let settings = args.sources.settings()?;
+    // Before rights are given away: its file may be one that nobody else may read.
+    let dialogue = args.dialogue.gatherer()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let archive = args.archive.open(&sensor, Some(args.upkeep.retention()), true)?;
@@ -181,7 +183,6 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     if let Some(folder) = args.archive.folder() {
         output.note(format!("archive: {}", folder.display()));
     }
-    let dialogue = args.dialogue.gatherer()?;
     let counted = Counted { maps, run, slots, resumed, archive, dialogue };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
     let (routes, asked) = control::routes();
@@ -249,6 +250,7 @@ impl Args {
     pub(super) fn judge(&self) -> anyhow::Result<()> {
         self.filters.filters()?;
         self.dialogue.dialogue([])?;
+        self.dialogue.gatherer()?;
         self.sources.settings().map(drop)
     }
 
