@@ -199,8 +199,8 @@ fn payload() -> Payload {
         url_file: Some("mirai.mips".to_owned()),
         username: None,
         password: None,
-        length: 4,
-        payload: b"POST".to_vec(),
+        length: 12,
+        payload: b"POST / HTTP/".to_vec(),
         country: None,
         asn: None,
     }
