@@ -293,16 +293,17 @@ fn nobody_answers_for_a_sensor_that_is_gone_or_for_an_address_of_the_host() {
 
 #[test]
 fn what_cannot_be_meant_is_refused_in_words() {
+    let folder = tempfile::tempdir().unwrap();
     for (args, status, words) in [
         (&["--respond", "80"][..], 2, "--respond-to"),
         (&["--respond-to", "198.19.0.0/16"], 2, "--respond"),
         (&["--respond", "80", "--respond-to", "0.0.0.0/0"], 1, "of your darknet"),
         (&["--respond", "80", "--respond-to", "darknet"], 1, "is no prefix"),
-        (&["--observe", "80", "--labels", "/nonexistent"], 1, "cannot read the labels"),
+        (&["--observe", "80", "--labels", "/proc/nowhere"], 1, "cannot read /proc/nowhere"),
         (&["--observe", "http"], 2, "http"),
     ] {
         let output =
-            Command::new(BINARY).arg("run").args(["-i", "lo", "--out", "/nonexistent"]).args(args).output().unwrap();
+            Command::new(BINARY).arg("run").args(["-i", "lo", "--out"]).arg(folder.path()).args(args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(status), "{args:?}: {said}");
         assert!(said.contains(words), "{args:?}: {said}");
