@@ -55,8 +55,10 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     cable.send(&frames()).unwrap();
     let syn = Tcp { dport: 80, ..Tcp::default() };
     let data = Tcp { seq: syn.seq + 1, flags: craft::ACK, ..syn.clone() };
-    let data = Ipv4::default().packet(&[&data.bytes()[..], b"GET /shell?id HTTP/1.1\r\n\r\n"].concat());
-    cable.send(&[craft::v4(&Ipv4::default(), &syn), craft::ethernet(&[], 0x0800, &data)]).unwrap();
+    // A source without a mark.
+    let from = Ipv4 { src: [198, 18, 0, 200].into(), ..Ipv4::default() };
+    let data = from.packet(&[&data.bytes()[..], b"GET /shell?id HTTP/1.1\r\n\r\n"].concat());
+    cable.send(&[craft::v4(&from, &syn), craft::ethernet(&[], 0x0800, &data)]).unwrap();
     let seen = |snapshot: &Snapshot| snapshot.interval.frames.seen == 0 && snapshot.frames.seen > 100;
     sensor.wait_for(|snapshot| seen(snapshot) && snapshot.payloads.as_ref().is_some_and(|p| p.labelled == 1)).unwrap();
     let snapshot: Snapshot =
