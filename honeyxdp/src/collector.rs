@@ -46,22 +46,27 @@ impl Collector {
     /// Takes the records that wait. To be called so often that no ring fills up; returns how full the fullest was, from 0 to
     /// 1.
     pub fn poll(&mut self) -> f64 {
-        self.read(None)
+        let payloads = self.payloads();
+        self.records(None).max(payloads)
     }
 
-    /// Takes records, up to a cut if there is one, and payloads.
-    fn read(&mut self, cut: Option<&Cut>) -> f64 {
+    /// Takes payloads, if anybody looks at them.
+    fn payloads(&mut self) -> f64 {
+        let Some(dialogue) = &mut self.dialogue else { return 0.0 };
+        let now = Timestamp::now();
+        self.maps.payloads(|payload| dialogue.payload(payload, now))
+    }
+
+    /// Takes records, up to a cut if there is one.
+    fn records(&mut self, cut: Option<&Cut>) -> f64 {
         let Some(dialogue) = &mut self.dialogue else {
             return self.maps.records(cut, |flow| self.sources.record(flow));
         };
         let now = Timestamp::now();
-        // Payloads first: the marks that they wait for came before them, and so are in the records of this cut.
-        let payloads = self.maps.payloads(|payload| dialogue.payload(payload, now));
-        let records = self.maps.records(cut, |flow| {
+        self.maps.records(cut, |flow| {
             self.sources.record(flow);
             dialogue.record(flow, now);
-        });
-        records.max(payloads)
+        })
     }
 
     /// Labels what came up to now, after all marks up to a cut are known.
@@ -100,8 +105,10 @@ impl Collector {
     /// # Errors
     /// See [`CutError`].
     pub fn cut(&mut self, now: Timestamp) -> Result<(), CutError> {
+        // Payloads that are read before the cut have their marks in its records; of later ones the mark may come after it.
+        self.payloads();
         let cut = self.maps.cut()?;
-        self.read(Some(&cut));
+        self.records(Some(&cut));
         self.label();
         for &family in Family::ALL {
             self.maps.sketch(&cut, family, self.sources.sketch(family));
@@ -118,7 +125,7 @@ impl Collector {
         // It may have been killed between a cut and the end of reading, so either half may hold flows that nobody has read.
         for _ in 0..GENERATIONS {
             let cut = self.maps.cut()?;
-            self.read(Some(&cut));
+            self.records(Some(&cut));
             for &family in Family::ALL {
                 self.maps.sketch(&cut, family, self.sources.sketch(family));
             }
