@@ -19,6 +19,7 @@ mod prune;
 mod read;
 mod row;
 mod schema;
+mod sources;
 mod words;
 mod writer;
 

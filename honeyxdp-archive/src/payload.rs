@@ -4,12 +4,10 @@ use std::{borrow::Cow, net::IpAddr, sync::Arc};
 
 use arrow_array::{
     ArrayRef, RecordBatch,
-    builder::{
-        BinaryBuilder, FixedSizeBinaryBuilder, StringBuilder, TimestampMillisecondBuilder, UInt16Builder, UInt32Builder,
-    },
+    builder::{BinaryBuilder, StringBuilder, TimestampMillisecondBuilder, UInt16Builder, UInt32Builder},
 };
 
-use crate::{Error, Result, Table, words::Words};
+use crate::{Error, Result, Table, sources::Sources, words::Words};
 
 /// Most bytes that are kept of a payload, and of each text that was found in it.
 pub const MOST_PAYLOAD: usize = 512;
@@ -160,7 +158,7 @@ pub fn payloads_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a 
     let (mut starts, mut times) = (time(), time());
     let u32s = || UInt32Builder::with_capacity(n);
     let u16s = || UInt16Builder::with_capacity(n);
-    let (mut src, mut src6) = (u32s(), FixedSizeBinaryBuilder::with_capacity(n, 16));
+    let mut sources = Sources::with_capacity(n);
     let (mut sport, mut dport, mut length, mut asn) = (u16s(), u16s(), u32s(), u32s());
     let mut texts: [StringBuilder; 5] = std::array::from_fn(|_| StringBuilder::new());
     let mut payloads = BinaryBuilder::new();
@@ -168,16 +166,7 @@ pub fn payloads_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a 
         sensors.push(Some(sensor));
         starts.append_value(row.interval_start);
         times.append_value(row.time);
-        match row.src {
-            IpAddr::V4(address) => {
-                src.append_value(address.to_bits());
-                src6.append_null();
-            }
-            IpAddr::V6(address) => {
-                src.append_null();
-                src6.append_value(address.octets())?;
-            }
-        }
+        sources.push(row.src)?;
         sport.append_value(row.sport);
         dport.append_value(row.dport);
         hows.push(Some(row.how.name()));
@@ -197,12 +186,13 @@ pub fn payloads_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a 
         countries.push(row.country.as_ref().and_then(|code| std::str::from_utf8(code).ok()));
         asn.append_option(row.asn);
     }
+    let [src, src6] = sources.finish();
     let mut columns: Vec<ArrayRef> = vec![
         sensors.finish()?,
         Arc::new(starts.finish()),
         Arc::new(times.finish()),
-        Arc::new(src.finish()),
-        Arc::new(src6.finish()),
+        src,
+        src6,
         Arc::new(sport.finish()),
         Arc::new(dport.finish()),
         hows.finish()?,

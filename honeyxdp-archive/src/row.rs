@@ -4,12 +4,10 @@ use std::{net::IpAddr, sync::Arc};
 
 use arrow_array::{
     ArrayRef, RecordBatch,
-    builder::{
-        FixedSizeBinaryBuilder, TimestampMillisecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder,
-    },
+    builder::{TimestampMillisecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder},
 };
 
-use crate::{Error, Result, Table, words::Words};
+use crate::{Error, Result, Table, sources::Sources, words::Words};
 
 /// A row of [`Table::Flows`]. Times are milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,7 +118,7 @@ pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row
     let u32s = || UInt32Builder::with_capacity(n);
     let u16s = || UInt16Builder::with_capacity(n);
     let u8s = || UInt8Builder::with_capacity(n);
-    let (mut src, mut src6) = (u32s(), FixedSizeBinaryBuilder::with_capacity(n, 16));
+    let mut sources = Sources::with_capacity(n);
     let (mut dport, mut packets) = (u16s(), u32s());
     let (mut tags, mut window, mut ttl, mut length, mut head) = (u16s(), u16s(), u8s(), u8s(), u32s());
     let (mut ip_id, mut seq_first, mut seq_last, mut asn) = (u16s(), u32s(), u32s(), u32s());
@@ -131,16 +129,7 @@ pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row
         families.push(Some(row.family));
         rules.push(Some(row.rule));
         settled.push(row.settled);
-        match row.src {
-            IpAddr::V4(address) => {
-                src.append_value(address.to_bits());
-                src6.append_null();
-            }
-            IpAddr::V6(address) => {
-                src.append_null();
-                src6.append_value(address.octets())?;
-            }
-        }
+        sources.push(row.src)?;
         dport.append_value(row.dport);
         packets.append_value(row.packets);
         firsts.append_value(row.first);
@@ -156,6 +145,7 @@ pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row
         countries.push(row.country.as_ref().and_then(|code| std::str::from_utf8(code).ok()));
         asn.append_option(row.asn);
     }
+    let [src, src6] = sources.finish();
     let columns: Vec<ArrayRef> = vec![
         sensors.finish()?,
         Arc::new(starts.finish()),
@@ -163,8 +153,8 @@ pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row
         families.finish()?,
         rules.finish()?,
         settled.finish()?,
-        Arc::new(src.finish()),
-        Arc::new(src6.finish()),
+        src,
+        src6,
         Arc::new(dport.finish()),
         Arc::new(packets.finish()),
         Arc::new(firsts.finish()),

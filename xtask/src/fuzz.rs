@@ -6,6 +6,8 @@ mod responder;
 use anyhow::Result;
 use clap::Subcommand;
 
+use crate::command::{cargo, run};
+
 /// Try code that reads what attackers send on random inputs
 ///
 /// Inputs come from crafted ones, changed by a seed: the same seed gives the same inputs. A short
@@ -22,6 +24,27 @@ use clap::Subcommand;
 pub(crate) struct Args {
     #[command(subcommand)]
     target: Target,
+}
+
+/// How long a run is, and which inputs it has.
+#[derive(clap::Args)]
+struct Inputs {
+    /// Inputs
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    inputs: u64,
+    /// Seed
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+}
+
+impl Inputs {
+    /// Runs the test of a package that takes them.
+    fn run(&self, package: &str, file: &str, test: &str) -> Result<()> {
+        let mut command = cargo();
+        command.env("HONEYXDP_INPUTS", self.inputs.to_string()).env("HONEYXDP_SEED", self.seed.to_string());
+        command.args(["test", "--release", "--package", package, "--test", file]);
+        run(command.args(["--", "--exact", "--nocapture", test]))
+    }
 }
 
 #[derive(Subcommand)]
