@@ -6,12 +6,7 @@
 
 use std::{fs, io, path::Path};
 
-use arrow_array::{
-    Array as _, ArrayRef, DictionaryArray, RecordBatch, UInt32Array,
-    cast::AsArray as _,
-    types::{Int32Type, TimestampMillisecondType, UInt16Type, UInt32Type},
-};
-use arrow_select::{concat::concat_batches, take::take_record_batch};
+use arrow_array::RecordBatch;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
@@ -21,15 +16,9 @@ use crate::{
     folder::names,
     lock,
     name::{DAY, HOUR},
+    sorted::write_sorted,
 };
 
-/// Rows that are sorted at a time, and in a row group: about 150 MB while they are.
-const fn sorted(table: Table) -> usize {
-    match table {
-        Table::Flows | Table::Losses => 1 << 19,
-        Table::Payloads => 1 << 16,
-    }
-}
 /// Rows that are read at a time.
 const BATCH: usize = 1 << 15;
 /// Most rows of a merged file.
@@ -174,13 +163,13 @@ fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step
             let batch = batch?;
             rows += batch.num_rows();
             waiting.push(batch);
-            if rows >= sorted(table) {
-                written += write_sorted(&mut file, table, &mut waiting)?;
+            if rows >= table.sorted_rows() {
+                written += write_sorted(&mut file, std::mem::take(&mut waiting), |_| |_| ())?;
                 rows = 0;
             }
         }
     }
-    written += write_sorted(&mut file, table, &mut waiting)?;
+    written += write_sorted(&mut file, std::mem::take(&mut waiting), |_| |_| ())?;
     if written != expected {
         return Err(Error::wrong(&path, format!("{expected} rows were to be merged, and {written} were read")));
     }
@@ -197,66 +186,6 @@ fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step
     done.merged += run.len() as u64;
     done.into += 1;
     Ok(())
-}
-
-fn write_sorted(file: &mut WholeFile, table: Table, waiting: &mut Vec<RecordBatch>) -> Result<u64> {
-    if waiting.is_empty() {
-        return Ok(0);
-    }
-    let all = concat_batches(&table.schema(), waiting.iter())?;
-    waiting.clear();
-    let order = order(table, &all);
-    let mut from = 0;
-    // In pieces, so that there are not three copies of everything.
-    while from < order.len() {
-        let piece = order.slice(from, BATCH.min(order.len() - from));
-        file.write(&take_record_batch(&all, &piece)?)?;
-        from += piece.len();
-    }
-    file.flush()?;
-    Ok(all.num_rows() as u64)
-}
-
-/// Flows and payloads by family, port, version of IP and source; losses by time.
-fn order(table: Table, batch: &RecordBatch) -> UInt32Array {
-    let n = u32::try_from(batch.num_rows()).expect("a row group has few rows");
-    let mut order: Vec<u32> = (0..n).collect();
-    let column = |name: &str| batch.column_by_name(name).expect("the schema was compared");
-    match table {
-        Table::Losses => {
-            let starts = column("interval_start").as_primitive::<TimestampMillisecondType>();
-            order.sort_by_key(|&row| starts.value(row as usize));
-        }
-        Table::Flows | Table::Payloads => {
-            let families = ranks(column("family"));
-            let ports = column("dport").as_primitive::<UInt16Type>();
-            let (v4, v6) = (column("src").as_primitive::<UInt32Type>(), column("src6").as_fixed_size_binary());
-            let source = |row: usize| {
-                if v4.is_valid(row) {
-                    (false, u128::from(v4.value(row)))
-                } else {
-                    (true, v6.value(row).try_into().map_or(0, u128::from_be_bytes))
-                }
-            };
-            order.sort_by_cached_key(|&row| {
-                let row = row as usize;
-                (families[row], ports.value(row), source(row))
-            });
-        }
-    }
-    UInt32Array::from(order)
-}
-
-/// Each row's place in the alphabet.
-fn ranks(column: &ArrayRef) -> Vec<usize> {
-    let column: &DictionaryArray<Int32Type> = column.as_dictionary();
-    let values = column.values().as_string::<i32>();
-    let mut sorted: Vec<&str> = values.iter().flatten().collect();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let rank_of: Vec<usize> =
-        values.iter().map(|value| value.map_or(0, |value| sorted.partition_point(|&other| other < value))).collect();
-    (0..column.len()).map(|row| column.key(row).map_or(0, |key| rank_of[key])).collect()
 }
 
 fn remove(path: &Path) -> Result<()> {

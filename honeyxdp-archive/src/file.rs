@@ -1,6 +1,7 @@
 //! Whole files: written beside, synced, renamed.
 
 use std::{
+    fmt,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -54,37 +55,56 @@ pub fn properties(table: Table, more: &[(&str, String)]) -> WriterProperties {
 }
 
 /// A file that is being written. Dropped before [`WholeFile::finish`], it leaves nothing.
-pub(crate) struct WholeFile {
+pub struct WholeFile {
+    table: Table,
     writer: Option<ArrowWriter<File>>,
     temporary: PathBuf,
     path: PathBuf,
 }
 
 impl WholeFile {
-    /// Begins a file that will have this name.
-    pub(crate) fn begin(path: &Path, table: Table, more: &[(&str, String)]) -> Result<Self> {
+    /// Begins a file that will have this name, with more keys in its footer. Folders are made where they are missing.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn begin(path: &Path, table: Table, more: &[(&str, String)]) -> Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let temporary = path.with_file_name(format!(".{name}.tmp"));
         let folder = parent(path);
         fs::create_dir_all(folder).map_err(Error::io(folder))?;
         let file = File::create(&temporary).map_err(Error::io(&temporary))?;
-        let mut whole = Self { writer: None, temporary, path: path.to_owned() };
+        let mut whole = Self { table, writer: None, temporary, path: path.to_owned() };
         let writer = ArrowWriter::try_new(file, table.schema(), Some(properties(table, more)));
         whole.writer = Some(writer.map_err(Error::parquet(path))?);
         Ok(whole)
     }
 
-    pub(crate) fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+    /// Which table it belongs to.
+    pub const fn table(&self) -> Table {
+        self.table
+    }
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// When they are not those of its table, or cannot be written.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         self.writer().write(batch).map_err(Error::parquet(&self.path))
     }
 
     /// Ends a row group.
-    pub(crate) fn flush(&mut self) -> Result<()> {
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn flush(&mut self) -> Result<()> {
         self.writer().flush().map_err(Error::parquet(&self.path))
     }
 
     /// Gives the file its name, once it is on the disk. Returns its bytes.
-    pub(crate) fn finish(mut self) -> Result<u64> {
+    ///
+    /// # Errors
+    /// When it cannot be written. Then there is no such file.
+    pub fn finish(mut self) -> Result<u64> {
         let path = self.path.clone();
         let file = self.writer.take().expect("it is open").into_inner().map_err(Error::parquet(&path))?;
         let name = || -> io::Result<u64> {
@@ -99,6 +119,12 @@ impl WholeFile {
 
     fn writer(&mut self) -> &mut ArrowWriter<File> {
         self.writer.as_mut().expect("it is open")
+    }
+}
+
+impl fmt::Debug for WholeFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("WholeFile").field(&self.path).finish()
     }
 }
 

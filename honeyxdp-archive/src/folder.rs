@@ -86,12 +86,9 @@ impl Archive {
     fn entries(&self, table: Table, date: Date, names: &[Name]) -> Result<Vec<Entry>> {
         let folder = self.folder(table, date);
         let mut entries = Vec::with_capacity(names.len());
-        // Those that could stand in for others are few.
-        let merged: Vec<&Name> = names.iter().filter(|name| name.level > 0).collect();
-        for name in names {
+        for (name, superseded_by) in names.iter().zip(Name::stand_ins(names.iter())) {
             let path = folder.join(name.to_string());
             let bytes = fs::metadata(&path).map_err(Error::io(&path))?.len();
-            let superseded_by = merged.iter().find(|other| other.stands_in_for(name)).map(|&name| name.clone());
             entries.push(Entry { table, date, name: name.clone(), path, bytes, superseded_by });
         }
         Ok(entries)

@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use crate::{Error, Result};
+use crate::{Archive, Error, Result};
 
 const MAINTENANCE: &str = ".maintenance.lock";
 
@@ -37,5 +37,21 @@ pub(crate) fn keep(root: &Path) -> Result<Option<File>> {
             root.display()
         ))),
         _ => Ok(Some(file)),
+    }
+}
+
+/// While it is there, nobody merges or removes files of an archive.
+#[derive(Debug)]
+pub struct Kept {
+    _lock: Option<File>,
+}
+
+impl Archive {
+    /// Keeps others from merging and removing files, so that a list of them stays true. Sensors go on adding files.
+    ///
+    /// # Errors
+    /// When somebody is at it.
+    pub fn keep(&self) -> Result<Kept> {
+        keep(self.root()).map(|lock| Kept { _lock: lock })
     }
 }

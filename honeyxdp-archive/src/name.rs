@@ -34,16 +34,19 @@ impl Name {
             && (self.first..=self.last).contains(&other.last)
     }
 
+    /// Of each of some names of one folder, the one among them that stands in for it.
+    pub fn stand_ins<'a>(names: impl Iterator<Item = &'a Self> + Clone) -> Vec<Option<Self>> {
+        // Those that could stand in for others are few.
+        let merged: Vec<&Self> = names.clone().filter(|name| name.level > 0).collect();
+        names.map(|name| merged.iter().find(|other| other.stands_in_for(name)).map(|&name| name.clone())).collect()
+    }
+
     /// A sensor's id as names of files have it: letters, digits, `_` and `.`; everything else becomes `_`.
     pub fn sensor_of(id: &str) -> String {
         let good = |c: char| if c.is_ascii_alphanumeric() || c == '.' { c } else { '_' };
         let name: String = id.chars().map(good).take(64).collect();
-        // A leading dot would hide the file, and so would nothing.
-        match name.strip_prefix('.') {
-            Some(rest) => format!("_{rest}"),
-            None if name.is_empty() => "_".to_owned(),
-            None => name,
-        }
+        // A leading dot would hide the file from everybody, a leading underscore from Spark and pandas.
+        if name.starts_with(char::is_alphanumeric) { name } else { format!("s{name}") }
     }
 }
 
@@ -105,7 +108,7 @@ mod tests {
     fn ids_of_sensors_make_names_that_cannot_leave_the_folder() {
         for id in ["../../etc/passwd", "a/b", ".hidden", "", "ü\u{0}-x"] {
             let sensor = Name::sensor_of(id);
-            assert!(!sensor.starts_with('.') && !sensor.contains('/') && !sensor.is_empty(), "{sensor}");
+            assert!(sensor.starts_with(char::is_alphanumeric) && !sensor.contains('/'), "{sensor}");
             let name = Name { sensor, first: 1, last: 1, level: 0 };
             assert_eq!(name.to_string().parse(), Ok(name));
         }

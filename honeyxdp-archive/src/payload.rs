@@ -7,7 +7,7 @@ use arrow_array::{
     builder::{BinaryBuilder, StringBuilder, TimestampMillisecondBuilder, UInt16Builder, UInt32Builder},
 };
 
-use crate::{Error, Result, Table, sources::Sources, words::Words};
+use crate::{Error, Origin, Result, Table, sources::Sources, words::Words};
 
 /// Most bytes that are kept of a payload, and of each text that was found in it.
 pub const MOST_PAYLOAD: usize = 512;
@@ -148,11 +148,11 @@ impl Payload {
 ///
 /// # Errors
 /// When they do not fit the schema, which is a bug.
-pub fn payloads_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Payload>) -> Result<RecordBatch> {
+pub fn payloads_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a Payload>) -> Result<RecordBatch> {
     let n = rows.len();
     let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
     let words = || Words::with_capacity(n);
-    let (mut sensors, mut hows, mut decided, mut countries) = (words(), words(), words(), words());
+    let (mut sensors, mut sites, mut hows, mut decided, mut countries) = (words(), words(), words(), words(), words());
     let (mut exploits, mut exploit_rules, mut exploit_certainties) = (words(), words(), words());
     let (mut families, mut evidences, mut family_certainties) = (words(), words(), words());
     let (mut starts, mut times) = (time(), time());
@@ -163,7 +163,8 @@ pub fn payloads_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a 
     let mut texts: [StringBuilder; 5] = std::array::from_fn(|_| StringBuilder::new());
     let mut payloads = BinaryBuilder::new();
     for row in rows {
-        sensors.push(Some(sensor));
+        sensors.push(Some(origin.sensor));
+        sites.push(origin.site);
         starts.append_value(row.interval_start);
         times.append_value(row.time);
         sources.push(row.src)?;
@@ -210,6 +211,7 @@ pub fn payloads_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a 
         Arc::new(payloads.finish()),
         countries.finish()?,
         Arc::new(asn.finish()),
+        sites.finish()?,
     ]);
     RecordBatch::try_new(Table::Payloads.schema(), columns).map_err(Error::from)
 }

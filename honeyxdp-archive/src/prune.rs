@@ -1,10 +1,8 @@
 //! Retention: whole dates go, the oldest first.
 
-use std::fs;
-
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
-use crate::{Archive, Entry, Error, Result, Table, lock};
+use crate::{Archive, Entry, Result, Table, lock, release::remove};
 
 /// How much is kept. The present date always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,26 +50,13 @@ pub fn prune(archive: &Archive, retention: &Retention, now: Timestamp) -> Result
         if date >= today || !(old || large) {
             continue;
         }
-        remove(archive, date, files.clone())?;
+        remove(archive, &files)?;
         done.dates.push(date);
         done.files += files.len() as u64;
         done.bytes += bytes(&files);
         done.left -= bytes(&files);
     }
     Ok(done)
-}
-
-fn remove(archive: &Archive, date: Date, mut files: Vec<Entry>) -> Result<()> {
-    // A file that stands in for others goes after them: else they would count again.
-    files.sort_by_key(|file| file.name.level);
-    for file in &files {
-        fs::remove_file(&file.path).map_err(Error::io(&file.path))?;
-    }
-    for table in Table::ALL {
-        // Somebody else's files may be there.
-        let _ = fs::remove_dir(archive.folder(table, date));
-    }
-    Ok(())
 }
 
 fn end_of(date: Date) -> Option<Timestamp> {

@@ -54,6 +54,15 @@ pub struct Row {
     pub asn: Option<u32>,
 }
 
+/// Who wrote rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    /// Id of the sensor.
+    pub sensor: &'a str,
+    /// The place or network that it stands in, if it was told.
+    pub site: Option<&'a str>,
+}
+
 /// A row of [`Table::Losses`]: an interval. `syns == packets + lost + unsampled + not_written`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Loss {
@@ -108,12 +117,12 @@ impl Loss {
 ///
 /// # Errors
 /// When they do not fit the schema, which is a bug.
-pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row>) -> Result<RecordBatch> {
+pub fn flows_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a Row>) -> Result<RecordBatch> {
     let n = rows.len();
     let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
     let words = || Words::with_capacity(n);
-    let (mut sensors, mut families, mut rules, mut settled, mut countries) =
-        (words(), words(), words(), words(), words());
+    let (mut sensors, mut sites, mut families, mut rules, mut settled, mut countries) =
+        (words(), words(), words(), words(), words(), words());
     let (mut starts, mut ends, mut firsts, mut lasts) = (time(), time(), time(), time());
     let u32s = || UInt32Builder::with_capacity(n);
     let u16s = || UInt16Builder::with_capacity(n);
@@ -123,7 +132,8 @@ pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row
     let (mut tags, mut window, mut ttl, mut length, mut head) = (u16s(), u16s(), u8s(), u8s(), u32s());
     let (mut ip_id, mut seq_first, mut seq_last, mut asn) = (u16s(), u32s(), u32s(), u32s());
     for row in rows {
-        sensors.push(Some(sensor));
+        sensors.push(Some(origin.sensor));
+        sites.push(origin.site);
         starts.append_value(row.interval_start);
         ends.append_value(row.interval_end);
         families.push(Some(row.family));
@@ -169,6 +179,7 @@ pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row
         Arc::new(seq_last.finish()),
         countries.finish()?,
         Arc::new(asn.finish()),
+        sites.finish()?,
     ];
     RecordBatch::try_new(Table::Flows.schema(), columns).map_err(Error::from)
 }
@@ -177,15 +188,17 @@ pub fn flows_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Row
 ///
 /// # Errors
 /// When they do not fit the schema, which is a bug.
-pub fn losses_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Loss>) -> Result<RecordBatch> {
+pub fn losses_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a Loss>) -> Result<RecordBatch> {
     let n = rows.len();
     let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
-    let (mut sensors, mut starts, mut ends) = (Words::with_capacity(n), time(), time());
+    let words = || Words::with_capacity(n);
+    let (mut sensors, mut sites, mut starts, mut ends) = (words(), words(), time(), time());
     let u64s = || UInt64Builder::with_capacity(n);
     let mut numbers: [UInt64Builder; 7] = std::array::from_fn(|_| u64s());
     let (mut payloads, mut payloads_lost) = (u64s(), u64s());
     for row in rows {
-        sensors.push(Some(sensor));
+        sensors.push(Some(origin.sensor));
+        sites.push(origin.site);
         starts.append_value(row.interval_start);
         ends.append_value(row.interval_end);
         let Loss { frames, syns, packets, lost, unsampled, not_written, filtered, .. } = *row;
@@ -199,5 +212,6 @@ pub fn losses_batch<'a>(sensor: &str, rows: impl ExactSizeIterator<Item = &'a Lo
         .iter_mut()
         .chain([&mut payloads, &mut payloads_lost])
         .for_each(|column| columns.push(Arc::new(column.finish())));
+    columns.push(sites.finish()?);
     RecordBatch::try_new(Table::Losses.schema(), columns).map_err(Error::from)
 }

@@ -34,9 +34,9 @@ impl Table {
     /// Name and version of its schema, which is in every footer under [`SCHEMA_KEY`].
     pub const fn version(self) -> &'static str {
         match self {
-            Self::Flows => "honeyxdp.flows/1",
-            Self::Losses => "honeyxdp.losses/2",
-            Self::Payloads => "honeyxdp.payloads/1",
+            Self::Flows => "honeyxdp.flows/2",
+            Self::Losses => "honeyxdp.losses/3",
+            Self::Payloads => "honeyxdp.payloads/2",
         }
     }
 
@@ -44,7 +44,10 @@ impl Table {
     /// columns that came later may be null.
     pub(crate) fn columns_of(self, version: &str) -> Option<usize> {
         match (self, version) {
+            (Self::Flows, "honeyxdp.flows/1") => Some(22),
             (Self::Losses, "honeyxdp.losses/1") => Some(10),
+            (Self::Losses, "honeyxdp.losses/2") => Some(12),
+            (Self::Payloads, "honeyxdp.payloads/1") => Some(24),
             _ => (version == self.version()).then(|| self.schema().fields().len()),
         }
     }
@@ -97,6 +100,7 @@ fn flows() -> Schema {
         field("seq_last", DataType::UInt32),
         optional("country", words()),
         optional("asn", DataType::UInt32),
+        optional("site", words()),
     ])
 }
 
@@ -116,6 +120,7 @@ fn losses() -> Schema {
         field("filtered", DataType::UInt64),
         optional("payloads", DataType::UInt64),
         optional("payloads_lost", DataType::UInt64),
+        optional("site", words()),
     ])
 }
 
@@ -147,5 +152,6 @@ fn payloads() -> Schema {
         field("payload", DataType::Binary),
         optional("country", words()),
         optional("asn", DataType::UInt32),
+        optional("site", words()),
     ])
 }

@@ -10,7 +10,7 @@ use arrow_array::RecordBatch;
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
-    Accounted, Archive, Error, Loss, Name, Payload, Result, Row, Table,
+    Accounted, Archive, Error, Loss, Name, Origin, Payload, Result, Row, Table,
     accounted::ACCOUNTED_KEY,
     file::WholeFile,
     folder::{date_of, names},
@@ -34,6 +34,7 @@ pub struct Writer {
     archive: Archive,
     /// As it is in the rows.
     sensor: String,
+    site: Option<String>,
     /// As it is in names.
     name: String,
     most: usize,
@@ -79,6 +80,7 @@ impl Writer {
         Ok(Self {
             archive: archive.clone(),
             sensor: sensor.to_owned(),
+            site: None,
             name,
             most: most.max(1),
             rows: Vec::new(),
@@ -90,6 +92,11 @@ impl Writer {
             number,
             _lock: lock,
         })
+    }
+
+    /// Says in all rows to come which place or network the sensor stands in.
+    pub fn at_site(&mut self, site: Option<&str>) {
+        self.site = site.map(str::to_owned);
     }
 
     /// Takes a row. When there is no more room, all are written before.
@@ -201,7 +208,7 @@ impl Writer {
         self.rows.sort_unstable_by_key(|row| (row.first.div_euclid(DAY_MS), row.family, row.dport, row.src));
         let mut rows = mem::take(&mut self.rows);
         let written =
-            self.write_days(Table::Flows, &mut rows, |row| row.first, |id, rows| flows_batch(id, rows.iter()));
+            self.write_days(Table::Flows, &mut rows, |row| row.first, |origin, rows| flows_batch(origin, rows.iter()));
         self.rows = rows;
         written
     }
@@ -217,8 +224,12 @@ impl Writer {
             let key = |row: &Payload| (row.dport, row.src, row.time);
             day(a).cmp(&day(b)).then_with(|| a.family.family().cmp(b.family.family())).then_with(|| key(a).cmp(&key(b)))
         });
-        let written =
-            self.write_days(Table::Payloads, &mut rows, |row| row.time, |id, rows| payloads_batch(id, rows.iter()));
+        let written = self.write_days(
+            Table::Payloads,
+            &mut rows,
+            |row| row.time,
+            |origin, rows| payloads_batch(origin, rows.iter()),
+        );
         self.payload_bytes = rows.iter().map(Payload::memory).sum();
         self.payloads = rows;
         written
@@ -230,7 +241,7 @@ impl Writer {
         table: Table,
         rows: &mut Vec<T>,
         time: impl Fn(&T) -> i64,
-        batch: impl Fn(&str, &[T]) -> Result<RecordBatch>,
+        batch: impl Fn(Origin, &[T]) -> Result<RecordBatch>,
     ) -> Result<()> {
         while let Some(last) = rows.last() {
             // From the end on, which can be cut off.
@@ -240,7 +251,7 @@ impl Writer {
             let path = self.path(table, time(last), number);
             let mut file = WholeFile::begin(&path, table, &[])?;
             for rows in rows[from..].chunks(BATCH) {
-                file.write(&batch(&self.sensor, rows)?)?;
+                file.write(&batch(self.origin(), rows)?)?;
             }
             file.finish()?;
             self.number = number;
@@ -261,13 +272,17 @@ impl Writer {
             let last = self.accounted.iter().rposition(|accounted| Some(accounted.until) == end);
             let footer = last.map(|last| (ACCOUNTED_KEY, self.accounted[last].footer()));
             let mut file = WholeFile::begin(&path, Table::Losses, footer.as_slice())?;
-            file.write(&losses_batch(&self.sensor, losses.iter())?)?;
+            file.write(&losses_batch(self.origin(), losses.iter())?)?;
             file.finish()?;
             self.number = number;
             self.losses.retain(|loss| loss.interval_start.div_euclid(DAY_MS) != day);
             self.accounted.drain(..last.map_or(0, |last| last + 1));
         }
         Ok(())
+    }
+
+    fn origin(&self) -> Origin<'_> {
+        Origin { sensor: &self.sensor, site: self.site.as_deref() }
     }
 
     fn path(&self, table: Table, milliseconds: i64, number: u64) -> std::path::PathBuf {

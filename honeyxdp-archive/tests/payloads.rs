@@ -5,7 +5,7 @@ mod sample;
 use std::{fs, fs::File, net::IpAddr, sync::Arc};
 
 use arrow_array::{
-    Array as _, RecordBatch,
+    Array as _, RecordBatch, StringArray,
     cast::AsArray as _,
     types::{Int32Type, TimestampMillisecondType, UInt16Type, UInt32Type, UInt64Type},
 };
@@ -94,6 +94,7 @@ fn pushed(row: &Payload) -> Vec<String> {
         ("payload", format!("{:?}", row.payload)),
         ("country", row.country.map(|code| String::from_utf8(code.to_vec()).unwrap()).unwrap_or_default()),
         ("asn", row.asn.map(|asn| asn.to_string()).unwrap_or_default()),
+        ("site", String::new()),
     ]
     .map(|(name, text)| format!("{name}={text}"))
     .to_vec()
@@ -203,16 +204,64 @@ fn an_interval_of_a_killed_sensor_has_its_payloads_accounted_for() {
     assert_eq!((archive.unaccounted("test/1").unwrap(), check(&archive).unwrap().problems), (vec![], vec![]));
 }
 
-/// Makes files of losses what they were before there were payloads.
-fn make_old(archive: &Archive) {
-    for file in files(archive, Table::Losses) {
+/// Makes files of a table what they were when it had fewer columns.
+fn make_old(archive: &Archive, table: Table, version: &str, columns: usize) {
+    for file in files(archive, table) {
         let batches: Vec<_> = Reader::open(&file).unwrap().batches(100).unwrap().map(Result::unwrap).collect();
-        let old = Arc::new(Schema::new(Table::Losses.schema().fields()[..10].to_vec()));
-        let key = KeyValue::new(SCHEMA_KEY.to_owned(), "honeyxdp.losses/1".to_owned());
+        let old = Arc::new(Schema::new(table.schema().fields()[..columns].to_vec()));
+        let key = KeyValue::new(SCHEMA_KEY.to_owned(), version.to_owned());
         let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![key])).build();
         let mut writer = ArrowWriter::try_new(File::create(&file.path).unwrap(), old, Some(properties)).unwrap();
-        batches.iter().for_each(|batch| writer.write(&batch.project(&(0..10).collect::<Vec<_>>()).unwrap()).unwrap());
+        let columns: Vec<usize> = (0..columns).collect();
+        batches.iter().for_each(|batch| writer.write(&batch.project(&columns).unwrap()).unwrap());
         writer.close().unwrap();
+    }
+}
+
+/// The site of every row of a table.
+fn sites(archive: &Archive, table: Table) -> Vec<Option<String>> {
+    let of_batch = |batch: &RecordBatch| {
+        let sites = batch.column_by_name("site").unwrap().as_dictionary::<Int32Type>();
+        let sites = sites.downcast_dict::<StringArray>().unwrap();
+        sites.into_iter().map(|site| site.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let mut sites: Vec<_> = batches(archive, table).iter().flat_map(of_batch).collect();
+    sites.sort();
+    sites
+}
+
+#[test]
+fn rows_say_their_site_and_those_from_before_there_were_sites_say_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let archive = Archive::new(folder.path());
+    let fill = |start: i64, site: Option<&str>| {
+        let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
+        writer.at_site(site);
+        writer.push(row(8, start)).unwrap();
+        writer.push_payload(payload(1, start)).unwrap();
+        let loss = Loss { interval_start: start, syns: 9, packets: 9, payloads: Some(1), ..Loss::default() };
+        writer.account(loss);
+        writer.flush().unwrap();
+    };
+    let day = START - 10_000_000;
+    fill(day, Some("lost with the column"));
+    for (table, version, columns) in [
+        (Table::Flows, "honeyxdp.flows/1", 22),
+        (Table::Losses, "honeyxdp.losses/2", 12),
+        (Table::Payloads, "honeyxdp.payloads/1", 24),
+    ] {
+        make_old(&archive, table, version, columns);
+    }
+    fill(day + 10_000, Some("tokyo"));
+    fill(day + 20_000, None);
+    for merged in [false, true] {
+        if merged {
+            assert_eq!(compact(&archive, later(), |_| {}).unwrap().merged, 9);
+        }
+        assert_eq!(check(&archive).unwrap().problems, Vec::<String>::new());
+        for table in Table::ALL {
+            assert_eq!(sites(&archive, table), [None, None, Some("tokyo".to_owned())], "{table:?}");
+        }
     }
 }
 
@@ -233,7 +282,7 @@ fn an_archive_from_before_there_were_payloads_is_read_and_gone_on_with() {
     let day = START - 10_000_000;
     fill(day, None);
     fill(day + 10_000, None);
-    make_old(&archive);
+    make_old(&archive, Table::Losses, "honeyxdp.losses/1", 10);
     fs::remove_dir(folder.path().join("payloads")).unwrap();
     let checked = check(&archive).unwrap();
     assert_eq!((checked.problems, checked.intervals, checked.payloads), (vec![], 2, 0));

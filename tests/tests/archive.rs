@@ -18,7 +18,7 @@ use honeyxdp_archive::{Archive, Decided, How, Label, Payload, Table, Writer, che
 use lab::{
     archived::{self, batches, good, mirai},
     network::{Cable, SENSOR},
-    pcap,
+    pcap, python,
     sensor::Sensor,
 };
 
@@ -162,26 +162,6 @@ fn captures_of_other_years_have_their_own_times_in_any_order() {
     assert!(firsts.iter().all(|first| starts.iter().any(|start| (start..=&(start + 20_000)).contains(&first))));
 }
 
-/// What the document's examples are run with.
-const PACKAGES: [&str; 4] = ["duckdb==2.0.0", "numpy==2.4.6", "pandas==3.1.1", "pyarrow==26.0.1"];
-
-/// Python with DuckDB and pandas, which lie in a folder of the tests' own. Other versions get another folder.
-fn python() -> Command {
-    let folder =
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", PACKAGES.join("-").replace("==", "-")));
-    let ready = folder.join("ready");
-    if !ready.exists() {
-        let mut pip = Command::new("pip3");
-        pip.args(["install", "--quiet", "--upgrade", "--only-binary", ":all:", "--target"]).arg(&folder).args(PACKAGES);
-        let output = pip.output().expect("pip3 is needed: install Debian's packages python3 and python3-pip");
-        assert!(output.status.success(), "{pip:?}: {}", String::from_utf8_lossy(&output.stderr));
-        fs::write(ready, "").unwrap();
-    }
-    let mut python = Command::new("python3");
-    python.env("PYTHONPATH", folder);
-    python
-}
-
 /// A first payload at the time of the capture.
 fn payload() -> Payload {
     let label = |name: &'static str, rule: &'static str| Label { name: name.into(), rule: rule.into(), certainty: 'B' };
@@ -219,7 +199,8 @@ fn the_examples_of_the_document_run_in_duckdb_and_pandas() {
     for block in text.split("```python\n").skip(1) {
         let code = block.split("```").next().unwrap();
         let code = code.replace("/srv/honeyxdp/archive", archive.root().to_str().unwrap());
-        let output = python().arg("-c").arg(&code).output().unwrap();
+        let mut python = python::python(Path::new(env!("CARGO_TARGET_TMPDIR")), python::PANDAS);
+        let output = python.arg("-c").arg(&code).output().unwrap();
         let printed = String::from_utf8_lossy(&output.stdout);
         assert!(output.status.success(), "{code}\n{}", String::from_utf8_lossy(&output.stderr));
         assert!(printed.contains("mirai") && printed.contains("2000"), "{code}\n{printed}");

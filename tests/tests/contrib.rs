@@ -133,18 +133,20 @@ fn labels(expression: &str) -> Vec<&str> {
 }
 
 #[test]
-fn systemd_takes_the_unit_and_finds_little_that_it_may_do() {
+fn systemd_takes_the_units_and_finds_little_that_they_may_do() {
     let folder = tempfile::tempdir().unwrap();
-    let unit = folder.path().join("honeyxdp.service");
-    // Pages and the binary are not installed here.
-    let lines = read("systemd/honeyxdp.service").replace("/usr/bin/honeyxdp", BINARY);
-    let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with("Documentation=")).collect();
-    fs::write(&unit, lines.join("\n")).unwrap();
-    let said = run("systemd-analyze", &["verify", unit.to_str().unwrap()]);
-    assert!(!said.contains("honeyxdp.service"), "{said}");
-    // In tenths. It is 1.5 with systemd 252, and every version of systemd looks at more.
-    let said = run("systemd-analyze", &["security", "--offline=true", "--threshold=20", unit.to_str().unwrap()]);
-    assert!(said.contains("Overall exposure level"), "{said}");
+    for (name, program) in [("honeyxdp.service", "honeyxdp "), ("honeyxdp-upload.service", "honeyxdp-fleet ")] {
+        let unit = folder.path().join(name);
+        // Pages and the programs are not installed here.
+        let lines = read(&format!("systemd/{name}")).replace(&format!("/usr/bin/{program}"), &format!("{BINARY} "));
+        let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with("Documentation=")).collect();
+        fs::write(&unit, lines.join("\n")).unwrap();
+        let said = run("systemd-analyze", &["verify", unit.to_str().unwrap()]);
+        assert!(!said.contains(name), "{said}");
+        // In tenths. They are 1.5 and 1.4 with systemd 252, and every version of systemd looks at more.
+        let said = run("systemd-analyze", &["security", "--offline=true", "--threshold=20", unit.to_str().unwrap()]);
+        assert!(said.contains("Overall exposure level"), "{said}");
+    }
 }
 
 #[test]

@@ -18,10 +18,10 @@ use crate::{
     report,
 };
 
-/// Make the Debian package, an archive, and their checksums
+/// Make the Debian packages, an archive, and their checksums
 ///
 /// Builds for release, writes manual pages and shell completions from the command line, and packs everything:
-/// honeyxdp_VERSION_ARCH.deb, honeyxdp-VERSION-ARCH.tar.gz and SHA256SUMS. cargo-deb is installed in target/tools, and
+/// honeyxdp_VERSION_ARCH.deb, honeyxdp-fleet_VERSION_ARCH.deb, honeyxdp-VERSION-ARCH.tar.gz and SHA256SUMS. cargo-deb is installed in target/tools, and
 /// what it calls by apt-get, if they are missing.
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -58,10 +58,11 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     write_changelog(release, &moment)?;
 
     let mut packages = Vec::new();
-    let mut programs = vec![binary.clone()];
-    let names: &[&str] = if args.report { &["honeyxdp", "honeyxdp-report"] } else { &["honeyxdp"] };
+    let mut programs = vec![binary.clone(), build_release("honeyxdp-fleet", "honeyxdp-fleet")?];
+    let mut names = vec!["honeyxdp", "honeyxdp-fleet"];
     if args.report {
         programs.push(report::build_beside_honeyxdp()?);
+        names.push("honeyxdp-report");
     }
     for name in names {
         let mut deb = Command::new(&cargo_deb);

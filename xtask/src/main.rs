@@ -9,6 +9,7 @@ mod command;
 mod demo;
 mod dist;
 mod docs;
+mod fleet;
 mod fuzz;
 mod leftovers;
 mod programs;
@@ -40,6 +41,7 @@ enum Task {
     Fuzz(fuzz::Args),
     Dist(dist::Args),
     Report(report::Args),
+    Fleet(fleet::Args),
     Year(year::Args),
     /// cargo's runner for test executables, see `test::runner`.
     #[command(hide = true)]
@@ -71,6 +73,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Fuzz(args) => fuzz::main(&args),
         Task::Dist(args) => dist::main(&args),
         Task::Report(args) => report::main(args),
+        Task::Fleet(args) => fleet::main(args),
         Task::Year(args) => year::main(args),
         Task::TestRunner { command } => test::runner(&command),
     }

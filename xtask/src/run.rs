@@ -19,6 +19,10 @@ pub(crate) struct Args {
 
 pub(crate) fn main(args: Args) -> Result<()> {
     let program = build_release("honeyxdp", "honeyxdp")?;
+    // An archive on object storage is brought there by a program of its own.
+    if args.args.iter().any(|arg| arg.to_string_lossy().contains("://")) {
+        build_release("honeyxdp-fleet", "honeyxdp-fleet")?;
+    }
     let args: Vec<_> = [OsString::from("run")].into_iter().chain(args.args).collect();
     become_as_root(&program, &args)
 }

@@ -76,6 +76,8 @@ const PROGRAMS: &[Program] = &[
     ("chromium", "chromium"),
     ("python3", "python3"),
     ("pip3", "python3-pip"),
+    // For Spark.
+    ("java", "openjdk-17-jre-headless"),
     // Fonts of the report's pictures, with and without Japanese letters.
     ("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf", "fonts-dejavu-core"),
     ("/usr/share/fonts/truetype/vlgothic/VL-PGothic-Regular.ttf", "fonts-vlgothic"),

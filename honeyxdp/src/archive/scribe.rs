@@ -46,6 +46,8 @@ pub struct Options {
     pub folder: PathBuf,
     /// Id of the sensor.
     pub sensor: String,
+    /// The place or network that it stands in.
+    pub site: Option<String>,
     /// File with the countries of addresses.
     pub country: Option<PathBuf>,
     /// File with the networks of addresses.
@@ -80,6 +82,7 @@ impl Options {
         let archive = Archive::new(&self.folder);
         let mut writer = Writer::open(&archive, &self.sensor, MOST_ROWS)
             .with_context(|| format!("cannot write to the archive {}", self.folder.display()))?;
+        writer.at_site(self.site.as_deref());
         let known = if self.live { catch_up(&archive, &mut writer, &self.sensor)? } else { None };
         let geo = Geo::open(self.country.as_deref(), self.asn.as_deref())?;
         let scribe = Scribe {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use bytesize::ByteSize;
-use clap::Subcommand;
+use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use honeyxdp_archive::{Archive, Checked, Retention, Step};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::json;
@@ -19,9 +19,13 @@ use crate::{
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Archive")]
 pub(super) struct ArchiveArgs {
-    /// Folder of an archive: flow records with source addresses, as Parquet files; docs/archive.md describes them
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE")]
-    archive: Option<PathBuf>,
+    /// Folder of an archive: flow records with source addresses, as Parquet files; docs/archive.md describes them. Or a place
+    /// on object storage that they are uploaded to, as s3://bucket/prefix; docs/fleet.md
+    #[arg(long, value_name = "DIR|PLACE", env = "HONEYXDP_ARCHIVE")]
+    archive: Option<Target>,
+    /// The place or network that this sensor stands in, as tokyo-darknet: it is in every row, and reports can go by it
+    #[arg(long, value_name = "NAME", env = "HONEYXDP_SITE", value_parser = NonEmptyStringValueParser::new())]
+    site: Option<String>,
     /// Countries of sources, for the archive: an MMDB file as GeoLite2-Country, DB-IP or with country_code
     #[arg(long, value_name = "FILE", env = "HONEYXDP_GEOIP")]
     geoip: Option<PathBuf>,
@@ -30,10 +34,29 @@ pub(super) struct ArchiveArgs {
     asn: Option<PathBuf>,
 }
 
+/// Where an archive is.
+#[derive(Clone, Debug)]
+enum Target {
+    /// A folder of this machine.
+    Folder(PathBuf),
+    /// A place on object storage, as honeyxdp-fleet reads it.
+    Place(String),
+}
+
+impl From<&str> for Target {
+    fn from(text: &str) -> Self {
+        if text.contains("://") { Self::Place(text.to_owned()) } else { Self::Folder(text.into()) }
+    }
+}
+
 /// What a sensor keeps of its archive.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Archive")]
 pub(super) struct UpkeepArgs {
+    /// With an archive on object storage: folder where files wait until they are uploaded, and for a day after. Default: archive
+    /// in the folder of --out
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE_SPOOL")]
+    archive_spool: Option<PathBuf>,
     /// Keep dates of the archive that ended less than this long ago, as 400d. Default: all
     #[arg(long, value_name = "TIME", env = "HONEYXDP_ARCHIVE_AGE", value_parser = age)]
     archive_age: Option<SignedDuration>,
@@ -43,33 +66,45 @@ pub(super) struct UpkeepArgs {
 }
 
 impl ArchiveArgs {
-    /// Opens the archive, if there shall be one.
+    /// Opens the archive in a folder, if there shall be one.
     ///
     /// # Errors
     /// When it cannot be written, or a file of places cannot be read.
     pub(super) fn open(
         &self,
+        folder: Option<PathBuf>,
         sensor: &Sensor,
         upkeep: Option<Retention>,
         live: bool,
     ) -> anyhow::Result<Option<Opened>> {
-        let Some(folder) = self.archive.clone() else {
-            if self.files().next().is_some() {
-                bail!("--geoip and --asn are for the archive; name its folder with --archive");
+        let Some(folder) = folder else {
+            if self.site.is_some() || self.files().next().is_some() {
+                bail!("--site, --geoip and --asn are for the archive; name its folder with --archive");
             }
             return Ok(None);
         };
+        let (sensor, site) = (sensor.id.clone(), self.site.clone());
         let (country, asn) = (self.geoip.clone(), self.asn.clone());
-        Options { folder, sensor: sensor.id.clone(), country, asn, upkeep, live }.open().map(Some)
+        Options { folder, sensor, site, country, asn, upkeep, live }.open().map(Some)
     }
 
-    pub(super) const fn folder(&self) -> Option<&PathBuf> {
-        self.archive.as_ref()
+    /// Its folder, if there shall be one, where it is not to be uploaded.
+    pub(super) fn folder(&self) -> anyhow::Result<Option<PathBuf>> {
+        match &self.archive {
+            None => Ok(None),
+            Some(Target::Folder(folder)) => Ok(Some(folder.clone())),
+            Some(Target::Place(place)) => {
+                bail!("name a folder, and then upload it: `honeyxdp fleet upload DIR {place} --once`")
+            }
+        }
     }
 
-    /// Its folder as a message names it.
-    pub(super) fn shown(&self) -> String {
-        self.archive.as_deref().unwrap_or(Path::new("")).display().to_string()
+    /// The place on object storage that it is uploaded to, if it is.
+    pub(super) fn place(&self) -> Option<&str> {
+        match &self.archive {
+            Some(Target::Place(place)) => Some(place),
+            _ => None,
+        }
     }
 
     /// Files that are read again when they change.
@@ -81,6 +116,28 @@ impl ArchiveArgs {
 impl UpkeepArgs {
     pub(super) fn retention(&self) -> Retention {
         Retention { age: self.archive_age, bytes: self.archive_size.map(|size| size.as_u64()) }
+    }
+
+    /// The folder that files are written to, if there shall be an archive. `out` is the folder of snapshots.
+    ///
+    /// # Errors
+    /// When flags contradict each other.
+    pub(super) fn folder(&self, archive: &ArchiveArgs, out: &Path) -> anyhow::Result<Option<PathBuf>> {
+        if archive.place().is_none() {
+            if self.archive_spool.is_some() {
+                bail!(
+                    "--archive-spool is for an archive on object storage: name that with --archive, as s3://bucket/prefix"
+                );
+            }
+            return archive.folder();
+        }
+        if self.archive_age.is_some() || self.archive_size.is_some() {
+            bail!(
+                "--archive-age and --archive-size are for an archive in a folder; on object storage the rules of the bucket \
+                 remove what is old"
+            );
+        }
+        Ok(Some(self.archive_spool.clone().unwrap_or_else(|| out.join("archive"))))
     }
 }
 

@@ -1,17 +1,19 @@
-//! `honeyxdp report`, `compare`, `campaigns`: the program honeyxdp-report, which holds a query engine and so is one of its
-//! own, found beside this one as git finds its commands.
+//! Programs beside this one, found as git finds its commands: honeyxdp-report, which holds a query engine, for `honeyxdp report`,
+//! `compare`, `campaigns`, and honeyxdp-fleet, which talks to object storage, for `honeyxdp fleet`.
 
 use std::{
     env,
     ffi::{OsStr, OsString},
-    io::ErrorKind,
     os::unix::process::CommandExt as _,
     process::Command,
 };
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 
-const PROGRAM: &str = "honeyxdp-report";
+/// The program that has a query engine.
+pub(super) const REPORT: &str = "honeyxdp-report";
+/// The program that talks to object storage.
+pub(super) const FLEET: &str = "honeyxdp-fleet";
 
 /// What is handed on as it is.
 #[derive(Debug, clap::Args)]
@@ -23,16 +25,31 @@ pub(super) struct Args {
 }
 
 /// Becomes `honeyxdp-report COMMAND ARGS`.
-pub(super) fn run(command: &str, args: &Args) -> anyhow::Result<()> {
+pub(super) fn report(command: &str, args: &Args) -> anyhow::Result<()> {
+    become_it(self::command(REPORT, command)?.arg(OsStr::new(command)).args(&args.args))
+}
+
+/// Becomes `honeyxdp-fleet ARGS`.
+pub(super) fn fleet(args: &Args) -> anyhow::Result<()> {
+    become_it(command(FLEET, "fleet")?.args(&args.args))
+}
+
+/// A command that starts one of them; `honeyxdp WHAT` needs it.
+pub(super) fn command(program: &str, what: &str) -> anyhow::Result<Command> {
     let this = env::current_exe().context("cannot find out where honeyxdp is")?;
-    let program = this.with_file_name(PROGRAM);
-    let error = Command::new(&program).arg(OsStr::new(command)).args(&args.args).exec();
-    if error.kind() == ErrorKind::NotFound {
-        anyhow::bail!(
-            "`honeyxdp {command}` needs the program {PROGRAM}, and it is not in {}: build it by `cargo xtask report` and put it \
+    let path = this.with_file_name(program);
+    if !path.exists() {
+        let task = program.trim_start_matches("honeyxdp-");
+        bail!(
+            "`honeyxdp {what}` needs the program {program}, and it is not in {}: build it by `cargo xtask {task}` and put it \
              there.",
             this.parent().unwrap_or(&this).display()
         );
     }
-    Err(error).with_context(|| format!("cannot start {}", program.display()))
+    Ok(Command::new(path))
+}
+
+fn become_it(command: &mut Command) -> anyhow::Result<()> {
+    let error = command.exec();
+    Err(error).with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
 }

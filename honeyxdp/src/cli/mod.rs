@@ -73,6 +73,8 @@ enum Command {
     Compare(beside::Args),
     /// Find surveys in an archive
     Campaigns(beside::Args),
+    /// Look after the archives of many sensors, on object storage or in folders
+    Fleet(beside::Args),
 }
 
 /// The command line as clap has it, for manual pages and completions.
@@ -116,9 +118,10 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Labels(args) => labels::labels(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
-        Command::Report(args) => beside::run("report", &args),
-        Command::Compare(args) => beside::run("compare", &args),
-        Command::Campaigns(args) => beside::run("campaigns", &args),
+        Command::Report(args) => beside::report("report", &args),
+        Command::Compare(args) => beside::report("compare", &args),
+        Command::Campaigns(args) => beside::report("campaigns", &args),
+        Command::Fleet(args) => beside::fleet(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -62,7 +62,8 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let settings = args.sources.settings()?;
     let mut census = Census::new(filters.clone(), &settings);
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let archive = args.archive.open(&sensor, None, false)?;
+    let folder = args.archive.folder()?;
+    let archive = args.archive.open(folder.clone(), &sensor, None, false)?;
     let (archiver, feed) = archive.map(Opened::start).transpose()?.unzip();
     if let Some(feed) = feed {
         census.archive(feed);
@@ -95,7 +96,8 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
         print(&view::table(&snapshot, room()))?;
         print(&format!("\nsnapshot: {}", store.newest().display()))?;
     }
-    anyhow::ensure!(archived, "not everything is in the archive {}", args.archive.shown());
+    let folder = folder.unwrap_or_default();
+    anyhow::ensure!(archived, "not everything is in the archive {}", folder.display());
     match damaged {
         0 => Ok(()),
         1 => Err(anyhow!("one file could not be read, or not to its end; what could be read is counted")),

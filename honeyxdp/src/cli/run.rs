@@ -9,6 +9,7 @@ mod notify;
 mod output;
 mod reload;
 mod serve;
+mod upload;
 mod watch;
 
 use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
@@ -30,6 +31,7 @@ use self::{
     output::Output,
     reload::Reloads,
     serve::{ServeArgs, Serving},
+    upload::Uploader,
     watch::{Rules, Watch},
 };
 pub(super) use self::{
@@ -160,7 +162,8 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let dialogue = args.dialogue.gatherer()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let archive = args.archive.open(&sensor, Some(args.upkeep.retention()), true)?;
+    let folder = args.archive_folder()?;
+    let archive = args.archive.open(folder.clone(), &sensor, Some(args.upkeep.retention()), true)?;
     let mut output = Output::new(&args);
     let bound = args.serve.bind(&args.out, &mut output)?;
     let mut watch = Watch::start(&args, rules).await?;
@@ -176,12 +179,19 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let (started_at, resumed) = (installation.started_at(), installation.resumed());
     let (slots, interfaces) = watch.reports().into_iter().unzip();
     let run = Run { sensor, interfaces, started_at, filters: watch.rules().report() };
+    let place = args.archive.place().zip(folder.as_deref());
+    let uploader = place.map(|(place, spool)| Uploader::start(spool, place, &run.sensor.id));
+    let mut uploader = uploader.transpose().context("cannot upload the archive")?;
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
     let (archiver, archive) = archive.map(Opened::start).transpose()?.unzip();
-    if let Some(folder) = args.archive.folder() {
-        output.note(format!("archive: {}", folder.display()));
+    if let Some(folder) = &folder {
+        let place = args.archive.place().map(|place| format!(", and from there to {place}")).unwrap_or_default();
+        output.note(format!("archive: {}{place}", folder.display()));
+    }
+    if let Some(uploader) = &mut uploader {
+        uploader.pass_on()?;
     }
     let counted = Counted { maps, run, slots, resumed, archive, dialogue };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
@@ -205,6 +215,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
                 () = manager.look() => output.warn_if(manager.looked()),
                 _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
                 _ = intervals.tick() => {
+                    output.warn_if(uploader.as_mut().and_then(Uploader::look));
                     let drained = drain.publish().await;
                     serving.publish(&drained);
                     match drained {
@@ -231,6 +242,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     output.stop();
     let last = drain.publish_last().await;
     let archived = archiver.is_none_or(Archiver::end);
+    let uploaded = uploader.is_none_or(Uploader::end);
     let last = match last {
         Ok(last) => last,
         Err(error) => {
@@ -241,16 +253,23 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
         }
     };
     output.end(last, &store, pinned);
+    anyhow::ensure!(uploaded, "not everything is uploaded yet: it waits in the spool for the next start");
     anyhow::ensure!(archived, "not everything is in the archive; its losses and the log say what is missing");
     Ok(())
 }
 
 impl Args {
+    /// The folder that the archive's files are written to.
+    fn archive_folder(&self) -> anyhow::Result<Option<PathBuf>> {
+        self.upkeep.folder(&self.archive, &self.out)
+    }
+
     /// Whether settings that are right by themselves go together, and the files that they name can be read.
     pub(super) fn judge(&self) -> anyhow::Result<()> {
         self.filters.filters()?;
         self.dialogue.dialogue([])?;
         self.dialogue.gatherer()?;
+        self.archive_folder()?;
         self.sources.settings().map(drop)
     }
 

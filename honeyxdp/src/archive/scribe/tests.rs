@@ -29,6 +29,7 @@ impl Still {
         let options = Options {
             folder: folder.path().to_owned(),
             sensor: "ours".to_owned(),
+            site: None,
             country: None,
             asn: None,
             upkeep: None,

@@ -79,7 +79,8 @@ fn folders(args: &Args) -> Folders {
         .into_iter()
         .chain(pin_folders(args))
         .chain(sockets)
-        .chain(args.archive.folder().cloned())
+        // Contradictions were found before.
+        .chain(args.archive_folder().ok().flatten())
         .collect();
     Folders { writable, readable }
 }

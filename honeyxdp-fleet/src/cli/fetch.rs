@@ -1,0 +1,73 @@
+//! `honeyxdp fleet fetch`: bring an archive from object storage into a folder.
+
+use std::{
+    fs,
+    io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
+};
+
+use anyhow::Context as _;
+use bytesize::ByteSize;
+use honeyxdp_archive::Table;
+use jiff::civil::Date;
+
+use crate::{
+    Place,
+    fetch::{Fetched, Wanted, fetch},
+};
+
+/// Bring an archive from object storage into a folder
+///
+/// `honeyxdp compare`, `campaigns`, `archive check` and everything else that reads folders can read it
+/// then. Run it again, and only what is new comes.
+///
+/// Example:
+///
+///   honeyxdp fleet fetch s3://bucket/honeyxdp /srv/fleet --from 2026-11-01
+#[derive(Debug, clap::Args)]
+#[command(verbatim_doc_comment)]
+pub(super) struct Args {
+    /// Where from: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix
+    #[arg(value_name = "PLACE")]
+    place: String,
+    /// Folder for it; it is made if it is not there
+    #[arg(value_name = "DIR")]
+    folder: PathBuf,
+    /// Only dates from this one on, as 2026-11-01
+    #[arg(long, value_name = "DATE")]
+    from: Option<Date>,
+    /// Only dates up to this one
+    #[arg(long, value_name = "DATE")]
+    to: Option<Date>,
+    /// Say as JSON what was done
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &Args) -> anyhow::Result<()> {
+    let place = Place::open(&args.place)?;
+    fs::create_dir_all(&args.folder).with_context(|| format!("cannot make {}", args.folder.display()))?;
+    let wanted = Wanted { tables: &Table::ALL, from: args.from, to: args.to };
+    let done = super::runtime()?.block_on(fetch(&place, &args.folder, wanted, &progress))?;
+    let Fetched { files, bytes, known, merged } = done;
+    if args.json {
+        let done = serde_json::json!({ "files": files, "bytes": bytes, "known": known, "merged": merged });
+        println!("{done:#}");
+    } else {
+        println!(
+            "{files} files, {}, came; {known} were there, {merged} that were merged are removed",
+            ByteSize::b(bytes)
+        );
+    }
+    Ok(())
+}
+
+/// Files of a date, on the last line of a terminal.
+fn progress(date: Date, done: u64, of: u64) {
+    let mut terminal = io::stderr();
+    if terminal.is_terminal() {
+        let end = if done == of { "\r\x1b[K" } else { "" };
+        // A terminal that went away is no reason to stop.
+        let _ = write!(terminal, "\r{date}: file {done} of {of} ...{end}");
+    }
+}

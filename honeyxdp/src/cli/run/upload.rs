@@ -1,0 +1,105 @@
+//! The program that brings the archive's files to object storage, for as long as the sensor runs.
+//!
+//! It is a process of its own: it talks to the network, which the sensor gives the right away to do, and whatever happens to it, the
+//! sensor goes on counting and the files wait.
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _},
+    os::unix::process::CommandExt as _,
+    path::Path,
+    process::{Child, ChildStderr, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, bail};
+
+use crate::cli::beside;
+
+/// Files of dates that ended longer ago than this are removed from the spool, once they are uploaded: long enough for compaction.
+const RELEASE: &str = "24h";
+/// How often it looks for new files.
+const EVERY: &str = "2s";
+/// How long the end waits for what is still to be sent. The program itself gives up a little earlier.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// The process.
+#[derive(Debug)]
+pub(super) struct Uploader {
+    child: Child,
+    messages: Option<ChildStderr>,
+    said: bool,
+}
+
+impl Uploader {
+    /// Starts it, while there are the rights to. Returns when it knows what to do, and nothing is sent yet.
+    pub(super) fn start(spool: &Path, place: &str, sensor: &str) -> anyhow::Result<Self> {
+        let mut command = beside::command(beside::FLEET, "run --archive PLACE")?;
+        command.arg("upload").arg(spool).arg(place).args([
+            "--sensor",
+            sensor,
+            "--release",
+            RELEASE,
+            "--every",
+            EVERY,
+            "--beside-sensor",
+        ]);
+        // Ctrl-C is for the sensor, which tells it when there is nothing more to come.
+        command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = spawn(&mut command)?;
+        let mut ready = String::new();
+        if let Some(output) = child.stdout.take() {
+            BufReader::new(output).read_line(&mut ready)?;
+        }
+        let mut messages = child.stderr.take();
+        if ready.is_empty() {
+            let mut why = String::new();
+            if let Some(messages) = &mut messages {
+                messages.read_to_string(&mut why)?;
+            }
+            child.wait()?;
+            bail!("{}", why.trim().trim_start_matches("honeyxdp-fleet: "));
+        }
+        Ok(Self { child, messages, said: false })
+    }
+
+    /// Passes its messages on, by a thread: to be called when rights are given away.
+    pub(super) fn pass_on(&mut self) -> anyhow::Result<()> {
+        let Some(messages) = self.messages.take() else { return Ok(()) };
+        let pass = move || {
+            for line in BufReader::new(messages).lines().map_while(Result::ok) {
+                tracing::warn!("{}", line.trim_start_matches("honeyxdp-fleet: "));
+            }
+        };
+        thread::Builder::new().name("upload".to_owned()).spawn(pass).context("cannot start a thread")?;
+        Ok(())
+    }
+
+    /// What to say if it ended, once. It cannot be started again: the right to is given away.
+    pub(super) fn look(&mut self) -> Option<String> {
+        let status = self.child.try_wait().ok().flatten().filter(|_| !self.said)?;
+        self.said = true;
+        Some(format!(
+            "nothing is uploaded any more, because the program that does it ended ({status}); files wait in the spool: restart the \
+             sensor, or run `honeyxdp fleet upload`"
+        ))
+    }
+
+    /// Lets it send what is left, and end. Returns whether everything was sent.
+    pub(super) fn end(mut self) -> bool {
+        drop(self.child.stdin.take());
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return status.success(),
+                Ok(None) => thread::sleep(Duration::from_millis(20)),
+                Err(_) => return false,
+            }
+        }
+        false
+    }
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Child> {
+    command.spawn().with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
+}
