@@ -27,7 +27,7 @@ WORDS = [
     ("column3", "col2"),
     ("column4", "col3"),
 ]
-DAYS = ["ports", "sources", "kinds", "profiles", "exploits", "droppers", "logins"]
+DAYS = ["ports", "sources", "exploits", "kinds", "profiles", "droppers", "logins"]
 MONTHS = """ports sources profiles counts kind_counts profile_counts exploits droppers logins evidence_counts""".split()
 QUESTIONS = """totals packets_by_port sources sources_by_country kinds evidence payloads droppers logins payload_rules profiles
 profile_totals peaks new_ports_by_month countries networks port_totals""".split()
@@ -115,9 +115,9 @@ def roll_up_days(database, question, folders):
             database.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {files}")
         for name in DAYS:
             text = question(f"day_{name}", day=day)
-            if name == "sources":
-                database.execute(f"CREATE OR REPLACE TEMP TABLE day_sources AS {text}")
-                text = "SELECT * FROM day_sources"
+            if name in ["sources", "exploits"]:
+                database.execute(f"CREATE OR REPLACE TEMP TABLE day_{name} AS {text}")
+                text = f"SELECT * FROM day_{name}"
             into = f"INSERT INTO {name}" if number else f"CREATE TEMP TABLE {name} AS"
             database.execute(f"{into} {text}")
 
@@ -133,8 +133,8 @@ def roll_up_at_once(database, question, archive):
             text = text.replace(f"GROUP BY {keys}", f"GROUP BY day, {keys}")
         text = text.replace("SELECT src, src6, max(country)", "SELECT day, src, src6, max(country)")
         database.execute(f"CREATE TEMP TABLE {name} AS {text}")
-        if name == "sources":
-            database.execute("CREATE TEMP VIEW day_sources AS SELECT * FROM sources")
+        if name in ["sources", "exploits"]:
+            database.execute(f"CREATE TEMP VIEW day_{name} AS SELECT * FROM {name}")
 
 
 if __name__ == "__main__":

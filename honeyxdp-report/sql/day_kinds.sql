@@ -7,12 +7,12 @@ WITH shown AS (
            CASE coalesce(settled, family) WHEN 'mirai' THEN 6 WHEN 'hajime' THEN 7 WHEN 'other' THEN 9 ELSE 8 END AS rank
     FROM day_sources
     UNION ALL
-    SELECT DATE '{day}' AS day, src, CAST(src6 AS BYTEA) AS src6, NULL AS country,
+    SELECT DATE '{day}' AS day, src, src6, NULL AS country,
            CAST(0 AS BIGINT UNSIGNED) AS knocks,
            CASE WHEN family NOT IN ('hajime', 'mozi', 'qbot', 'mirai') THEN family END AS named,
            CASE family WHEN 'hajime' THEN 1 WHEN 'mozi' THEN 2 WHEN 'qbot' THEN 3 WHEN 'mirai' THEN 4 ELSE 5 END AS rank
-    FROM payloads
-    WHERE decided_by = 'payload' AND {sent}
+    FROM day_exploits
+    WHERE decided_by = 'payload'
 ), kinds AS (
     SELECT src, src6, max(country) AS country, bit_or(knocks) AS knocks, min(named) AS named, min(rank) AS rank
     FROM shown

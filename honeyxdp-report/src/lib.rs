@@ -2,6 +2,7 @@
 
 pub mod campaigns;
 pub mod cli;
+pub mod cluster;
 pub mod compare;
 pub mod escape;
 pub mod flows;

@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use browser::Browser;
 use honeyxdp_report::{
     period::Step,
-    report::{self, Against, GeoFiles, Language, Profiles, Request},
+    report::{self, Against, GeoFiles, Language, Profiles, Request, Scope},
 };
 use jiff::tz::TimeZone;
 use serde_json::json;
@@ -21,6 +21,9 @@ fn forty_days(language: Language) -> TempDir {
         .unwrap();
     let request = Request {
         archive: folder.path().join("archive"),
+        engine: None,
+        scope: Scope::default(),
+        by_sensor: false,
         period: None,
         against: Against::Nothing,
         zone: TimeZone::UTC,

@@ -1,6 +1,7 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
 mod campaigns;
+mod cluster;
 mod compare;
 mod report;
 
@@ -15,7 +16,7 @@ use clap::{Parser, Subcommand};
     bin_name = "honeyxdp-report",
     version,
     after_help = "Options also come from the environment where --help names a variable: HONEYXDP_ARCHIVE=DIR.\n\
-                  `honeyxdp report`, `honeyxdp compare` and `honeyxdp campaigns` call this program.\n\
+                  `honeyxdp report`, `compare`, `campaigns` and `cluster` call this program.\n\
                   Exit status: 0 done, 1 failed, 2 wrong usage.",
     propagate_version = true,
     arg_required_else_help = true
@@ -30,6 +31,7 @@ enum Command {
     Report(Box<report::Args>),
     Compare(compare::Args),
     Campaigns(campaigns::Args),
+    Cluster(cluster::Args),
 }
 
 /// The command line as clap has it, for manual pages and completions.
@@ -57,6 +59,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Report(args) => report::report(*args),
         Command::Compare(args) => compare::compare(&args),
         Command::Campaigns(args) => campaigns::campaigns(&args),
+        Command::Cluster(args) => cluster::cluster(args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

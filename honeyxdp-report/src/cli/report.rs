@@ -12,8 +12,9 @@ use bytesize::ByteSize;
 use jiff::tz::TimeZone;
 
 use crate::{
+    cluster::Address,
     period::{Period, Step},
-    report::{self, Against, GeoFiles, Language, Profiles, Request},
+    report::{self, Against, Asked, GeoFiles, Language, Profiles, Request, Scope},
 };
 
 /// Make the observation report of a period: figures, tables and a page
@@ -29,14 +30,41 @@ use crate::{
 ///   honeyxdp report --archive A --period 2019-07 --bucket day --tz Asia/Tokyo --lang ja --out r
 ///   honeyxdp report --archive A --period 2019-11 --against 2019-06 --out report
 ///   honeyxdp report --archive A --port 52869 --port 37215 --rollups A/rollups --out report
+///   honeyxdp report --archive s3://bucket/archive --rollups R --out report
+///   honeyxdp report --archive s3://bucket/archive --by-sensor --site tokyo-darknet --out report
+///   honeyxdp report --archive s3://bucket/archive --engine ballista://scheduler:50050 --out report
 ///
 /// docs/report.md explains the figures and the tables.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// Folder of the archive
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE")]
+    /// Folder of the archive, or where it is on object storage: s3://bucket/prefix, gs://bucket/prefix,
+    /// az://container/prefix. Credentials and server come from the environment: AWS_ACCESS_KEY_ID, AWS_ENDPOINT ...
+    #[arg(long, value_name = "DIR|URL", env = "HONEYXDP_ARCHIVE")]
     archive: PathBuf,
+    /// Have the archive's rows read by a cluster (`honeyxdp cluster --help`), and not by this process. Its executors need
+    /// the archive on object storage, or in a folder with the same path. Not with --geoip and --asn
+    #[arg(long, value_name = "ballista://HOST:PORT", env = "HONEYXDP_REPORT_ENGINE")]
+    engine: Option<Address>,
+    /// Days that the cluster is asked about at a time: twice as many as its executors have slots keep them busy
+    #[arg(
+        long,
+        value_name = "N",
+        env = "HONEYXDP_REPORT_DAYS_AT_A_TIME",
+        requires = "engine",
+        default_value = "16",
+        value_parser = days_at_a_time
+    )]
+    days_at_a_time: usize,
+    /// Only rows of this sensor, by its id; may be repeated
+    #[arg(long = "sensor", value_name = "ID", env = "HONEYXDP_REPORT_SENSOR", value_delimiter = ',')]
+    sensors: Vec<String>,
+    /// Only rows of sensors at this site, as --site named it to them; may be repeated
+    #[arg(long = "site", value_name = "NAME", env = "HONEYXDP_REPORT_SITE", value_delimiter = ',')]
+    sites: Vec<String>,
+    /// Set the sensors beside each other: what each saw, and what it alone saw. Reads the rows once more
+    #[arg(long, env = "HONEYXDP_REPORT_BY_SENSOR")]
+    by_sensor: bool,
     /// Folder for the report; it is made if it is not there
     #[arg(long, value_name = "DIR", env = "HONEYXDP_REPORT_OUT")]
     out: PathBuf,
@@ -109,6 +137,9 @@ pub(super) fn report(args: Args) -> anyhow::Result<()> {
     let profiles = args.profiles.as_deref().map_or_else(Profiles::own, Profiles::read)?;
     let request = Request {
         archive: args.archive,
+        engine: args.engine.map(|scheduler| Asked { scheduler, days: args.days_at_a_time }),
+        scope: Scope { sensors: args.sensors, sites: args.sites },
+        by_sensor: args.by_sensor,
         period: args.period,
         against: args.against.unwrap_or(Against::Before),
         zone,
@@ -143,8 +174,16 @@ pub(super) fn report(args: Args) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Reads how many days a cluster is asked about at a time. Each is a thread of this process, which waits.
+fn days_at_a_time(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(days @ 1..=1024) => Ok(days),
+        _ => Err("write a number from 1 to 1024".into()),
+    }
+}
+
 /// Reads a size of memory that the engine can work with.
-fn memory(text: &str) -> Result<usize, String> {
+pub(super) fn memory(text: &str) -> Result<usize, String> {
     let size: ByteSize = text.parse()?;
     let size = usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
     if size < LEAST_MEMORY { Err("64MiB are the least".into()) } else { Ok(size) }

@@ -28,12 +28,19 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// Where there is no archive, or a folder cannot be read.
+    /// Where there is no archive, it is not in a folder, or a folder cannot be read.
     pub fn open(folder: &Path, period: Option<Period>) -> anyhow::Result<Self> {
+        let name = folder.to_string_lossy();
+        anyhow::ensure!(
+            !name.contains("://"),
+            "only `honeyxdp report` reads an archive on object storage: get this one first by `honeyxdp fleet fetch {} DIR`, \
+             and name that folder",
+            escape::text(&name)
+        );
         anyhow::ensure!(
             folder.join(Table::Flows.folder()).is_dir(),
             "{} is no archive: name the folder that holds `flows`, as in run --archive",
-            escape::text(&folder.display().to_string())
+            escape::text(&name)
         );
         let archive = honeyxdp_archive::Archive::new(folder);
         let mut days = Vec::new();

@@ -30,6 +30,7 @@ impl Texts {
                 "decided" => "family by payload",
                 "payloads_lost" => "payloads lost",
                 "username" => "user",
+                "alone" => "seen by it alone",
                 other => other,
             };
         }
@@ -72,6 +73,8 @@ impl Texts {
             "certainty" => "確度",
             "caveat" => "限界",
             "sensor" => "センサー",
+            "site" => "設置場所",
+            "alone" => "単独で観測",
             "in_records" => "記録済み",
             "lost" => "損失",
             "unsampled" => "標本外",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::{datatypes::SchemaRef, record_batch::RecordBatch};
 use datafusion::{
     datasource::{
         MemTable,
@@ -17,10 +17,11 @@ use datafusion::{
     logical_expr::ScalarUDF,
     prelude::{SessionConfig, SessionContext},
 };
-use tokio::runtime::Runtime;
+use tokio::{runtime::Runtime, sync::Semaphore};
 use url::Url;
 
-use super::table::Table;
+use super::{files::url_of, table::Table};
+use crate::cluster::Stores;
 
 /// What questions have in braces, and what stands there.
 pub(super) type Words<'a> = &'a [(&'a str, &'a str)];
@@ -32,15 +33,25 @@ pub(super) struct Engine {
     config: SessionConfig,
     functions: Vec<ScalarUDF>,
     context: SessionContext,
+    /// As many questions are answered at a time as there are threads: each takes of the same memory.
+    turns: Arc<Semaphore>,
 }
 
 impl Engine {
     /// An engine that takes `memory` bytes for what it groups, sorts and joins, and goes on in files in `spill` beyond that.
     /// Its questions may call the functions.
-    pub(super) fn new(memory: usize, threads: usize, spill: &Path, functions: Vec<ScalarUDF>) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
-        let environment =
-            RuntimeEnvBuilder::new().with_memory_limit(memory, 1.0).with_temp_file_path(spill).build_arc()?;
+    pub(super) fn new(
+        runtime: Arc<Runtime>,
+        memory: usize,
+        threads: usize,
+        spill: &Path,
+        functions: Vec<ScalarUDF>,
+    ) -> anyhow::Result<Self> {
+        let environment = RuntimeEnvBuilder::new()
+            .with_memory_limit(memory, 1.0)
+            .with_temp_file_path(spill)
+            .with_object_store_registry(Arc::new(Stores::default()))
+            .build_arc()?;
         let mut config = SessionConfig::new().with_target_partitions(threads).with_information_schema(false);
         let options = config.options_mut();
         // Files never change while they are read, and their order says nothing.
@@ -49,7 +60,7 @@ impl Engine {
         options.execution.collect_statistics = true;
         // A spilled sort keeps this much back for merging: the default of 10 MiB per thread is too much of a small limit.
         options.execution.sort_spill_reservation_bytes = (memory / threads / 16).min(10 << 20);
-        Ok(Self::with(Arc::new(runtime), environment, config, functions))
+        Ok(Self::with(runtime, environment, config, functions, Arc::new(Semaphore::new(threads))))
     }
 
     fn with(
@@ -57,33 +68,37 @@ impl Engine {
         environment: Arc<RuntimeEnv>,
         config: SessionConfig,
         functions: Vec<ScalarUDF>,
+        turns: Arc<Semaphore>,
     ) -> Self {
         let context = SessionContext::new_with_config_rt(config.clone(), Arc::clone(&environment));
         for function in &functions {
             context.register_udf(function.clone());
         }
-        Self { runtime, environment, config, functions, context }
+        Self { runtime, environment, config, functions, context, turns }
     }
 
     /// One with the same memory and threads and with tables of its own. It answers a question by one thread, so several of
     /// them answer several questions at a time: with small ones that is faster than sharing each.
     pub(super) fn one_thread(&self) -> Self {
         let config = self.config.clone().with_target_partitions(1);
-        Self::with(Arc::clone(&self.runtime), Arc::clone(&self.environment), config, self.functions.clone())
+        let (runtime, environment) = (Arc::clone(&self.runtime), Arc::clone(&self.environment));
+        Self::with(runtime, environment, config, self.functions.clone(), Arc::clone(&self.turns))
     }
 
-    /// Makes a table of files, in the place of one with the same name. Without files it has no rows.
+    /// Makes a table of files of this machine, in the place of one with the same name. Without files it has no rows.
     pub(super) fn table(&self, name: &str, files: &[PathBuf], schema: &SchemaRef) -> anyhow::Result<()> {
+        let urls = files.iter().map(|file| url_of(file)).collect::<anyhow::Result<Vec<_>>>()?;
+        self.table_at(name, urls, schema)
+    }
+
+    /// The same of files anywhere.
+    pub(super) fn table_at(&self, name: &str, files: Vec<Url>, schema: &SchemaRef) -> anyhow::Result<()> {
         self.context.deregister_table(name)?;
         if files.is_empty() {
             self.context.register_table(name, Arc::new(MemTable::try_new(schema.clone(), vec![vec![]])?))?;
             return Ok(());
         }
-        let urls = files.iter().map(|file| url(file)).collect::<anyhow::Result<Vec<_>>>()?;
-        let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
-        let config =
-            ListingTableConfig::new_with_multi_paths(urls).with_listing_options(options).with_schema(schema.clone());
-        self.context.register_table(name, Arc::new(ListingTable::try_new(config)?))?;
+        self.context.register_table(name, Arc::new(parquet_files(files, schema)?))?;
         Ok(())
     }
 
@@ -117,12 +132,10 @@ impl Engine {
         Ok(self.runtime.block_on(self.context.table_provider(table))?.schema())
     }
 
-    fn run(
-        &self,
-        question: &Question,
-        sql: &str,
-    ) -> anyhow::Result<(Vec<String>, Vec<datafusion::arrow::record_batch::RecordBatch>)> {
+    fn run(&self, question: &Question, sql: &str) -> anyhow::Result<(Vec<String>, Vec<RecordBatch>)> {
         let answer = self.runtime.block_on(async {
+            // Only a semaphore that is closed gives none, and nobody closes it.
+            let _turn = self.turns.acquire().await;
             let frame = self.context.sql(sql).await?;
             let columns: Vec<String> = frame.schema().fields().iter().map(|field| field.name().clone()).collect();
             datafusion::error::Result::Ok((columns, frame.collect().await?))
@@ -131,10 +144,14 @@ impl Engine {
     }
 }
 
-fn url(file: &Path) -> anyhow::Result<ListingTableUrl> {
-    let file = std::path::absolute(file)?;
-    let url = Url::from_file_path(&file).map_err(|()| anyhow!("{} is no path to a file", file.display()))?;
-    Ok(ListingTableUrl::try_new(url, None)?)
+/// A table over Parquet files.
+pub(super) fn parquet_files(files: Vec<Url>, schema: &SchemaRef) -> anyhow::Result<ListingTable> {
+    let files = files.into_iter().map(|file| ListingTableUrl::try_new(file, None));
+    let files = files.collect::<datafusion::error::Result<Vec<_>>>()?;
+    let options = ListingOptions::new(Arc::new(ParquetFormat::default())).with_file_extension(".parquet");
+    let config =
+        ListingTableConfig::new_with_multi_paths(files).with_listing_options(options).with_schema(schema.clone());
+    Ok(ListingTable::try_new(config)?)
 }
 
 fn failed(question: &Question, error: datafusion::error::DataFusionError) -> anyhow::Error {
@@ -155,7 +172,8 @@ pub(super) struct Question {
 }
 
 impl Question {
-    fn with(&self, words: Words) -> String {
+    /// Its SQL, with the words in it.
+    pub(super) fn with(&self, words: Words) -> String {
         words.iter().fold(self.sql.to_owned(), |sql, (word, value)| sql.replace(&format!("{{{word}}}"), value))
     }
 }
@@ -169,6 +187,8 @@ macro_rules! questions {
 
 questions! {
     DAY_PORTS "day_ports",
+    DAY_SENSORS "day_sensors",
+    SENSORS "sensors",
     DAY_SOURCES "day_sources",
     DAY_KINDS "day_kinds",
     DAY_PROFILES "day_profiles",

@@ -11,7 +11,7 @@ use datafusion::{
 };
 
 /// All of them.
-pub(super) fn all() -> [ScalarUDF; 3] {
+pub(crate) fn all() -> [ScalarUDF; 3] {
     [bit_count(), country_number(), country_text()]
 }
 

@@ -64,6 +64,16 @@ impl GeoFiles {
         ])
     }
 
+    /// A cluster has no files of this machine.
+    pub(super) fn must_be_nowhere(&self) -> anyhow::Result<()> {
+        anyhow::ensure!(
+            self.country.is_none() && self.asn.is_none(),
+            "a cluster cannot look into MMDB files of this machine: leave out --geoip and --asn, and what the sensors wrote \
+             stands, or leave out --engine."
+        );
+        Ok(())
+    }
+
     /// Changes when another file lies there.
     pub(super) fn stamp(&self, hasher: &mut impl Hasher) -> anyhow::Result<()> {
         for path in [&self.country, &self.asn] {

@@ -6,11 +6,14 @@
 mod archive;
 mod columns;
 mod days;
+mod each;
 mod engine;
 mod figure;
+mod files;
 mod finding;
 mod foot;
-mod functions;
+mod form;
+pub(crate) mod functions;
 mod geo;
 mod kept;
 mod output;
@@ -19,8 +22,10 @@ mod phrase;
 mod png;
 mod profiles;
 mod questions;
+mod remote;
 mod rollup;
 mod rules;
+mod scope;
 mod sections;
 mod svg;
 mod table;
@@ -28,6 +33,7 @@ mod text;
 
 use std::{
     path::PathBuf,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -35,22 +41,20 @@ use anyhow::{Context as _, ensure};
 use jiff::tz::TimeZone;
 
 use self::{
-    archive::Files,
-    days::Days,
-    engine::Engine,
-    output::Folder,
-    page::Page,
-    png::Painter,
-    rollup::{Form, Roller},
-    text::Texts,
+    days::Days, engine::Engine, files::Files, form::Form, output::Folder, page::Page, png::Painter, remote::Cluster,
+    rollup::Roller, text::Texts,
 };
 pub use self::{
     geo::GeoFiles,
     profiles::Profiles,
+    scope::Scope,
     table::{Table, Value},
     text::Language,
 };
-use crate::period::{Period, Step};
+use crate::{
+    cluster::Address,
+    period::{Period, Step},
+};
 
 /// The period that a report sets its own beside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,11 +67,26 @@ pub enum Against {
     Period(Period),
 }
 
+/// A cluster that is asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its scheduler.
+    pub scheduler: Address,
+    /// Days that it is asked about at a time.
+    pub days: usize,
+}
+
 /// What a report is asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Folder of the archive.
+    /// Folder of the archive, or the URL of its place (`honeyxdp_fleet::Place`).
     pub archive: PathBuf,
+    /// Who is asked about the archive's rows. Without: the engine in this process.
+    pub engine: Option<Asked>,
+    /// Whose rows it is of.
+    pub scope: Scope,
+    /// Whether the sensors are set beside each other.
+    pub by_sensor: bool,
     /// The days. Without: all that the archive has.
     pub period: Option<Period>,
     /// What they are set beside.
@@ -120,17 +139,23 @@ pub struct Report {
 /// Makes a report. `progress` is told how many of how many days of a period are rolled up.
 ///
 /// # Errors
-/// When the archive cannot be read, the folder cannot be written, or the memory is not enough.
+/// When the archive cannot be read, the folder cannot be written, the memory is not enough, or the cluster does not answer.
 pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyhow::Result<Report> {
     ensure!(
         request.home.len() == 2 && request.home.bytes().all(|b| b.is_ascii_uppercase()),
         "{:?} is no country: write the two capital letters of ISO 3166, as JP.",
         request.home
     );
-    let files = Files::open(&request.archive)?;
+    if request.engine.is_some() {
+        request.geo.must_be_nowhere()?;
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(request.threads).enable_all().build()?;
+    let runtime = Arc::new(runtime);
+    let cluster = request.engine.as_ref().map(|asked| Cluster::find(asked, &runtime)).transpose()?;
+    let files = Files::open(&request.archive, &runtime)?;
     let period = request.period.unwrap_or_else(|| files.span());
     let days = Days { period, zone: request.zone.clone() };
-    let form = Form::new(&request.ports, &request.profiles, &request.geo)?;
+    let form = Form::new(&request.ports, &request.profiles, &request.geo, &request.scope)?;
     let texts = Texts::of(request.language);
     let mut folder = Folder::make(&request.out)?;
     let scratch = tempfile::Builder::new()
@@ -143,8 +168,8 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
 
     let mut functions = request.geo.functions()?;
     functions.extend(functions::all());
-    let engine = Engine::new(request.memory, request.threads, &scratch.path().join("spill"), functions)?;
-    let roller = Roller::new(&engine, request.threads, &form, &kept)?;
+    let engine = Engine::new(runtime, request.memory, request.threads, &scratch.path().join("spill"), functions)?;
+    let roller = Roller::new(&engine, cluster.as_ref(), request.threads, &form, &kept)?;
     let pass = roller.roll(&files, &days, "", progress)?;
     clock.lap("rollup");
     if pass.days == 0 {
@@ -171,14 +196,20 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
     if let Some(logins) = tables.iter_mut().find(|table| table.name == "logins" && !request.show_passwords) {
         logins.hide("password")?;
     }
-    tables.push(questions::losses(&engine, &files, &days)?);
+    tables.push(questions::losses(&engine, cluster.as_ref(), &files, &days, &request.scope)?);
     clock.lap("losses");
+    if request.by_sensor {
+        tables.push(questions::sensors(&engine, &roller, &files, &days, scratch.path())?);
+        clock.lap("sensors");
+    }
+    warnings.extend(cluster.as_ref().and_then(Cluster::trouble));
     tables.push(rules::table(questions::named(&tables, "totals")?)?);
     tables.push(request.profiles.table());
 
     let sections = sections::all(request, &tables, &days.buckets(request.bucket), texts)?;
     folder.put_tables(&tables)?;
-    folder.remove_tables(engine::QUESTIONS_OF_TWO_PERIODS.iter().map(|question| question.name))?;
+    let at_times = engine::QUESTIONS_OF_TWO_PERIODS.iter().chain([&&engine::SENSORS]);
+    folder.remove_tables(at_times.map(|question| question.name))?;
     let painter = request.png.then(Painter::new);
     if painter.as_ref().is_some_and(|painter| !painter.has_fonts()) {
         warnings.push(format!("the PNG files have no letters: install a font, on Debian {}.", texts.font_package));

@@ -66,6 +66,8 @@ impl Texts {
             ("port_totals", true) => "ファミリー別・ポート別の SYN パケット数とフロー数",
             ("losses", false) => "SYNs by sensor, and what became of them",
             ("losses", true) => "センサー別の SYN とその内訳",
+            ("sensors", false) => "SYNs and sources by sensor",
+            ("sensors", true) => "センサー別の SYN パケット数と送信元アドレス数",
             ("rules", false) => "Rules behind the families",
             ("rules", true) => "ファミリーの判定規則",
             ("payloads", false) => "Payloads by exploit, family and port",

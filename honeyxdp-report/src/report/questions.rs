@@ -5,16 +5,22 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::{
-    Clock, Request,
-    archive::{self, Files},
+    Clock, Request, archive,
     days::Days,
     engine::{self, Engine, Question, Words},
+    files::Files,
+    remote::Cluster,
+    rollup::Roller,
+    scope::Scope,
     table::Table,
 };
 use crate::period::Step;
 
 /// How many ports, countries and networks a table or a figure names.
 const TOP: &str = "10";
+
+/// Files of losses that are worth a task of their own. They are small.
+const FILES_OF_A_TASK: usize = 32;
 
 /// Asks all questions of the roll-ups. With `against` there are those of another period, too.
 pub(super) fn ask(
@@ -66,12 +72,43 @@ pub(super) fn ask(
 }
 
 /// Asks the archive what was lost on some days.
-pub(super) fn losses(engine: &Engine, files: &Files, days: &Days) -> anyhow::Result<Table> {
-    let when = days.rows("interval_start")?;
+pub(super) fn losses(
+    engine: &Engine,
+    cluster: Option<&Cluster>,
+    files: &Files,
+    days: &Days,
+    scope: &Scope,
+) -> anyhow::Result<Table> {
+    let when = scope.rows(&days.rows("interval_start")?)?;
+    let schema = archive::loss_schema();
     files.read(honeyxdp_archive::Table::Losses, &days.utc_dates()?, |files| {
-        engine.table("losses", files, &archive::loss_schema())?;
-        engine.ask(&engine::LOSSES, &[("when", &when)])
+        let urls = files.iter().map(|file| file.url().clone()).collect();
+        let words = [("when", when.as_str())];
+        match cluster {
+            Some(cluster) if !files.is_empty() => {
+                // One question about many files: all executors read some of them.
+                let session = cluster.session(files.len().div_ceil(FILES_OF_A_TASK).min(cluster.days()))?;
+                session.table("losses", urls, &schema)?;
+                session.ask(&engine::LOSSES, &words)
+            }
+            _ => {
+                engine.table_at("losses", urls, &schema)?;
+                engine.ask(&engine::LOSSES, &words)
+            }
+        }
     })
+}
+
+/// Sets the sensors beside each other: what each saw, and what it alone saw. `scratch` is a folder for what is counted by day.
+pub(super) fn sensors(
+    engine: &Engine,
+    roller: &Roller,
+    files: &Files,
+    days: &Days,
+    scratch: &Path,
+) -> anyhow::Result<Table> {
+    roller.ask_days(files, days, &engine::DAY_SENSORS, "sensor_days", scratch)?;
+    engine.ask(&engine::SENSORS, &[])
 }
 
 /// The answer to a question.

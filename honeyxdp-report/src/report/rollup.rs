@@ -4,40 +4,41 @@
 use std::{
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
-    os::unix::fs::MetadataExt as _,
-    panic::resume_unwind,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering},
-    thread,
 };
 
 use anyhow::Context as _;
 use datafusion::arrow::datatypes::SchemaRef;
-use honeyxdp_archive::Table::{Flows, Payloads};
+use honeyxdp_archive::Table::{self, Flows, Payloads};
 
 use super::{
-    archive::{Files, flow_schema, payload_schema},
+    archive::{flow_schema, payload_schema},
     days::{Day, Days},
+    each::each,
     engine::{self, Engine, Question, Words},
-    geo::GeoFiles,
+    files::Files,
+    form::{Form, OfDay},
     kept::{self, Kept},
-    profiles::{Asked, Profiles},
+    remote::{Cluster, Session},
 };
 
-/// Changes when the files of the roll-up change their meaning.
-const VERSION: u32 = 5;
-
-/// What is kept of a day, by its name and the question that makes it. All but the first are asked of [`SOURCES`] or its rows.
-const OF_DAY: [(&str, &Question); 7] = [
-    ("ports", &engine::DAY_PORTS),
-    (SOURCES, &engine::DAY_SOURCES),
-    ("kinds", &engine::DAY_KINDS),
-    ("profiles", &engine::DAY_PROFILES),
-    ("exploits", &engine::DAY_EXPLOITS),
-    ("droppers", &engine::DAY_DROPPERS),
-    ("logins", &engine::DAY_LOGINS),
+/// What is kept of a day: its name, the question that makes it, and the table of the archive that this is asked of. What has
+/// none is asked afterwards, of [`SOURCES`] and [`EXPLOITS`].
+const OF_DAY: [(&str, &Question, Option<Table>); 7] = [
+    ("ports", &engine::DAY_PORTS, Some(Flows)),
+    (SOURCES, &engine::DAY_SOURCES, Some(Flows)),
+    ("kinds", &engine::DAY_KINDS, None),
+    ("profiles", &engine::DAY_PROFILES, None),
+    (EXPLOITS, &engine::DAY_EXPLOITS, Some(Payloads)),
+    ("droppers", &engine::DAY_DROPPERS, Some(Payloads)),
+    ("logins", &engine::DAY_LOGINS, Some(Payloads)),
 ];
+/// Where they are among them, in the order in which they are asked.
+const ORDER: [usize; OF_DAY.len()] = [0, SOURCES_AT, EXPLOITS_AT, 5, 6, 2, 3];
 const SOURCES: &str = "sources";
+const SOURCES_AT: usize = 1;
+const EXPLOITS: &str = "exploits";
+const EXPLOITS_AT: usize = 4;
 /// The first of them are kept of every day; the others are of payloads alone.
 const OF_FLOWS: usize = 4;
 
@@ -55,9 +56,6 @@ const OF_MONTH: [(&str, &Question); 10] = [
     ("evidence_counts", &engine::MONTH_EVIDENCE_COUNTS),
 ];
 
-/// Files of a day: of flows, and of payloads.
-type OfDay<'a> = [&'a [PathBuf]; 2];
-
 /// How a pass went.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pass {
@@ -65,52 +63,6 @@ pub(super) struct Pass {
     pub(super) days: usize,
     /// Those that were found in the folder of roll-ups.
     pub(super) known: usize,
-}
-
-/// What is asked of every day.
-#[derive(Debug)]
-pub(super) struct Form {
-    asked: Asked,
-    geo: [(&'static str, &'static str); 4],
-    /// Stands for everything that the answers depend on besides the rows.
-    key: u64,
-}
-
-impl Form {
-    pub(super) fn new(ports: &[u16], profiles: &Profiles, geo: &GeoFiles) -> anyhow::Result<Self> {
-        let asked = Asked::new(ports, profiles)?;
-        let mut hasher = DefaultHasher::new();
-        (VERSION, &asked.bits, &asked.ports, &asked.profiles).hash(&mut hasher);
-        geo.stamp(&mut hasher)?;
-        Ok(Self { asked, geo: geo.words(), key: hasher.finish() })
-    }
-
-    /// `when` tells the day's flows, `sent` its payloads.
-    fn words<'a>(&'a self, day: &'a str, when: &'a str, sent: &'a str) -> Vec<(&'a str, &'a str)> {
-        let Asked { bits, ports, profiles } = &self.asked;
-        let mut words = vec![("day", day), ("when", when), ("sent", sent)];
-        words.extend([("bits", bits.as_str()), ("ports", ports), ("profiles", profiles)]);
-        words.extend(self.geo);
-        words
-    }
-
-    /// Stands for what is asked of a day.
-    fn key_of_day(&self, day: &Day) -> u64 {
-        let mut hasher = DefaultHasher::new();
-        (self.key, day.from, day.to).hash(&mut hasher);
-        hasher.finish()
-    }
-
-    /// Stands for the rows of files.
-    fn key_of_rows(rows: OfDay) -> anyhow::Result<u64> {
-        let mut hasher = DefaultHasher::new();
-        rows.map(<[PathBuf]>::len).hash(&mut hasher);
-        for file in rows.into_iter().flatten() {
-            let about = fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
-            (file.file_name(), about.len(), about.mtime(), about.mtime_nsec()).hash(&mut hasher);
-        }
-        Ok(hasher.finish())
-    }
 }
 
 /// A day that has been rolled up.
@@ -138,17 +90,33 @@ struct RollMonth {
 /// Makes roll-ups, where they are not there yet.
 pub(super) struct Roller<'a> {
     engine: &'a Engine,
-    /// Each of them rolls up one day, or one month, at a time.
-    workers: Vec<Engine>,
+    /// Each of them rolls up one day at a time.
+    of_days: Vec<Worker<'a>>,
+    /// Each of them rolls up one month at a time.
+    of_months: Vec<Engine>,
     form: &'a Form,
     folder: &'a Path,
     of_day: [SchemaRef; OF_DAY.len()],
     of_month: [SchemaRef; OF_MONTH.len()],
 }
 
+/// What rolls up a day.
+struct Worker<'a> {
+    /// Answers in this process.
+    here: Engine,
+    /// Answers what is asked of the archive's rows, where a cluster is asked.
+    there: Option<Session<'a>>,
+}
+
 impl<'a> Roller<'a> {
-    /// One that keeps its files in `folder`, and works on as many days at a time.
-    pub(super) fn new(engine: &'a Engine, at_a_time: usize, form: &'a Form, folder: &'a Path) -> anyhow::Result<Self> {
+    /// One that keeps its files in `folder`, and works on as many days at a time, or on as many as the cluster is asked about.
+    pub(super) fn new(
+        engine: &'a Engine,
+        cluster: Option<&'a Cluster>,
+        at_a_time: usize,
+        form: &'a Form,
+        folder: &'a Path,
+    ) -> anyhow::Result<Self> {
         fs::create_dir_all(folder).with_context(|| kept::cannot_write(folder))?;
         // The columns are those of the questions, also when there is no day at all.
         engine.table("flows", &[], &flow_schema())?;
@@ -158,24 +126,33 @@ impl<'a> Roller<'a> {
             engine.schema(name)
         };
         let words = form.words("1970-01-01", "TRUE", "TRUE");
-        let mut of_day = Vec::new();
-        for (name, question) in OF_DAY {
-            of_day.push(shape(&format!("day_{name}"), question, &words)?);
+        let mut of_day = [const { None }; OF_DAY.len()];
+        for at in ORDER {
+            let (name, question, _) = OF_DAY[at];
+            of_day[at] = Some(shape(&format!("day_{name}"), question, &words)?);
         }
-        let tables = OF_DAY.map(|(name, _)| (name, format!("day_{name}")));
+        let tables = OF_DAY.map(|(name, ..)| (name, format!("day_{name}")));
         let words = tables.each_ref().map(|(name, table)| (*name, table.as_str()));
         let mut of_month = Vec::new();
         for (name, question) in OF_MONTH {
             of_month.push(shape(name, question, &words)?);
         }
-        let wrong = |_| anyhow::anyhow!("a question was left out");
+        let left_out = "a question was left out";
+        let of_day: Option<Vec<SchemaRef>> = of_day.into_iter().collect();
+        let days = cluster.map_or(at_a_time, Cluster::days);
+        let worker = |_| {
+            // A day's questions to the archive are small, so each is one task.
+            let there = cluster.map(|cluster| cluster.session(1)).transpose()?;
+            anyhow::Ok(Worker { here: engine.one_thread(), there })
+        };
         Ok(Self {
             engine,
-            workers: (0..at_a_time).map(|_| engine.one_thread()).collect(),
+            of_days: (0..days).map(worker).collect::<anyhow::Result<_>>()?,
+            of_months: (0..at_a_time).map(|_| engine.one_thread()).collect(),
             form,
             folder,
-            of_day: of_day.try_into().map_err(wrong)?,
-            of_month: of_month.try_into().map_err(wrong)?,
+            of_day: of_day.and_then(|of_day| of_day.try_into().ok()).context(left_out)?,
+            of_month: of_month.try_into().ok().context(left_out)?,
         })
     }
 
@@ -188,8 +165,8 @@ impl<'a> Roller<'a> {
         suffix: &str,
         progress: &(dyn Fn(usize, usize) + Sync),
     ) -> anyhow::Result<Pass> {
-        let days = Self::with_rows(files, days)?;
-        let of_day = |worker: &Engine, day: &Day| {
+        let days = self.with_rows(files, days)?;
+        let of_day = |worker: &Worker, day: &Day| {
             let dates = day.utc_dates()?;
             let rolled = files.read(Flows, &dates, |flows| {
                 files.read(Payloads, &dates, |payloads| self.rolled_day(worker, day, [flows, payloads]))
@@ -199,7 +176,7 @@ impl<'a> Roller<'a> {
             }
             Ok(rolled)
         };
-        let of_days = self.each(&days, of_day, progress)?;
+        let of_days = each(&self.of_days, &days, of_day, progress)?;
         let mut months: Vec<RollMonth> = Vec::new();
         for (day, Rolled { paths, asked, rows, .. }) in days.iter().zip(&of_days) {
             let name = day.date.strftime("%Y-%m").to_string();
@@ -226,8 +203,8 @@ impl<'a> Roller<'a> {
             kept.seal(&paths)?;
             Ok((kept, paths))
         };
-        let of_months = self.each(&months, of_month, &|_, _| ())?;
-        for (number, ((name, _), schema)) in OF_DAY.iter().zip(&self.of_day).enumerate() {
+        let of_months = each(&self.of_months, &months, of_month, &|_, _| ())?;
+        for (number, ((name, ..), schema)) in OF_DAY.iter().zip(&self.of_day).enumerate() {
             let files: Vec<_> = of_days.iter().filter_map(|day| day.paths.get(number).cloned()).collect();
             self.engine.table(&format!("{name}{suffix}"), &files, schema)?;
         }
@@ -243,24 +220,59 @@ impl<'a> Roller<'a> {
         Ok(found)
     }
 
+    /// Asks a question of every day's flows, and makes a table of all answers in files of `folder`, which are not kept.
+    pub(super) fn ask_days(
+        &self,
+        files: &Files,
+        days: &Days,
+        question: &Question,
+        table: &str,
+        folder: &Path,
+    ) -> anyhow::Result<()> {
+        self.engine.table("flows", &[], &flow_schema())?;
+        self.engine.view("shape", question, &[("when", "TRUE")])?;
+        let schema = self.engine.schema("shape")?;
+        let ask = |worker: &Worker, day: &Day| {
+            let path = folder.join(format!("{table}-{}.parquet", day.date));
+            let when = self.form.rows(day, "first")?;
+            let words = [("when", when.as_str())];
+            files.read(Flows, &day.utc_dates()?, |flows| {
+                let urls = flows.iter().map(|file| file.url().clone()).collect();
+                match &worker.there {
+                    Some(session) if !flows.is_empty() => {
+                        session.table("flows", urls, &flow_schema())?;
+                        session.write(question, &words, &schema, &path)
+                    }
+                    _ => {
+                        worker.here.table_at("flows", urls, &flow_schema())?;
+                        worker.here.write(question, &words, &path)
+                    }
+                }
+            })?;
+            Ok(path)
+        };
+        let paths = each(&self.of_days, &self.with_rows(files, days)?, ask, &|_, _| ())?;
+        self.engine.table(table, &paths, &schema)
+    }
+
     /// The days that have rows.
-    fn with_rows(files: &Files, days: &Days) -> anyhow::Result<Vec<Day>> {
-        let mut found = Vec::new();
-        for day in days.all()? {
+    fn with_rows(&self, files: &Files, days: &Days) -> anyhow::Result<Vec<Day>> {
+        let days = days.all()?;
+        // Object storage takes its time for every list.
+        let has_rows = |_: &Worker, day: &Day| {
             let dates = day.utc_dates()?;
-            if !files.of(Flows, &dates)?.is_empty() || !files.of(Payloads, &dates)?.is_empty() {
-                found.push(day);
-            }
-        }
-        Ok(found)
+            Ok(!files.of(Flows, &dates)?.is_empty() || !files.of(Payloads, &dates)?.is_empty())
+        };
+        let has_rows = each(&self.of_days, &days, has_rows, &|_, _| ())?;
+        Ok(days.into_iter().zip(has_rows).filter_map(|(day, has_rows)| has_rows.then_some(day)).collect())
     }
 
     /// What is kept of a day with these files, not yet sealed if it is new.
-    fn rolled_day(&self, worker: &Engine, day: &Day, files: OfDay) -> anyhow::Result<Rolled> {
+    fn rolled_day(&self, worker: &Worker, day: &Day, files: OfDay) -> anyhow::Result<Rolled> {
         let (asked, rows) = (self.form.key_of_day(day), Form::key_of_rows(files)?);
         let kept = Kept::new(self.folder, &day.date.to_string(), asked, rows);
         let [_, payloads] = files;
-        let kinds = &OF_DAY.map(|(name, _)| name)[..if payloads.is_empty() { OF_FLOWS } else { OF_DAY.len() }];
+        let kinds = &OF_DAY.map(|(name, ..)| name)[..if payloads.is_empty() { OF_FLOWS } else { OF_DAY.len() }];
         if let Some(paths) = kept.whole(kinds) {
             return Ok(Rolled { kept, paths, asked, rows, known: true });
         }
@@ -269,61 +281,49 @@ impl<'a> Roller<'a> {
         Ok(Rolled { kept, paths, asked, rows, known: false })
     }
 
-    /// Does some work for each of some jobs, as many at a time as there are workers, and returns what came of each. The first
-    /// error ends it.
-    fn each<T: Sync, R: Send>(
-        &self,
-        jobs: &[T],
-        work: impl Fn(&Engine, &T) -> anyhow::Result<R> + Sync,
-        progress: &(dyn Fn(usize, usize) + Sync),
-    ) -> anyhow::Result<Vec<R>> {
-        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-        let run = |worker: &Engine| {
-            let mut results = Vec::new();
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                let Some(job) = jobs.get(number) else { return Ok(results) };
-                match work(worker, job) {
-                    Ok(result) => results.push((number, result)),
-                    Err(error) => {
-                        next.store(jobs.len(), Ordering::Relaxed);
-                        return Err(error);
-                    }
+    fn roll_day(&self, worker: &Worker, day: &Day, files: OfDay, paths: &[PathBuf]) -> anyhow::Result<()> {
+        let here = &worker.here;
+        let mut there = [None; 2];
+        for (at, (files, (name, schema))) in files.iter().zip(tables()).enumerate() {
+            let urls = || files.iter().map(|file| file.url().clone()).collect();
+            match &worker.there {
+                // Without files there is nothing to ask.
+                Some(session) if !files.is_empty() => {
+                    session.table(name, urls(), &schema)?;
+                    there[at] = Some(session);
                 }
-                progress(done.fetch_add(1, Ordering::Relaxed) + 1, jobs.len());
+                _ => here.table_at(name, urls(), &schema)?,
             }
-        };
-        thread::scope(|scope| {
-            let threads: Vec<_> = self.workers.iter().map(|worker| scope.spawn(|| run(worker))).collect();
-            let mut all = Vec::new();
-            for thread in threads {
-                all.extend(thread.join().unwrap_or_else(|panic| resume_unwind(panic))?);
-            }
-            all.sort_unstable_by_key(|(number, _)| *number);
-            Ok(all.into_iter().map(|(_, result)| result).collect())
-        })
-    }
-
-    fn roll_day(&self, worker: &Engine, day: &Day, files: OfDay, paths: &[PathBuf]) -> anyhow::Result<()> {
-        let [flows, payloads] = files;
-        worker.table("flows", flows, &flow_schema())?;
-        worker.table("payloads", payloads, &payload_schema())?;
+        }
+        // Of a day without payloads.
+        here.table("day_exploits", &[], &self.of_day[EXPLOITS_AT])?;
         let date = day.date.to_string();
-        let (when, sent) = (day.rows("first"), day.rows("time"));
+        let (when, sent) = (self.form.rows(day, "first")?, self.form.rows(day, "time")?);
         let words = self.form.words(&date, &when, &sent);
-        for (((name, question), path), schema) in OF_DAY.iter().zip(paths).zip(&self.of_day) {
-            worker.write(question, &words, path).with_context(|| {
+        for at in ORDER {
+            let ((name, question, of), schema) = (OF_DAY[at], &self.of_day[at]);
+            let Some(path) = paths.get(at) else { continue };
+            let asked = match of {
+                Some(Flows) => there[0],
+                Some(_) => there[1],
+                None => None,
+            };
+            let written = match asked {
+                Some(session) => session.write(question, &words, schema, path),
+                None => here.write(question, &words, path),
+            };
+            written.with_context(|| {
                 format!("cannot roll up {date} (`honeyxdp archive check` tells whether a file is damaged)")
             })?;
-            if *name == SOURCES {
-                worker.table("day_sources", std::slice::from_ref(path), schema)?;
+            if [SOURCES, EXPLOITS].contains(&name) {
+                here.table(&format!("day_{name}"), std::slice::from_ref(path), schema)?;
             }
         }
         Ok(())
     }
 
     fn roll_month(&self, worker: &Engine, month: &RollMonth, paths: &[PathBuf]) -> anyhow::Result<()> {
-        let tables = OF_DAY.map(|(name, _)| (name, format!("month_of_{name}")));
+        let tables = OF_DAY.map(|(name, ..)| (name, format!("month_of_{name}")));
         for ((files, schema), (_, table)) in month.days.iter().zip(&self.of_day).zip(&tables) {
             worker.table(table, files, schema)?;
         }
@@ -333,4 +333,9 @@ impl<'a> Roller<'a> {
         }
         Ok(())
     }
+}
+
+/// The tables of the archive that a day is asked of.
+fn tables() -> [(&'static str, SchemaRef); 2] {
+    [("flows", flow_schema()), ("payloads", payload_schema())]
 }

@@ -102,6 +102,9 @@ pub(super) fn all<'a>(
     sections.push(plain(texts.ports, texts.ports_note, vec![table("port_totals")?]));
     let heading = texts.other_families.into();
     sections.push(Section { heading, note: String::new(), figures: others, tables: vec![] });
+    if let Some(sensors) = optional("sensors") {
+        sections.push(plain(texts.sensors, texts.sensors_note, vec![sensors]));
+    }
     let losses_note = if losses.rows.is_empty() { texts.no_losses_known } else { texts.losses_note };
     sections.push(plain(texts.losses, losses_note, vec![losses]));
     let mut rules = vec![table("rules")?];
@@ -142,6 +145,9 @@ pub(super) fn about(
     if let Some((period, with_rows)) = against {
         let all = Days { period, zone: days.zone.clone() }.all()?.len();
         about.push((texts.against, format!("{} ({}: {with_rows} / {all})", period.name(), texts.days_with_rows)));
+    }
+    if !request.scope.sites.is_empty() {
+        about.push((texts.site, request.scope.sites.join(", ")));
     }
     if !sensors.is_empty() {
         about.push((texts.sensors, sensors.join(", ")));

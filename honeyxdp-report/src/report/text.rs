@@ -50,6 +50,7 @@ pub(super) struct Texts {
     pub(super) zone: &'static str,
     pub(super) home: &'static str,
     pub(super) sensors: &'static str,
+    pub(super) site: &'static str,
     pub(super) days_with_rows: &'static str,
     /// Sentences.
     pub(super) limits: &'static str,
@@ -69,6 +70,7 @@ pub(super) struct Texts {
     pub(super) peaks_note: &'static str,
     pub(super) countries_note: &'static str,
     pub(super) ports_note: &'static str,
+    pub(super) sensors_note: &'static str,
 }
 
 const ENGLISH: Texts = Texts {
@@ -102,6 +104,7 @@ const ENGLISH: Texts = Texts {
     zone: "Time zone",
     home: "Home country",
     sensors: "Sensors",
+    site: "Site",
     days_with_rows: "Days with records",
     limits: "A mark shows the code that made a packet, not the botnet: other bots reuse Mirai's scanner and show its mark. A \
              sensor sees a part of the whole. Sources are addresses, not devices, and addresses of SYNs can be forged. \
@@ -134,6 +137,7 @@ const ENGLISH: Texts = Texts {
     peaks_note: "Of every family, the day with most SYNs and the day with most sources.",
     countries_note: "Unique sources and SYNs of the whole period. A source has one country.",
     ports_note: "SYNs of the whole period by family and destination port.",
+    sensors_note: "The sensors beside each other. A source that several of them saw is counted for each; what only one saw is told apart.",
 };
 
 const JAPANESE: Texts = Texts {
@@ -167,6 +171,7 @@ const JAPANESE: Texts = Texts {
     zone: "タイムゾーン",
     home: "対象国",
     sensors: "センサー",
+    site: "設置場所",
     days_with_rows: "記録のある日数",
     limits: "特徴はパケットを生成したコードを示すもので、ボットネットそのものを示すものではありません。他のボットも Mirai のスキャナを流用しており、\
              同じ特徴を示します。センサーで観測できるのは全体の一部です。送信元はアドレスの数であり機器の台数ではなく、SYN の送信元アドレスは詐称が可能です。\
@@ -192,6 +197,7 @@ const JAPANESE: Texts = Texts {
     peaks_note: "ファミリーごとの、SYN パケット数が最大の日と送信元アドレス数が最大の日です。",
     countries_note: "期間全体のユニーク送信元アドレス数と SYN パケット数です。一つの送信元は一つの国に数えています。",
     ports_note: "期間全体の SYN パケット数を、ファミリーと宛先ポートで分けたものです。",
+    sensors_note: "センサー別の集計です。複数のセンサーで観測した送信元は、それぞれのセンサーで数えています。",
 };
 
 impl Texts {

@@ -9,13 +9,14 @@ mod mmdb;
 mod numbers;
 mod payloads;
 mod rollups;
+mod sensors;
 
 use std::{fs, net::IpAddr, path::Path, process::Command};
 
 use honeyxdp_archive::{Archive, Decided, Label, Payload, Row, Writer};
 use honeyxdp_report::{
     period::Step,
-    report::{self, Against, GeoFiles, Language, Profiles, Report, Request, Table},
+    report::{self, Against, GeoFiles, Language, Profiles, Report, Request, Scope, Table},
 };
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
@@ -24,6 +25,9 @@ use tempfile::TempDir;
 fn request(folder: &Path, out: &Path) -> Request {
     Request {
         archive: folder.into(),
+        engine: None,
+        scope: Scope::default(),
+        by_sensor: false,
         period: None,
         against: Against::Before,
         zone: TimeZone::UTC,

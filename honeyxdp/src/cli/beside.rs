@@ -1,5 +1,5 @@
 //! Programs beside this one, found as git finds its commands: honeyxdp-report, which holds a query engine, for `honeyxdp report`,
-//! `compare`, `campaigns`, and honeyxdp-fleet, which talks to object storage, for `honeyxdp fleet`.
+//! `compare`, `campaigns` and `cluster`, and honeyxdp-fleet, which talks to object storage, for `honeyxdp fleet`.
 
 use std::{
     env,

@@ -73,6 +73,8 @@ enum Command {
     Compare(beside::Args),
     /// Find surveys in an archive
     Campaigns(beside::Args),
+    /// Run the query engine of reports on several machines
+    Cluster(beside::Args),
     /// Look after the archives of many sensors, on object storage or in folders
     Fleet(beside::Args),
 }
@@ -121,6 +123,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Report(args) => beside::report("report", &args),
         Command::Compare(args) => beside::report("compare", &args),
         Command::Campaigns(args) => beside::report("campaigns", &args),
+        Command::Cluster(args) => beside::report("cluster", &args),
         Command::Fleet(args) => beside::fleet(&args),
     };
     match result {
