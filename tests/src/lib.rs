@@ -14,6 +14,7 @@ pub mod cpu;
 pub mod craft;
 pub mod differential;
 pub mod documents;
+pub mod fleet;
 pub mod floor;
 pub mod flows;
 pub mod generator;

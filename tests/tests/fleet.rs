@@ -1,136 +1,31 @@
 //! A fleet: real sensors, real scanners' SYNs, a real S3 server, and a network between them that fails.
 
-use std::{
-    fs,
-    net::Ipv4Addr,
-    path::{Path, PathBuf},
-    process::Command,
-    thread,
-    time::Duration,
-};
+use std::{fs, net::Ipv4Addr, path::Path, thread, time::Duration};
 
 use honeyxdp_archive::{Archive, Row, Table, Writer};
 use lab::{
     archived::{self, good},
     bpffs::BpfFs,
-    craft,
-    network::{Cable, Namespace, SENSOR},
+    fleet::{Fleet, Post, wait_until},
+    network::SENSOR,
     random::Random,
-    s3::{self, BUCKET, Server},
+    s3::BUCKET,
     sensor::Sensor,
 };
 use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 
 const PROGRAMS: [(&str, &str); 2] = [
     ("honeyxdp", env!("CARGO_BIN_EXE_honeyxdp-under-test")),
     ("honeyxdp-fleet", env!("CARGO_BIN_EXE_fleet-under-test")),
 ];
 
-/// A server, and programs as they are installed.
-struct Fleet {
-    hub: Namespace,
-    server: Server,
-    programs: TempDir,
-}
-
-/// A sensor's place: what it watches, and its way to the server.
-struct Post {
-    cable: Cable,
-    number: u8,
-    folder: TempDir,
-}
-
-impl Fleet {
-    fn new() -> Self {
-        let hub = Namespace::new("hub").unwrap();
-        hub.ip("link set lo up").unwrap();
-        let server = Server::start(env!("CARGO_BIN_EXE_s3"), &hub).unwrap();
-        let programs = tempfile::tempdir().unwrap();
-        s3::installed(programs.path(), &PROGRAMS).unwrap();
-        Self { hub, server, programs }
-    }
-
-    fn program(&self, name: &str) -> PathBuf {
-        self.programs.path().join(name)
-    }
-
-    /// Lays a cable from a new sensor's namespace to the server.
-    fn post(&self, number: u8) -> Post {
-        let cable = Cable::silent(1_500).unwrap();
-        let there = self.hub.name();
-        cable.sensor.ip(&format!("link add up0 type veth peer name down{number} netns {there}")).unwrap();
-        cable.sensor.ip(&format!("addr add 198.19.{number}.2/30 dev up0")).unwrap();
-        cable.sensor.ip("link set up0 up").unwrap();
-        self.hub.ip(&format!("addr add 198.19.{number}.1/30 dev down{number}")).unwrap();
-        self.hub.ip(&format!("link set down{number} up")).unwrap();
-        Post { cable, number, folder: tempfile::tempdir().unwrap() }
-    }
-
-    /// Starts a sensor that uploads.
-    fn start(&self, post: &Post, args: &str) -> Sensor {
-        let mut command = post.cable.sensor.command(self.program("honeyxdp"));
-        s3::at(&mut command, &format!("198.19.{}.1", post.number));
-        command.args(["run", "-i", SENSOR, "--interval", "200ms", "--archive", &format!("s3://{BUCKET}/archive")]);
-        command.args(args.split_whitespace()).arg("--out").arg(post.folder.path());
-        Sensor::spawn(command, post.folder.path().to_owned()).unwrap()
-    }
-
-    /// A command of the fleet, on the server's machine.
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = self.hub.command(self.program("honeyxdp"));
-        s3::at(&mut command, "127.0.0.1");
-        command.arg("fleet").args(args);
-        command
-    }
-
-    /// What is in the bucket, fetched.
-    fn fetched(&self) -> (TempDir, Archive) {
-        let folder = tempfile::tempdir().unwrap();
-        let place = format!("s3://{BUCKET}/archive");
-        let output = self.command(&["fetch", &place, folder.path().to_str().unwrap()]).output().unwrap();
-        assert!(output.status.success(), "{output:?}");
-        let archive = Archive::new(folder.path());
-        (folder, archive)
-    }
-
-    /// Files of a table in the bucket.
-    fn objects(&self, table: Table) -> usize {
-        let dates = fs::read_dir(self.server.bucket().join("archive").join(table.folder()));
-        let files = dates.into_iter().flatten().flat_map(|date| fs::read_dir(date.unwrap().path()).unwrap());
-        files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".parquet")).count()
-    }
-}
-
-impl Post {
-    fn spool(&self) -> Archive {
-        Archive::new(self.folder.path().join("archive"))
-    }
-
-    /// Sends SYNs with Mirai's mark, one of each source.
-    fn scan(&self, sources: std::ops::Range<u32>) {
-        let syn = |source| craft::mirai(Ipv4Addr::from(0xC612_1000 + source), [198, 18, 0, 1].into(), 23);
-        self.cable.send(&sources.map(syn).collect::<Vec<_>>()).unwrap();
-    }
-
-    fn cut(&self, cut: bool) {
-        self.cable.sensor.ip(&format!("link set up0 {}", if cut { "down" } else { "up" })).unwrap();
-    }
-}
-
-fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..600 {
-        if is_so() {
-            return;
-        }
-        thread::sleep(Duration::from_millis(50));
-    }
-    panic!("it did not come to that in 30 s: {what}");
+fn fleet() -> Fleet {
+    Fleet::new(env!("CARGO_BIN_EXE_s3"), &PROGRAMS)
 }
 
 #[test]
 fn the_network_is_cut_and_every_row_arrives_once() {
-    let fleet = Fleet::new();
+    let fleet = fleet();
     let post = fleet.post(1);
     let mut sensor = fleet.start(&post, "--sensor-id one --site tokyo");
     post.scan(0..1_000);
@@ -160,7 +55,7 @@ fn the_network_is_cut_and_every_row_arrives_once() {
 
 #[test]
 fn killed_in_the_middle_of_an_upload_and_every_row_arrives_once() {
-    let fleet = Fleet::new();
+    let fleet = fleet();
     let post = fleet.post(2);
     let pins = BpfFs::mount().unwrap();
     let args = format!("--sensor-id two --pin --pin-path {}", pins.folder("pins").display());
@@ -202,7 +97,7 @@ fn children(pid: u32) -> Vec<Pid> {
 
 #[test]
 fn four_sensors_are_one_archive() {
-    let fleet = Fleet::new();
+    let fleet = fleet();
     let posts: Vec<Post> = (1..=4).map(|number| fleet.post(number)).collect();
     let start = |post: &Post| {
         let site = if post.number <= 2 { "tokyo" } else { "osaka" };
@@ -242,7 +137,7 @@ fn four_sensors_are_one_archive() {
 
 #[test]
 fn an_archive_with_a_large_file_is_uploaded_by_hand() {
-    let fleet = Fleet::new();
+    let fleet = fleet();
     let folder = tempfile::tempdir().unwrap();
     let mut writer = Writer::open(&Archive::new(folder.path()), "replayed", 1 << 21).unwrap();
     // As random as it takes to be larger than what goes in one piece.
@@ -305,7 +200,7 @@ fn sources(archive: &Archive) -> usize {
 
 #[test]
 fn a_place_that_cannot_be_used_is_said_before_anything_is_attached() {
-    let fleet = Fleet::new();
+    let fleet = fleet();
     let post = fleet.post(5);
     let run = |program: &Path, args: &[&str]| {
         let mut command = post.cable.sensor.command(program);

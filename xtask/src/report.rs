@@ -9,7 +9,8 @@ use crate::command::{build, replace_by, target};
 /// The profile of everything around the archive, see Cargo.toml.
 pub(crate) const PROFILE: &str = "reporting";
 
-const PROGRAM: &str = "honeyxdp-report";
+/// The program.
+pub(crate) const PROGRAM: &str = "honeyxdp-report";
 
 /// Build honeyxdp-report and make a report, or compare lists, or find campaigns
 ///

@@ -20,7 +20,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build_ebpf,
-    command::{TERMINAL, as_root, cargo, output, run, say},
+    command::{TERMINAL, as_root, cargo, output, run, say, target},
     leftovers,
     programs::{self, LIBBPF_HEADERS, Program},
     report,
@@ -47,6 +47,9 @@ const BUT_THE_REPORT: &[&str] = &["--workspace", "--exclude", "honeyxdp-report",
 
 /// The package of the kernel tests.
 const KERNEL_TESTS: &str = "honeyxdp-tests";
+
+/// Names the report's program to the test that needs it.
+const REPORT: &str = "HONEYXDP_REPORT_PROGRAM";
 
 /// Names the file that the runner writes the results of the kernel tests to.
 const RESULTS: &str = "HONEYXDP_XTASK_RESULTS";
@@ -104,13 +107,21 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
         Ok(String::new())
     })?;
     stages.run("tests", || {
-        let results = cargo_test(BUT_THE_REPORT, &args.filter, None)?;
+        let results = cargo_test(BUT_THE_REPORT, &args.filter, &[])?;
         Ok(format!("{} kernel tests passed, none was skipped", results.passed))
     })?;
     // Last, because its query engine takes the most time to build.
     stages.run("report", || {
         run(cargo().args(["test", "--profile", report::PROFILE]).args(THE_REPORT).arg("--").args(&args.filter))?;
         Ok(String::new())
+    })?;
+    stages.run("its clippy", clippy_of_the_report)?;
+    // Sensors, object storage and a cluster together: built as the other kernel tests, with the report's program beside them.
+    stages.run("joint", || {
+        let program = target().join(report::PROFILE).join(report::PROGRAM);
+        let together = [BUT_THE_REPORT, &["--test", "joint"]].concat();
+        let results = cargo_test(&together, &args.filter, &[(REPORT, program.as_path())])?;
+        Ok(format!("{} passed", results.passed))
     })
 }
 
@@ -118,7 +129,7 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
 pub(crate) fn kernel_tests_with(object: &Path) -> Result<()> {
     programs_of_the_tests()?;
     leftovers::remove()?;
-    cargo_test(&["--package", KERNEL_TESTS], &[], Some(object)).map(drop)
+    cargo_test(&["--package", KERNEL_TESTS], &[], &[("HONEYXDP_EBPF_OBJECT", object)]).map(drop)
 }
 
 /// What has been done, and how long it took.
@@ -162,20 +173,32 @@ fn clippy() -> Result<String> {
     if output(cargo().args(["clippy", "--version"])).is_err() {
         return Ok("left out: there is no clippy (`rustup component add clippy`)".into());
     }
-    run(cargo().args(["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]))?;
+    run(cargo().arg("clippy").args(BUT_THE_REPORT).args(["--all-targets", "--", "-D", "warnings"]))?;
+    Ok(String::new())
+}
+
+/// The same for the report. `cargo clippy` would look at the whole query engine once more, which takes as long as half of building it;
+/// so the compiler that is clippy builds the report's own packages upon the engine that is there.
+fn clippy_of_the_report() -> Result<String> {
+    const DRIVER: &str = "clippy-driver";
+    if output(Command::new(DRIVER).arg("--version")).is_err() {
+        return Ok("left out: there is no clippy (`rustup component add clippy`)".into());
+    }
+    let mut build = cargo();
+    build.args(["build", "--profile", report::PROFILE, "--all-targets"]).args(THE_REPORT);
+    // As `cargo clippy` calls it.
+    run(build.env("RUSTC_WORKSPACE_WRAPPER", DRIVER).env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__"))?;
     Ok(String::new())
 }
 
 /// Runs `cargo test` with this program as the runner, and looks at what the kernel tests did.
-fn cargo_test(packages: &[&str], filter: &[OsString], object: Option<&Path>) -> Result<Results> {
+fn cargo_test(packages: &[&str], filter: &[OsString], files: &[(&str, &Path)]) -> Result<Results> {
     let folder = tempfile::tempdir().context("There is no room for the results of the tests.")?;
     let file = folder.path().join("results");
     fs::write(&file, "")?;
     let mut test = cargo();
     test.arg("test").args(packages).arg("--config").arg(runner_setting()?).arg("--").args(filter).env(RESULTS, &file);
-    if let Some(object) = object {
-        test.env("HONEYXDP_EBPF_OBJECT", object);
-    }
+    test.envs(files.iter().copied());
     let tested = run(&mut test);
     let results = Results::parse(&fs::read_to_string(&file)?);
     let leftovers = leftovers::list()?;
