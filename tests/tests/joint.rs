@@ -29,7 +29,8 @@ const BEFORE: u32 = 500;
 const APART: u32 = 2_000;
 const SENSORS: u32 = 4;
 const PATIENCE: Duration = Duration::from_secs(150);
-const SCHEDULER: &str = "127.0.0.1:50050";
+/// Ports that no connection is given as its own.
+const SCHEDULER: &str = "127.0.0.1:20050";
 
 /// A process that is killed when this is dropped.
 struct Process(Child);
@@ -171,12 +172,13 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
         let args = ["executor", "--scheduler", SCHEDULER, "--bind", bind, "--slots", "1", "--work-dir", work];
         cluster(&args)
     };
-    let mut first = executor("127.0.0.1:50061");
-    let _second = executor("127.0.0.1:50062");
+    let mut first = executor("127.0.0.1:20061");
+    let mut second = executor("127.0.0.1:20062");
     let engine = format!("ballista://{SCHEDULER}");
     let asked = ["--engine", engine.as_str(), "--days-at-a-time", "2"];
     let (there, _) = made(report(&fleet, &folder("there"), &asked), &folder("there"));
     assert!(there == here, "the tables differ");
+    assert!([&mut first, &mut second].iter_mut().all(|executor| executor.0.try_wait().unwrap().is_none()));
 
     let middle = folder("middle");
     let running = report(&fleet, &middle, &asked);
