@@ -5,6 +5,7 @@ pub mod cli;
 pub mod export;
 pub mod fetch;
 mod listing;
+mod local;
 mod place;
 pub mod status;
 pub mod upload;

@@ -1,10 +1,6 @@
 //! `honeyxdp fleet fetch`: bring an archive from object storage into a folder.
 
-use std::{
-    fs,
-    io::{self, IsTerminal as _, Write as _},
-    path::PathBuf,
-};
+use std::{fs, path::PathBuf};
 
 use anyhow::Context as _;
 use bytesize::ByteSize;
@@ -48,7 +44,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let place = Place::open(&args.place)?;
     fs::create_dir_all(&args.folder).with_context(|| format!("cannot make {}", args.folder.display()))?;
     let wanted = Wanted { tables: &Table::ALL, from: args.from, to: args.to };
-    let done = super::runtime()?.block_on(fetch(&place, &args.folder, wanted, &progress))?;
+    let progress_of = |date: Date, done, of| super::progress(&format!("{date}: file"), done, of);
+    let done = super::runtime()?.block_on(fetch(&place, &args.folder, wanted, &progress_of))?;
     let Fetched { files, bytes, known, merged } = done;
     if args.json {
         let done = serde_json::json!({ "files": files, "bytes": bytes, "known": known, "merged": merged });
@@ -60,14 +57,4 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-/// Files of a date, on the last line of a terminal.
-fn progress(date: Date, done: u64, of: u64) {
-    let mut terminal = io::stderr();
-    if terminal.is_terminal() {
-        let end = if done == of { "\r\x1b[K" } else { "" };
-        // A terminal that went away is no reason to stop.
-        let _ = write!(terminal, "\r{date}: file {done} of {of} ...{end}");
-    }
 }

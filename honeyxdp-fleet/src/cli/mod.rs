@@ -5,7 +5,11 @@ mod fetch;
 mod status;
 mod upload;
 
-use std::{ffi::OsString, io::Write as _, process::ExitCode};
+use std::{
+    ffi::OsString,
+    io::{IsTerminal as _, Write as _},
+    process::ExitCode,
+};
 
 use anyhow::{Context as _, ensure};
 use clap::{Parser, Subcommand};
@@ -78,6 +82,16 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// A line on standard error. Whoever read it may be gone, and that ends nothing.
 fn say(text: &str) {
     let _ = writeln!(std::io::stderr(), "honeyxdp-fleet: {text}");
+}
+
+/// What is done of something, on the last line of a terminal.
+fn progress(what: &str, done: u64, of: u64) {
+    let mut terminal = std::io::stderr();
+    if terminal.is_terminal() && of > 1 {
+        let end = if done == of { "\r\x1b[K" } else { "" };
+        // A terminal that went away is no reason to stop.
+        let _ = write!(terminal, "\r{what} {done} of {of} ...{end}");
+    }
 }
 
 /// Reads a length of time: days have 24 hours.

@@ -1,10 +1,6 @@
 //! `honeyxdp fleet upload`: bring the files of an archive to object storage, once or for as long as a sensor runs.
 
-use std::{
-    io::{self, IsTerminal as _, Write as _},
-    path::PathBuf,
-    time::Duration,
-};
+use std::{path::PathBuf, time::Duration};
 
 use anyhow::{bail, ensure};
 use bytesize::ByteSize;
@@ -16,7 +12,7 @@ use tokio::{
     time,
 };
 
-use super::{duration, say};
+use super::{duration, progress, say};
 use crate::{
     Place,
     upload::{Pass, Uploader},
@@ -98,7 +94,8 @@ pub(super) fn upload(args: &Args) -> anyhow::Result<()> {
 async fn once(uploader: &mut Uploader) -> anyhow::Result<Pass> {
     let mut all = Pass::default();
     loop {
-        let Pass { files, bytes, merged, released, gone } = uploader.pass(Timestamp::now(), &progress).await?;
+        let Pass { files, bytes, merged, released, gone } =
+            uploader.pass(Timestamp::now(), &|done, of| progress("file", done, of)).await?;
         all.files += files;
         all.bytes += bytes;
         all.merged += merged;
@@ -184,16 +181,6 @@ fn report(done: &Pass, uploader: &Uploader, json: bool) -> anyhow::Result<()> {
         println!("{merged} that were merged are removed there, {released} that are over are removed here");
     }
     Ok(())
-}
-
-/// Files that are sent, on the last line of a terminal.
-fn progress(done: u64, of: u64) {
-    let mut terminal = io::stderr();
-    if terminal.is_terminal() && of > 1 {
-        let end = if done == of { "\r\x1b[K" } else { "" };
-        // A terminal that went away is no reason to stop.
-        let _ = write!(terminal, "\rfile {done} of {of} ...{end}");
-    }
 }
 
 fn pause(text: &str) -> anyhow::Result<Duration> {

@@ -19,11 +19,12 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use honeyxdp_archive::{Archive, Entry, Name, Reader, Table};
+use honeyxdp_archive::{Archive, Name, Reader, Table};
 use ipnet::IpNet;
 use serde::Serialize;
 
 use self::{addresses::Addresses, columns::Columns, names::Names, target::Target};
+use crate::local;
 
 pub use key::Key;
 pub use target::COMPLETE;
@@ -138,7 +139,7 @@ pub fn export(
     for table in Table::ALL {
         columns::check(table)?;
     }
-    let entries = entries(&archive)?;
+    let entries = local::files(&archive)?;
     if entries.is_empty() {
         bail!(
             "there is no file of an archive in {}; name its folder, as given to `honeyxdp run --archive`",
@@ -184,15 +185,4 @@ pub fn export(
     };
     target.finish(&exported)?;
     Ok(exported)
-}
-
-/// The files that count. Accounts come first: every one that is in the copy has its rows there, while a sensor goes on.
-fn entries(archive: &Archive) -> anyhow::Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for table in [Table::Losses, Table::Flows, Table::Payloads] {
-        for date in archive.dates(table)? {
-            entries.extend(archive.files(table, date)?);
-        }
-    }
-    Ok(entries)
 }

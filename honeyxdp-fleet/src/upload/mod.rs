@@ -16,7 +16,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use object_store::{Error, ObjectStoreExt as _};
 
 use self::send::Sent;
-use crate::{Object, Place};
+use crate::{Object, Place, local};
 
 /// Files on their way at a time.
 const AT_A_TIME: usize = 8;
@@ -152,14 +152,9 @@ impl Uploader {
         Ok(done)
     }
 
-    /// The files here that count. Accounts are listed first: what they speak of is in files that were there before.
+    /// The files here that count.
     fn here(&self) -> anyhow::Result<Vec<Entry>> {
-        let mut files = Vec::new();
-        for table in [Table::Losses, Table::Flows, Table::Payloads] {
-            for date in self.archive.dates(table)? {
-                files.extend(self.archive.files(table, date)?);
-            }
-        }
+        let mut files = local::files(&self.archive)?;
         files.retain(|file| self.sensor.as_ref().is_none_or(|sensor| file.name.sensor == *sensor));
         Ok(files)
     }
