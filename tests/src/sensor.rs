@@ -1,7 +1,7 @@
 //! A running `honeyxdp run` in a namespace.
 
 use std::{
-    fs,
+    env, fs,
     io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
@@ -17,8 +17,12 @@ use tempfile::TempDir;
 
 use crate::network::Namespace;
 
-/// How long anything may take that should come at once: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// How long anything may take that should come at once: the machine may be busy. HONEYXDP_PATIENCE, in seconds, is for one that is
+/// emulated.
+fn patience() -> Duration {
+    let seconds = env::var("HONEYXDP_PATIENCE").ok().and_then(|text| text.parse().ok());
+    Duration::from_secs(seconds.unwrap_or(30))
+}
 
 /// A sensor. It is killed when this is dropped.
 pub struct Sensor {
@@ -65,7 +69,7 @@ impl Sensor {
         let start = Instant::now();
         while !self.printed().contains(text) {
             let ended = self.child.try_wait()?;
-            if ended.is_some() || start.elapsed() > PATIENCE {
+            if ended.is_some() || start.elapsed() > patience() {
                 bail!("no line with {text:?} ({ended:?}); it printed:\n{}", self.printed());
             }
             thread::sleep(Duration::from_millis(20));
@@ -83,7 +87,7 @@ impl Sensor {
             let newest = store::read(&self.folder);
             match newest {
                 Ok(snapshot) if property(&snapshot) => return Ok(snapshot),
-                _ if start.elapsed() > PATIENCE => bail!("not in {PATIENCE:?}: {newest:?}\n{}", self.printed()),
+                _ if start.elapsed() > patience() => bail!("not in {:?}: {newest:?}\n{}", patience(), self.printed()),
                 _ => thread::sleep(Duration::from_millis(50)),
             }
         }
@@ -133,7 +137,7 @@ impl Sensor {
         loop {
             match self.child.try_wait()? {
                 Some(status) => return Ok(status),
-                None if start.elapsed() > PATIENCE => bail!("it does not end; it printed:\n{}", self.printed()),
+                None if start.elapsed() > patience() => bail!("it does not end; it printed:\n{}", self.printed()),
                 None => thread::sleep(Duration::from_millis(20)),
             }
         }

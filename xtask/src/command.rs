@@ -1,6 +1,7 @@
 //! Running other programs: cargo, programs that need root, and the program that takes the place of this one.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::{OsStr, OsString},
     fs,
@@ -9,7 +10,7 @@ use std::{
     process::{Command, Stdio},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 /// Root folder of the repository.
 pub(crate) fn repository() -> PathBuf {
@@ -149,22 +150,22 @@ pub(crate) fn build_release(package: &str, binary: &str) -> Result<PathBuf> {
 pub(crate) fn build(profile: &str, package: &str, binary: &str) -> Result<PathBuf> {
     let mut build = cargo();
     build.args(["build", "--profile", profile, "--package", package, "--bin", binary]);
-    say(shown(&build));
-    let output = build
-        .arg("--message-format=json-render-diagnostics")
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| not_started(&build))?;
-    if !output.status.success() {
-        bail!("{binary} could not be built; see cargo's messages above.");
-    }
-    output
-        .stdout
-        .split(|&byte| byte == b'\n')
-        .filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok())
-        .filter(|message| message["reason"] == "compiler-artifact" && message["target"]["name"] == binary)
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
+    artifacts(build.arg("--message-format=json-render-diagnostics"))?
+        .remove(binary)
         .with_context(|| format!("cargo built no program {binary} in package {package}."))
+}
+
+/// Runs a cargo that builds and says in JSON what, and returns the executables by the names of their targets.
+pub(crate) fn artifacts(build: &mut Command) -> Result<BTreeMap<String, PathBuf>> {
+    say(shown(build));
+    let output = build.stderr(Stdio::inherit()).output().with_context(|| not_started(build))?;
+    ensure!(output.status.success(), "`{}` failed ({}); see its messages above.", shown(build), output.status);
+    let lines = output.stdout.split(|&byte| byte == b'\n');
+    let messages = lines.filter_map(|line| serde_json::from_slice::<serde_json::Value>(line).ok());
+    let built = messages.filter(|message| message["reason"] == "compiler-artifact").filter_map(|message| {
+        Some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(message["executable"].as_str()?)))
+    });
+    Ok(built.collect())
 }
 
 /// Runs the program with root's rights in the place of this process, so that Ctrl-C and signals go straight to it.

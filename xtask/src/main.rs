@@ -14,8 +14,10 @@ mod fuzz;
 mod leftovers;
 mod programs;
 mod report;
+mod room;
 mod run;
 mod test;
+mod vm;
 mod year;
 
 use std::{ffi::OsString, process::ExitCode};
@@ -39,6 +41,7 @@ enum Task {
     Bench(bench::Args),
     Docs(docs::Args),
     Fuzz(fuzz::Args),
+    Vm(vm::Args),
     Dist(dist::Args),
     Report(report::Args),
     Fleet(fleet::Args),
@@ -71,6 +74,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Bench(args) => bench::main(args),
         Task::Docs(args) => docs::main(&args),
         Task::Fuzz(args) => fuzz::main(&args),
+        Task::Vm(args) => vm::main(&args),
         Task::Dist(args) => dist::main(&args),
         Task::Report(args) => report::main(args),
         Task::Fleet(args) => fleet::main(args),

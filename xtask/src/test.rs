@@ -6,12 +6,13 @@
 //! and keeps their results. So cargo's folders, variables and order are the same for root and for everybody else.
 
 use std::{
+    collections::BTreeMap,
     env,
     ffi::OsString,
     fs,
     io::{self, Read as _, Write as _},
     os::unix::process::CommandExt as _,
-    path::Path,
+    path::{Path, PathBuf},
     process::{Command, Stdio, exit},
     time::{Duration, Instant},
 };
@@ -20,15 +21,15 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build_ebpf,
-    command::{TERMINAL, as_root, cargo, output, run, say, target},
+    command::{TERMINAL, artifacts, as_root, cargo, output, run, say, target},
     leftovers,
     programs::{self, LIBBPF_HEADERS, Program},
-    report,
+    report, room,
 };
 
 /// Run every test, kernel tests included
 ///
-/// Installs the programs that the tests need (Debian, Ubuntu) or names them; then formatting, clippy and `cargo test`.
+/// Installs the programs that the tests need (Debian, Ubuntu) or names them; then formatting and `cargo test`, built by clippy.
 /// The kernel tests run as root, by sudo if you are not. The report's tests come last: the first build of its query engine
 /// takes a quarter of an hour on two CPUs.
 #[derive(clap::Args)]
@@ -95,16 +96,19 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 }
 
 fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
+    // A test of a few names takes no room.
+    if args.filter.is_empty() {
+        stages.run("room", room::check)?;
+    }
     stages.run("programs", programs_of_the_tests)?;
     stages.run("leftovers", leftovers::remove)?;
     if args.rebuild {
         stages.run("eBPF object", || build_ebpf::rebuild().map(|()| "rebuilt".into()))?;
     }
     stages.run("formatting", formatting)?;
-    stages.run("clippy", clippy)?;
-    stages.run("build", || {
-        run(cargo().arg("test").args(BUT_THE_REPORT).arg("--no-run"))?;
-        Ok(String::new())
+    stages.run("build, clippy", || {
+        run(linted(cargo().arg("test").args(BUT_THE_REPORT).arg("--no-run")))?;
+        Ok(about_clippy())
     })?;
     stages.run("tests", || {
         let results = cargo_test(BUT_THE_REPORT, &args.filter, &[])?;
@@ -112,10 +116,11 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
     })?;
     // Last, because its query engine takes the most time to build.
     stages.run("report", || {
-        run(cargo().args(["test", "--profile", report::PROFILE]).args(THE_REPORT).arg("--").args(&args.filter))?;
-        Ok(String::new())
+        run(linted(cargo().args(["test", "--profile", report::PROFILE]).args(THE_REPORT))
+            .arg("--")
+            .args(&args.filter))?;
+        Ok(about_clippy())
     })?;
-    stages.run("its clippy", clippy_of_the_report)?;
     // Sensors, object storage and a cluster together: built as the other kernel tests, with the report's program beside them.
     stages.run("joint", || {
         let program = target().join(report::PROFILE).join(report::PROGRAM);
@@ -129,7 +134,7 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
 pub(crate) fn kernel_tests_with(object: &Path) -> Result<()> {
     programs_of_the_tests()?;
     leftovers::remove()?;
-    cargo_test(&["--package", KERNEL_TESTS], &[], &[("HONEYXDP_EBPF_OBJECT", object)]).map(drop)
+    cargo_test(BUT_THE_REPORT, &[], &[("HONEYXDP_EBPF_OBJECT", object)]).map(drop)
 }
 
 /// What has been done, and how long it took.
@@ -169,26 +174,37 @@ fn formatting() -> Result<String> {
     Ok(String::new())
 }
 
-fn clippy() -> Result<String> {
-    if output(cargo().args(["clippy", "--version"])).is_err() {
-        return Ok("left out: there is no clippy (`rustup component add clippy`)".into());
+/// The compiler that is clippy.
+const DRIVER: &str = "clippy-driver";
+
+/// Lets cargo build our own packages with the compiler that is clippy, where there is one: a warning fails the build. `cargo clippy`
+/// would look at every dependency once more, which takes as long as half of building them, and gigabytes.
+fn linted(command: &mut Command) -> &mut Command {
+    if has_clippy() {
+        // As `cargo clippy` calls it.
+        command.env("RUSTC_WORKSPACE_WRAPPER", DRIVER).env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
     }
-    run(cargo().arg("clippy").args(BUT_THE_REPORT).args(["--all-targets", "--", "-D", "warnings"]))?;
-    Ok(String::new())
+    command
 }
 
-/// The same for the report. `cargo clippy` would look at the whole query engine once more, which takes as long as half of building it;
-/// so the compiler that is clippy builds the report's own packages upon the engine that is there.
-fn clippy_of_the_report() -> Result<String> {
-    const DRIVER: &str = "clippy-driver";
-    if output(Command::new(DRIVER).arg("--version")).is_err() {
-        return Ok("left out: there is no clippy (`rustup component add clippy`)".into());
+/// rustup leaves a program of this name even where the component is not installed, so it is asked.
+fn has_clippy() -> bool {
+    output(Command::new(DRIVER).arg("--version")).is_ok()
+}
+
+fn about_clippy() -> String {
+    if has_clippy() {
+        String::new()
+    } else {
+        "without clippy, which is not there (`rustup component add clippy`)".into()
     }
+}
+
+/// Builds the tests, and says where each executable is, by the name of its target.
+pub(crate) fn executables() -> Result<BTreeMap<String, PathBuf>> {
     let mut build = cargo();
-    build.args(["build", "--profile", report::PROFILE, "--all-targets"]).args(THE_REPORT);
-    // As `cargo clippy` calls it.
-    run(build.env("RUSTC_WORKSPACE_WRAPPER", DRIVER).env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__"))?;
-    Ok(String::new())
+    build.arg("test").args(BUT_THE_REPORT).args(["--no-run", "--message-format=json-render-diagnostics"]);
+    artifacts(linted(&mut build))
 }
 
 /// Runs `cargo test` with this program as the runner, and looks at what the kernel tests did.
@@ -199,7 +215,7 @@ fn cargo_test(packages: &[&str], filter: &[OsString], files: &[(&str, &Path)]) -
     let mut test = cargo();
     test.arg("test").args(packages).arg("--config").arg(runner_setting()?).arg("--").args(filter).env(RESULTS, &file);
     test.envs(files.iter().copied());
-    let tested = run(&mut test);
+    let tested = run(linted(&mut test));
     let results = Results::parse(&fs::read_to_string(&file)?);
     let leftovers = leftovers::list()?;
     tested?;

@@ -1,7 +1,10 @@
 //! The kernel: its version, its just-in-time compiler, and what it lets whom do with BPF.
 
 use super::finding::Finding;
-use crate::kernel::{OLDEST_KERNEL, version};
+use crate::{
+    kernel::{OLDEST_KERNEL, OLDEST_SUPPORTED, version},
+    sandbox::Landlock,
+};
 
 /// What the kernel says about itself. `None` is what cannot be seen from here.
 #[derive(Clone, Debug)]
@@ -24,6 +27,8 @@ pub(super) struct Kernel {
     pub(super) lockdown: Option<String>,
     /// /sys/kernel/security/lsm.
     pub(super) modules: Option<String>,
+    /// How far a sensor can be confined.
+    pub(super) landlock: Landlock,
 }
 
 pub(super) fn check(kernel: &Kernel) -> Vec<Finding> {
@@ -32,22 +37,29 @@ pub(super) fn check(kernel: &Kernel) -> Vec<Finding> {
     findings.extend(stats(kernel.stats));
     findings.extend(unprivileged(kernel.unprivileged));
     findings.push(security(kernel.lockdown.as_deref(), kernel.modules.as_deref()));
+    findings.push(landlock(kernel.landlock));
     findings
 }
 
 fn release(release: &str) -> Finding {
-    let (major, minor) = OLDEST_KERNEL;
+    let number = |(major, minor)| format!("{major}.{minor}");
+    let (needed, supported) = (number(OLDEST_KERNEL), number(OLDEST_SUPPORTED));
     match version(release) {
         Some(version) if version < OLDEST_KERNEL => Finding::bad(
             "kernel",
-            format!("Linux {release} is too old: it takes {major}.{minor} or later; start a newer kernel"),
+            format!("Linux {release} is too old: it takes {needed} to run, and {supported} is the oldest that is supported; start a newer kernel"),
             "",
         )
         .without_command(),
-        Some(_) => Finding::ok("kernel", format!("Linux {release}, and {major}.{minor} is enough")),
+        Some(version) if version < OLDEST_SUPPORTED => Finding::warn(
+            "kernel",
+            format!("Linux {release} has what it calls, but is not tested; {supported} is the oldest that is"),
+            "uname -r",
+        ),
+        Some(_) => Finding::ok("kernel", format!("Linux {release}; {supported} and later are supported")),
         None => Finding::warn(
             "kernel",
-            format!("release {release:?} says no version; it takes Linux {major}.{minor} or later"),
+            format!("release {release:?} says no version; Linux {supported} and later are supported"),
             "uname -r",
         ),
     }
@@ -122,6 +134,15 @@ fn security(lockdown: Option<&str>, modules: Option<&str>) -> Finding {
     Finding::ok("security", format!("{lockdown}, {modules}"))
 }
 
+/// A sensor counts as well without it, and may do more if somebody takes it over.
+fn landlock(landlock: Landlock) -> Finding {
+    let text = format!("what a running sensor can reach: {landlock}");
+    match landlock {
+        Landlock::Missing => Finding::warn("landlock", text, "cat /sys/kernel/security/lsm"),
+        Landlock::Full | Landlock::Partial(_) => Finding::ok("landlock", text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,6 +159,7 @@ mod tests {
             unprivileged: Some(2),
             lockdown: Some("none".to_owned()),
             modules: Some("capability,apparmor,bpf".to_owned()),
+            landlock: Landlock::Full,
         }
     }
 
@@ -155,7 +177,9 @@ mod tests {
         for (release, expected) in [
             ("5.17.9", Level::Bad),
             ("4.19.0-27-amd64", Level::Bad),
-            ("5.18.0", Level::Ok),
+            ("5.18.0", Level::Warn),
+            ("6.0.19", Level::Warn),
+            ("6.1.0-44-amd64", Level::Ok),
             ("7.0-rc1", Level::Ok),
             ("mine", Level::Warn),
         ] {
@@ -194,5 +218,18 @@ mod tests {
         for name in ["jit_harden", "bpf_stats", "unprivileged_bpf"] {
             assert_eq!(level(&unseen, name), None, "{name}");
         }
+    }
+
+    #[test]
+    fn what_an_old_landlock_leaves_open_is_named() {
+        let of = |landlock| super::landlock(landlock);
+        assert_eq!(
+            of(Landlock::Partial(2)).text,
+            "what a running sensor can reach: its own files; the Landlock of this kernel is too old to forbid truncating other files \
+             (Linux 6.2), TCP connections (Linux 6.7), ioctl on devices (Linux 6.10), signals to other processes (Linux 6.12)"
+        );
+        assert!(of(Landlock::Partial(5)).text.ends_with("too old to forbid signals to other processes (Linux 6.12)"));
+        let levels = [Landlock::Full, Landlock::Partial(2), Landlock::Missing].map(|landlock| of(landlock).level);
+        assert_eq!(levels, [Level::Ok, Level::Ok, Level::Warn]);
     }
 }

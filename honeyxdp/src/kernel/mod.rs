@@ -24,6 +24,6 @@ pub use ledger::{Ledger, LedgerError};
 pub use maps::{Cut, Events, InterfaceCounts, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
-pub(crate) use program::{OLDEST_KERNEL, version};
+pub(crate) use program::{OLDEST_KERNEL, OLDEST_SUPPORTED, version};
 pub use rights::Rights;
 pub(crate) use rights::current as rights;

@@ -31,6 +31,8 @@ pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HONEYXDP_EBPF_OBJEC
 
 /// First kernel with XDP programs on frames of several buffers, and with `bpf_xdp_load_bytes`.
 pub(crate) const OLDEST_KERNEL: (u32, u32) = (5, 18);
+/// First kernel that is supported: the oldest one that tests boot (`cargo xtask vm`).
+pub(crate) const OLDEST_SUPPORTED: (u32, u32) = (6, 1);
 /// Bytes that the rings of all CPUs take together when nobody says more: a tenth of a second of a flood that no flow repeats in.
 const RECORD_MEMORY: usize = 64 << 20;
 

@@ -32,7 +32,26 @@ pub(super) fn confine(folders: &Folders) -> Result<Landlock, RulesetError> {
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => Landlock::Full,
-        RulesetStatus::PartiallyEnforced => Landlock::Partial,
+        RulesetStatus::PartiallyEnforced => Landlock::Partial(version().unwrap_or(0)),
         RulesetStatus::NotEnforced => Landlock::Missing,
     })
+}
+
+/// What this kernel's Landlock goes to, before anything is confined.
+pub(crate) fn offered() -> Landlock {
+    match version() {
+        Some(version) if version >= VERSION as u32 => Landlock::Full,
+        Some(version) => Landlock::Partial(version),
+        None => Landlock::Missing,
+    }
+}
+
+/// Version of Landlock's interface: landlock_create_ruleset(2). `None` where the kernel lacks it, or where it is off.
+fn version() -> Option<u32> {
+    const CREATE_RULESET_VERSION: u32 = 1;
+    let (no_rules, no_bytes) = (std::ptr::null::<u8>(), 0_usize);
+    // SAFETY: with this flag the kernel reads no memory.
+    let version =
+        unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, no_rules, no_bytes, CREATE_RULESET_VERSION) };
+    u32::try_from(version).ok()
 }

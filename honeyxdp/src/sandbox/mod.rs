@@ -10,6 +10,7 @@ mod user;
 use std::{fmt, io, path::PathBuf};
 
 pub use caps::Capability;
+pub(crate) use files::offered;
 pub use user::{UserError, become_user};
 
 /// Which files a running sensor is at.
@@ -51,22 +52,39 @@ pub struct Confined {
 pub enum Landlock {
     /// Files and TCP.
     Full,
-    /// This kernel does not know all of it.
-    Partial,
+    /// This kernel has an earlier version of its interface, the one with this number.
+    Partial(u32),
     /// This kernel does not have it, or it is off.
     Missing,
+}
+
+/// What later versions of Landlock's interface hold back, and the first kernel with each: Documentation/userspace-api/landlock.rst.
+const SINCE: [(u32, &str, &str); 4] = [
+    (3, "truncating other files", "6.2"),
+    (4, "TCP connections", "6.7"),
+    (5, "ioctl on devices", "6.10"),
+    (6, "signals to other processes", "6.12"),
+];
+
+impl fmt::Display for Landlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => write!(f, "its own files, no TCP connections"),
+            Self::Partial(version) => {
+                let lacking = SINCE.iter().filter(|(since, ..)| since > version);
+                let lacking: Vec<_> = lacking.map(|(_, what, kernel)| format!("{what} (Linux {kernel})")).collect();
+                write!(f, "its own files; the Landlock of this kernel is too old to forbid {}", lacking.join(", "))
+            }
+            Self::Missing => write!(f, "all files, because this kernel has no Landlock (see /sys/kernel/security/lsm)"),
+        }
+    }
 }
 
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept: Vec<String> = self.capabilities.iter().map(ToString::to_string).collect();
         let kept = if kept.is_empty() { "no capability".to_owned() } else { kept.join(" and ") };
-        let files = match self.landlock {
-            Landlock::Full => "its own files, no TCP connections",
-            Landlock::Partial => "its own files as far as this kernel's Landlock goes",
-            Landlock::Missing => "and all files, because this kernel has no Landlock (see /sys/kernel/security/lsm)",
-        };
-        write!(f, "rights left: {kept}; {files}")
+        write!(f, "rights left: {kept}; {}", self.landlock)
     }
 }
 

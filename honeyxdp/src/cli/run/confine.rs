@@ -45,7 +45,8 @@ impl ConfineArgs {
         }
         match confined.landlock {
             Landlock::Missing => output.warn(confined),
-            _ => tracing::debug!("{confined}"),
+            Landlock::Partial(_) => tracing::info!("{confined}"),
+            Landlock::Full => tracing::debug!("{confined}"),
         }
         Ok(())
     }

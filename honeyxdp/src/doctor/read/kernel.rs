@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::value;
-use crate::doctor::kernel::Kernel;
+use crate::{doctor::kernel::Kernel, sandbox};
 
 pub(super) fn read(jited: Option<bool>) -> Kernel {
     Kernel {
@@ -16,6 +16,7 @@ pub(super) fn read(jited: Option<bool>) -> Kernel {
         unprivileged: value("/proc/sys/kernel/unprivileged_bpf_disabled"),
         lockdown: value::<String>("/sys/kernel/security/lockdown").map(|modes| active(&modes)),
         modules: value("/sys/kernel/security/lsm"),
+        landlock: sandbox::offered(),
     }
 }
 
