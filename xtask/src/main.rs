@@ -16,6 +16,7 @@ mod programs;
 mod report;
 mod room;
 mod run;
+mod soak;
 mod test;
 mod vm;
 mod year;
@@ -39,6 +40,7 @@ enum Task {
     Test(test::Args),
     Demo(demo::Args),
     Bench(bench::Args),
+    Soak(soak::Args),
     Docs(docs::Args),
     Fuzz(fuzz::Args),
     Vm(vm::Args),
@@ -72,6 +74,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Test(args) => test::main(&args),
         Task::Demo(args) => demo::main(args),
         Task::Bench(args) => bench::main(args),
+        Task::Soak(args) => soak::main(args),
         Task::Docs(args) => docs::main(&args),
         Task::Fuzz(args) => fuzz::main(&args),
         Task::Vm(args) => vm::main(&args),
