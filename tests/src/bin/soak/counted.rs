@@ -45,7 +45,7 @@ pub(crate) struct Comparison {
 
 impl Comparison {
     /// What is not equal now, or by another number than at the check before.
-    pub(crate) fn new(&self) -> impl Iterator<Item = &Difference> {
+    pub(crate) fn changed(&self) -> impl Iterator<Item = &Difference> {
         self.differences.iter().filter(|difference| difference.new)
     }
 }

@@ -75,7 +75,7 @@ fn scan(random: &mut Random) -> Vec<u8> {
 
 /// A SYN over IPv6, of 256 sources; some behind an extension header.
 fn v6(random: &mut Random) -> Vec<u8> {
-    let src = (0x2001_0db8_u128 << 96 | 0x100 + u128::from(random.byte())).into();
+    let src = ((0x2001_0db8_u128 << 96) + 0x100 + u128::from(random.byte())).into();
     let tcp = Tcp { dport: random.pick(&PORTS), window: random.pick(&[1024, 64_240]), ..Tcp::default() };
     let ip = Ipv6 { src, hop_limit: random.pick(&[64, 255]), ..Ipv6::default() };
     if random.once_in(4) {

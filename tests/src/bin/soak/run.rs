@@ -83,7 +83,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
             checks: Vec::new(),
             done: BTreeMap::new(),
         }
-        .to_its_end()
+        .until_its_end()
     });
     let trends = trend::trends(&figures(&outcome), outcome.steady);
     for trend in &trends {
@@ -114,8 +114,8 @@ struct Run<'a> {
     done: BTreeMap<&'static str, u64>,
 }
 
-impl Run<'_> {
-    fn to_its_end(mut self) -> Outcome {
+impl<'a> Run<'a> {
+    fn until_its_end(mut self) -> Outcome {
         let end = Duration::from_secs_f64(self.args.minutes * 60.0);
         let steady = end / 2;
         if let Err(error) = self.events(end, steady) {
@@ -208,7 +208,7 @@ impl Run<'_> {
                 "kills"
             }
             Event::Upgrade => {
-                self.restart(|stage| stage.upgrade())?;
+                self.restart(Stage::upgrade)?;
                 "upgrades"
             }
         };
@@ -217,7 +217,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn restart(&mut self, work: impl FnOnce(&mut Stage<'_>) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    fn restart(&mut self, work: impl FnOnce(&mut Stage<'a>) -> anyhow::Result<()>) -> anyhow::Result<()> {
         self.visitors.away();
         work(&mut self.stage)?;
         self.visitors.there();
@@ -278,7 +278,7 @@ impl Run<'_> {
         let figures = figures::sample(&self.stage, &mut self.seen, self.faults.elapsed())?;
         drop(sent);
         report::line(&comparison, &figures, &self.done);
-        comparison.new().for_each(|difference| self.faults.add(&difference.text));
+        comparison.changed().for_each(|difference| self.faults.add(&difference.text));
         self.checks.push((comparison, figures));
         Ok(())
     }
@@ -291,7 +291,7 @@ impl Run<'_> {
         let sent = self.traffic.rest();
         self.stage.stop()?;
         let comparison = self.counted.compare(&self.stage, &sent)?;
-        comparison.new().for_each(|difference| self.faults.add(format!("after the end: {}", difference.text)));
+        comparison.changed().for_each(|difference| self.faults.add(format!("after the end: {}", difference.text)));
         self.stage.detach()?;
         let left = self.seen.forgotten(&Held::default())?;
         ensure!(left == 0, "{left} maps and programs of the sensor are still in the kernel");
