@@ -4,6 +4,7 @@ use std::{
     env, fs,
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
+    process::Command,
     thread,
     time::{Duration, Instant},
 };
@@ -71,9 +72,8 @@ impl<'a> Stage<'a> {
         self.bpffs.folder("honeyxdp")
     }
 
-    /// The command of a sensor, with a folder of its own for snapshots.
-    fn command(&self, out: &Path) -> std::process::Command {
-        let mut command = self.cable.sensor.command(&self.programs[0]);
+    /// Completes the command of a sensor, with a folder of its own for snapshots.
+    fn sensor_of(&self, mut command: Command, out: &Path) -> Command {
         let ([a, b, c, d], port) = visitors::ADDRESS;
         command.args(["run", "--config", "/dev/null", "-i", SENSOR, "--sensor-id", "soak", "--pin", "--pin-path"]);
         command.arg(self.pins()).arg("--archive").arg(self.archive().root()).arg("--out").arg(out);
@@ -87,7 +87,8 @@ impl<'a> Stage<'a> {
     /// Starts the sensor.
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         ensure!(self.sensor.is_none(), "a sensor runs already");
-        self.sensor = Some(Sensor::spawn(self.command(&self.out()), self.out())?);
+        let command = self.sensor_of(self.cable.sensor.command(&self.programs[0]), &self.out());
+        self.sensor = Some(Sensor::spawn(command, self.out())?);
         Ok(())
     }
 
@@ -117,12 +118,17 @@ impl<'a> Stage<'a> {
 
     /// A second sensor over the pins of the first, with another folder: it has to be refused.
     pub(crate) fn rival(&self) -> anyhow::Result<()> {
-        let out = self.folder.path().join("rival");
-        match Sensor::spawn(self.command(&out), out) {
-            Ok(_) => anyhow::bail!("two sensors use the same pins"),
-            Err(error) if error.to_string().contains("another honeyxdp") => Ok(()),
-            Err(error) => Err(error.context("a second sensor was refused in other words")),
-        }
+        // Else it would run for ever.
+        let mut command = self.cable.sensor.command("timeout");
+        command.arg(PATIENCE.as_secs().to_string()).arg(&self.programs[0]);
+        let output = self.sensor_of(command, &self.folder.path().join("rival")).output()?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.code() == Some(1) && said.contains("another honeyxdp"),
+            "a second sensor over the same pins ended with {}: {said}",
+            output.status
+        );
+        Ok(())
     }
 
     /// Runs the command line beside the sensor to its end: exit status, and all that it printed.
