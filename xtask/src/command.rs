@@ -149,7 +149,7 @@ pub(crate) fn build_release(package: &str, binary: &str) -> Result<PathBuf> {
 /// Builds a program of the workspace under one of its profiles and says where it is.
 pub(crate) fn build(profile: &str, package: &str, binary: &str) -> Result<PathBuf> {
     let mut build = cargo();
-    build.args(["build", "--profile", profile, "--package", package, "--bin", binary]);
+    build.args(["build", "--locked", "--profile", profile, "--package", package, "--bin", binary]);
     artifacts(build.arg("--message-format=json-render-diagnostics"))?
         .remove(binary)
         .with_context(|| format!("cargo built no program {binary} in package {package}."))

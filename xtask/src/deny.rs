@@ -91,8 +91,7 @@ fn advisories(args: &Args, manifests: &[PathBuf], config: &Path) -> Result<()> {
         let clone = std::path::absolute(clone)?;
         let mut date = git();
         date.arg("-C").arg(&clone).args(["log", "-1", "--format=%cI (%h)"]);
-        let date =
-            output(&mut date).with_context(|| format!("{} is no clone of {DATABASE}.", clone.display()))?;
+        let date = output(&mut date).with_context(|| format!("{} is no clone of {DATABASE}.", clone.display()))?;
         say(format!("advisories: {}, of {}", clone.display(), date.trim()));
         // cargo-deny has a folder for each address; so the address stays, and git goes to the clone instead.
         from.push(("GIT_CONFIG_COUNT", "1".to_owned()));

@@ -16,13 +16,16 @@ use crate::{
     command::{build_release, cargo, output, repository, run, say, target},
     programs::{self, Program},
     report,
+    sbom::Subject,
+    tools::Tool,
 };
 
-/// Make the Debian packages, an archive, and their checksums
+/// Make the Debian packages, an archive, bills of materials, and their checksums
 ///
 /// Builds for release, writes manual pages and shell completions from the command line, and packs everything:
-/// honeyxdp_VERSION_ARCH.deb, honeyxdp-fleet_VERSION_ARCH.deb, honeyxdp-VERSION-ARCH.tar.gz and SHA256SUMS. cargo-deb is installed in target/tools, and
-/// what it calls by apt-get, if they are missing.
+/// honeyxdp_VERSION_ARCH.deb, honeyxdp-fleet_VERSION_ARCH.deb, honeyxdp-VERSION-ARCH.tar.gz, a bill of materials of each program
+/// (PROGRAM-VERSION.cdx.json) and SHA256SUMS. cargo-deb and cargo-cyclonedx are installed in target/tools, and what they call by
+/// apt-get, if they are missing.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Folder for the results. Default: dist/ in cargo's target folder
@@ -33,8 +36,12 @@ pub(crate) struct Args {
     report: bool,
 }
 
-/// The version of cargo-deb that the package is made and tested with.
-const CARGO_DEB: &str = "3.8.0";
+/// What the package is made and tested with.
+const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
+
+/// The kernel program is in the sensor's binary, so it has a bill of materials as well.
+const KERNEL_PROGRAM: Subject<'_> =
+    Subject { workspace: "honeyxdp-ebpf", package: "honeyxdp-ebpf", target: Some("bpfel-unknown-none") };
 
 /// As in honeyxdp/Cargo.toml.
 const MAINTAINER: &str = "The honeyxdp authors <honeyxdp@localhost>";
@@ -50,7 +57,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         None => target().join("dist"),
     };
     fs::create_dir_all(&out).with_context(|| format!("{} cannot be made.", out.display()))?;
-    let cargo_deb = cargo_deb()?;
+    let cargo_deb = CARGO_DEB.program()?;
     let binary = build_release("honeyxdp", "honeyxdp")?;
     let release = binary.parent().context("The binary lies in no folder.")?;
     let moment = last_commit()?;
@@ -64,7 +71,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         programs.push(report::build_beside_honeyxdp()?);
         names.push("honeyxdp-report");
     }
-    for name in names {
+    for &name in &names {
         let mut deb = Command::new(&cargo_deb);
         deb.current_dir(repository()).args(["--no-build", "--strip", "--package", name]);
         deb.env("CARGO_TARGET_DIR", target()).env("SOURCE_DATE_EPOCH", &moment);
@@ -74,25 +81,16 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     }
     let archive = archive(&programs, release, &out, &moment)?;
     packages.push(archive);
+    for package in names {
+        packages.push(Subject { workspace: ".", package, target: None }.write(&out, &moment)?);
+    }
+    packages.push(KERNEL_PROGRAM.write(&out, &moment)?);
     let sums = packages.iter().map(|file| checksum(file)).collect::<Result<String>>()?;
     fs::write(out.join("SHA256SUMS"), &sums)?;
     for file in &packages {
         say(format!("{} ({} KiB)", file.display(), fs::metadata(file)?.len() / 1024));
     }
     Ok(())
-}
-
-/// Where cargo-deb is, after it was installed if it had to be.
-fn cargo_deb() -> Result<PathBuf> {
-    let tools = target().join("tools");
-    let program = tools.join("bin/cargo-deb");
-    let there = output(Command::new(&program).arg("--version")).is_ok_and(|version| version.contains(CARGO_DEB));
-    if !there {
-        let mut install = cargo();
-        install.args(["install", "cargo-deb", "--locked", "--version", CARGO_DEB, "--root"]);
-        run(install.arg(&tools))?;
-    }
-    Ok(program)
 }
 
 /// Seconds since 1970.

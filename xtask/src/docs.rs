@@ -9,5 +9,5 @@ use crate::command::{cargo, run};
 pub(crate) struct Args {}
 
 pub(crate) fn main(_: &Args) -> Result<()> {
-    run(cargo().args(["run", "--package", "honeyxdp-tests", "--bin", "docs"]))
+    run(cargo().args(["run", "--locked", "--package", "honeyxdp-tests", "--bin", "docs"]))
 }

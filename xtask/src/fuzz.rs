@@ -42,7 +42,7 @@ impl Inputs {
     fn run(&self, package: &str, file: &str, test: &str) -> Result<()> {
         let mut command = cargo();
         command.env("HONEYXDP_INPUTS", self.inputs.to_string()).env("HONEYXDP_SEED", self.seed.to_string());
-        command.args(["test", "--release", "--package", package, "--test", file]);
+        command.args(["test", "--locked", "--release", "--package", package, "--test", file]);
         run(command.args(["--", "--exact", "--nocapture", test]))
     }
 }

@@ -7,6 +7,7 @@ mod bench;
 mod build_ebpf;
 mod command;
 mod demo;
+mod deny;
 mod dist;
 mod docs;
 mod fleet;
@@ -16,8 +17,10 @@ mod programs;
 mod report;
 mod room;
 mod run;
+mod sbom;
 mod soak;
 mod test;
+mod tools;
 mod vm;
 mod year;
 
@@ -45,6 +48,7 @@ enum Task {
     Fuzz(fuzz::Args),
     Vm(vm::Args),
     Dist(dist::Args),
+    Deny(deny::Args),
     Report(report::Args),
     Fleet(fleet::Args),
     Year(year::Args),
@@ -79,6 +83,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Fuzz(args) => fuzz::main(&args),
         Task::Vm(args) => vm::main(&args),
         Task::Dist(args) => dist::main(&args),
+        Task::Deny(args) => deny::main(&args),
         Task::Report(args) => report::main(args),
         Task::Fleet(args) => fleet::main(args),
         Task::Year(args) => year::main(args),

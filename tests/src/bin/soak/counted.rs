@@ -127,10 +127,15 @@ impl Counted {
         })
     }
 
-    /// The intervals since the last check: all there, one after the other, and their sum is what came.
+    /// The intervals since the last check: all there, one after the other, and their sum is what came. After a check that came
+    /// so late that the first of them are not kept any more, nothing can be said.
     fn history(&mut self, stage: &Stage<'_>, newest: &Snapshot, pairs: &mut Pairs) -> anyhow::Result<()> {
         let folder = stage.out().join("history");
         let (mut sum, mut at) = (0, self.last.0);
+        if newest.sequence - at > u64::from(stage.history()) {
+            self.last = (newest.sequence, newest.frames.seen);
+            return Ok(());
+        }
         while at < newest.sequence {
             at += 1;
             let path = folder.join(format!("{at:010}.json"));

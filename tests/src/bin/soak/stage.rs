@@ -67,6 +67,11 @@ impl<'a> Stage<'a> {
         Archive::new(self.folder.path().join("archive"))
     }
 
+    /// Snapshots that are kept.
+    pub(crate) const fn history(&self) -> u32 {
+        self.history
+    }
+
     /// The folder of pins.
     pub(crate) fn pins(&self) -> PathBuf {
         self.bpffs.folder("honeyxdp")
