@@ -13,10 +13,9 @@ use anyhow::{Context as _, Result, ensure};
 use sha2::{Digest as _, Sha256};
 
 use crate::{
-    command::{build_release, cargo, output, repository, run, say, target},
+    command::{build_release, output, repository, run, say, target},
     programs::{self, Program},
-    report,
-    sbom::Subject,
+    report, sbom,
     tools::Tool,
 };
 
@@ -39,10 +38,6 @@ pub(crate) struct Args {
 /// What the package is made and tested with.
 const CARGO_DEB: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
 
-/// The kernel program is in the sensor's binary, so it has a bill of materials as well.
-const KERNEL_PROGRAM: Subject<'_> =
-    Subject { workspace: "honeyxdp-ebpf", package: "honeyxdp-ebpf", target: Some("bpfel-unknown-none") };
-
 /// As in honeyxdp/Cargo.toml.
 const MAINTAINER: &str = "The honeyxdp authors <honeyxdp@localhost>";
 
@@ -52,11 +47,7 @@ const PROGRAMS: &[Program] =
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     programs::install("The packages", PROGRAMS)?;
-    let out = match &args.out {
-        Some(out) => std::path::absolute(out)?,
-        None => target().join("dist"),
-    };
-    fs::create_dir_all(&out).with_context(|| format!("{} cannot be made.", out.display()))?;
+    let out = folder(args.out.as_deref())?;
     let cargo_deb = CARGO_DEB.program()?;
     let binary = build_release("honeyxdp", "honeyxdp")?;
     let release = binary.parent().context("The binary lies in no folder.")?;
@@ -81,10 +72,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     }
     let archive = archive(&programs, release, &out, &moment)?;
     packages.push(archive);
-    for package in names {
-        packages.push(Subject { workspace: ".", package, target: None }.write(&out, &moment)?);
-    }
-    packages.push(KERNEL_PROGRAM.write(&out, &moment)?);
+    packages.extend(sbom::write(&names, &out, &moment)?);
     let sums = packages.iter().map(|file| checksum(file)).collect::<Result<String>>()?;
     fs::write(out.join("SHA256SUMS"), &sums)?;
     for file in &packages {
@@ -93,8 +81,15 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     Ok(())
 }
 
+/// The folder for what is handed out, made if it must be.
+pub(crate) fn folder(out: Option<&Path>) -> Result<PathBuf> {
+    let out = out.map_or_else(|| Ok(target().join("dist")), std::path::absolute)?;
+    fs::create_dir_all(&out).with_context(|| format!("{} cannot be made.", out.display()))?;
+    Ok(out)
+}
+
 /// Seconds since 1970.
-fn last_commit() -> Result<String> {
+pub(crate) fn last_commit() -> Result<String> {
     if let Ok(moment) = std::env::var("SOURCE_DATE_EPOCH") {
         return Ok(moment);
     }

@@ -13,7 +13,8 @@ use anyhow::{Context as _, Result, ensure};
 use serde_json::Value;
 
 use crate::{
-    command::{cargo, output, repository, run},
+    command::{cargo, output, repository, run, say},
+    dist,
     tools::Tool,
 };
 
@@ -23,18 +24,48 @@ const CARGO_CYCLONEDX: Tool = Tool { name: "cargo-cyclonedx", version: "0.5.9" }
 /// The newest that the tool writes.
 const SPECIFICATION: &str = "1.5";
 
+/// The kernel program is in the sensor's binary, so it has a bill of materials as well.
+const KERNEL_PROGRAM: Subject<'_> =
+    Subject { workspace: "honeyxdp-ebpf", package: "honeyxdp-ebpf", target: Some("bpfel-unknown-none") };
+
+/// Write the bills of materials of the programs: their crates with versions, licences and hashes
+///
+/// `PROGRAM-VERSION.cdx.json` in CycloneDX's format for honeyxdp, honeyxdp-fleet, honeyxdp-report and the kernel program, which is in
+/// honeyxdp. `cargo xtask dist` writes those of what it packs. Nothing is built. cargo-cyclonedx is installed in target/tools if it
+/// is missing. docs/supply-chain.md says how to read them.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Folder for them. Default: dist/ in cargo's target folder
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn main(args: &Args) -> Result<()> {
+    let out = dist::folder(args.out.as_deref())?;
+    for file in write(&["honeyxdp", "honeyxdp-fleet", "honeyxdp-report"], &out, &dist::last_commit()?)? {
+        say(file.display().to_string());
+    }
+    Ok(())
+}
+
+/// Writes the bills of these programs, and of the kernel program. `moment` is their time, seconds since 1970.
+pub(crate) fn write(packages: &[&str], folder: &Path, moment: &str) -> Result<Vec<PathBuf>> {
+    let programs = packages.iter().map(|package| Subject { workspace: ".", package, target: None });
+    programs.chain([KERNEL_PROGRAM]).map(|subject| subject.write(folder, moment)).collect()
+}
+
 /// What crates are looked at: a workspace, a package of it, and what it is compiled for.
-pub(crate) struct Subject<'a> {
+struct Subject<'a> {
     /// Folder of the workspace in the repository.
-    pub(crate) workspace: &'a str,
-    pub(crate) package: &'a str,
+    workspace: &'a str,
+    package: &'a str,
     /// Nothing for this machine.
-    pub(crate) target: Option<&'a str>,
+    target: Option<&'a str>,
 }
 
 impl Subject<'_> {
     /// Writes the bill to `FOLDER/PACKAGE-VERSION.cdx.json` and says where that is. `moment` is its time, seconds since 1970.
-    pub(crate) fn write(&self, folder: &Path, moment: &str) -> Result<PathBuf> {
+    fn write(&self, folder: &Path, moment: &str) -> Result<PathBuf> {
         let mut bill = self.made(moment)?;
         prune(&mut bill, &self.built()?)?;
         let text = serde_json::to_string_pretty(&bill)?;
