@@ -91,7 +91,8 @@ impl Subject<'_> {
         let mut command = CARGO_CYCLONEDX.command()?;
         command.args(["cyclonedx", "--quiet", "--format", "json", "--spec-version", SPECIFICATION]);
         command.args(["--override-filename", &name, "--manifest-path"]).arg(self.manifest());
-        command.args(self.target.iter().flat_map(|target| ["--target", target]));
+        // All of them: macros and build scripts are built for this machine, and the rest for the target.
+        command.args(["--target", "all"]);
         let made = run(command.env("SOURCE_DATE_EPOCH", moment));
         let files: Vec<PathBuf> = self.folders()?.iter().map(|folder| folder.join(format!("{name}.json"))).collect();
         let bills: Vec<Value> = files
