@@ -1,6 +1,12 @@
 //! Reading files, and judging by their footers whether they are ours.
 
-use std::{fs::File, sync::Arc};
+use std::{
+    fs::File,
+    iter,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+    sync::Arc,
+};
 
 use arrow_array::{RecordBatch, new_null_array};
 use parquet::{
@@ -21,7 +27,8 @@ impl Reader {
     pub fn open(entry: &Entry) -> Result<Self> {
         let path = &entry.path;
         let file = File::open(path).map_err(Error::io(path))?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(Error::parquet(path))?;
+        let builder =
+            unpanicked(path, || ParquetRecordBatchReaderBuilder::try_new(file).map_err(Error::parquet(path)))?;
         let pairs = builder.metadata().file_metadata().key_value_metadata();
         let version = pairs.and_then(|pairs| pairs.iter().find(|pair| pair.key == SCHEMA_KEY)?.value.clone());
         let expected = entry.table.version();
@@ -53,15 +60,30 @@ impl Reader {
     /// When the file cannot be read.
     pub fn batches(self, batch: usize) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
         let Self(builder, entry) = self;
-        let reader: ParquetRecordBatchReader =
-            builder.with_batch_size(batch).build().map_err(Error::parquet(&entry.path))?;
+        let mut reader: ParquetRecordBatchReader = unpanicked(&entry.path, || {
+            builder.with_batch_size(batch).build().map_err(Error::parquet(&entry.path))
+        })?;
         let schema = entry.table.schema();
-        Ok(reader.map(move |batch| {
-            let batch = batch.map_err(|error| Error::wrong(&entry.path, error.to_string()))?;
+        let path = entry.path.clone();
+        let mut broken = false;
+        let batches = iter::from_fn(move || {
+            let next = if broken { Ok(None) } else { unpanicked(&path, || Ok(reader.next())) };
+            // What has panicked is not asked again.
+            broken = next.is_err();
+            next.map_or_else(|error| Some(Err(error)), |batch| Some(Ok(batch?)))
+        });
+        Ok(batches.map(move |batch| {
+            let batch = batch?.map_err(|error| Error::wrong(&entry.path, error.to_string()))?;
             let mut columns = batch.columns().to_vec();
             let more = schema.fields()[columns.len()..].iter();
             columns.extend(more.map(|field| new_null_array(field.data_type(), batch.num_rows())));
             Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
         }))
     }
+}
+
+/// The decoder of Parquet panics at some damaged files, where it should say that they are.
+fn unpanicked<T>(path: &Path, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let damaged = |_| Err(Error::wrong(path, "it is damaged: the decoder of Parquet gives up on it".to_owned()));
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(damaged)
 }

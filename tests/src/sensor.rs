@@ -66,11 +66,26 @@ impl Sensor {
     /// # Errors
     /// When it ends before, or takes too long.
     pub fn wait_for_line(&mut self, text: &str) -> anyhow::Result<()> {
+        let lines = Arc::clone(&self.lines);
+        let has = |line: &String| line.contains(text);
+        let printed = || lines.lock().unwrap_or_else(PoisonError::into_inner).iter().any(has);
+        self.wait_until(&format!("line with {text:?}"), printed)
+    }
+
+    /// Waits until something is so.
+    ///
+    /// # Errors
+    /// When it ends before, or takes too long.
+    pub fn wait_until(&mut self, what: &str, is_so: impl Fn() -> bool) -> anyhow::Result<()> {
         let start = Instant::now();
-        while !self.printed().contains(text) {
+        while !is_so() {
             let ended = self.child.try_wait()?;
-            if ended.is_some() || start.elapsed() > patience() {
-                bail!("no line with {text:?} ({ended:?}); it printed:\n{}", self.printed());
+            if ended.is_some() {
+                // What it printed last may still be on its way.
+                thread::sleep(Duration::from_millis(100));
+            }
+            if (ended.is_some() && !is_so()) || start.elapsed() > patience() {
+                bail!("no {what} ({ended:?}); it printed:\n{}", self.printed());
             }
             thread::sleep(Duration::from_millis(20));
         }

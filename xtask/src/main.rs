@@ -10,6 +10,7 @@ mod demo;
 mod deny;
 mod dist;
 mod docs;
+mod faults;
 mod fleet;
 mod fuzz;
 mod leftovers;
@@ -45,6 +46,7 @@ enum Task {
     Bench(bench::Args),
     Soak(soak::Args),
     Docs(docs::Args),
+    Faults(faults::Args),
     Fuzz(fuzz::Args),
     Vm(vm::Args),
     Dist(dist::Args),
@@ -81,6 +83,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Bench(args) => bench::main(args),
         Task::Soak(args) => soak::main(args),
         Task::Docs(args) => docs::main(&args),
+        Task::Faults(args) => faults::main(&args),
         Task::Fuzz(args) => fuzz::main(&args),
         Task::Vm(args) => vm::main(&args),
         Task::Dist(args) => dist::main(&args),

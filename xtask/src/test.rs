@@ -44,16 +44,19 @@ pub(crate) struct Args {
 
 /// The report's packages are built under a profile of their own, so that its query engine is built once, and fast.
 const THE_REPORT: &[&str] = &["--package", "honeyxdp-report", "--package", "honeyxdp-year"];
-const BUT_THE_REPORT: &[&str] = &["--workspace", "--exclude", "honeyxdp-report", "--exclude", "honeyxdp-year"];
+pub(crate) const BUT_THE_REPORT: &[&str] = &["--workspace", "--exclude", "honeyxdp-report", "--exclude", "honeyxdp-year"];
 
 /// The package of the kernel tests.
-const KERNEL_TESTS: &str = "honeyxdp-tests";
+pub(crate) const KERNEL_TESTS: &str = "honeyxdp-tests";
 
 /// Names the report's program to the test that needs it.
 const REPORT: &str = "HONEYXDP_REPORT_PROGRAM";
 
 /// Names the file that the runner writes the results of the kernel tests to.
 const RESULTS: &str = "HONEYXDP_XTASK_RESULTS";
+
+/// Is set when the results of all tests are to be written there, and not those of the kernel tests alone.
+pub(crate) const ALL_RESULTS: &str = "HONEYXDP_XTASK_ALL_RESULTS";
 
 /// Programs that the kernel tests run, and Debian's package of each.
 const PROGRAMS: &[Program] = &[
@@ -69,6 +72,7 @@ const PROGRAMS: &[Program] = &[
     ("sysctl", "procps"),
     ("ethtool", "ethtool"),
     ("bpftool", "bpftool"),
+    ("strace", "strace"),
     ("curl", "curl"),
     ("nc", "netcat-openbsd"),
     ("systemd-analyze", "systemd"),
@@ -161,7 +165,7 @@ impl Stages {
     }
 }
 
-fn programs_of_the_tests() -> Result<String> {
+pub(crate) fn programs_of_the_tests() -> Result<String> {
     programs::install("The tests", PROGRAMS)
 }
 
@@ -208,7 +212,7 @@ pub(crate) fn executables() -> Result<BTreeMap<String, PathBuf>> {
 }
 
 /// Runs `cargo test` with this program as the runner, and looks at what the kernel tests did.
-fn cargo_test(packages: &[&str], filter: &[OsString], files: &[(&str, &Path)]) -> Result<Results> {
+pub(crate) fn cargo_test(packages: &[&str], filter: &[OsString], files: &[(&str, &Path)]) -> Result<Results> {
     let folder = tempfile::tempdir().context("There is no room for the results of the tests.")?;
     let file = folder.path().join("results");
     fs::write(&file, "")?;
@@ -242,7 +246,8 @@ fn runner_setting() -> Result<String> {
 pub(crate) fn runner(command: &[OsString]) -> Result<()> {
     let (program, args) = command.split_first().context("The runner has nothing to run.")?;
     let shown = Path::new(program).display();
-    if env::var("CARGO_PKG_NAME").as_deref() != Ok(KERNEL_TESTS) {
+    let in_the_kernel = env::var("CARGO_PKG_NAME").as_deref() == Ok(KERNEL_TESTS);
+    if !in_the_kernel && env::var_os(ALL_RESULTS).is_none() {
         let error = Command::new(program).args(args).exec();
         return Err(error).with_context(|| format!("{shown} could not be started."));
     }
@@ -252,7 +257,8 @@ pub(crate) fn runner(command: &[OsString]) -> Result<()> {
         .collect();
     variables.extend(["PATH", "CI", "LD_LIBRARY_PATH", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"].map(str::to_owned));
     let variables: Vec<_> = variables.iter().map(String::as_str).chain(TERMINAL.iter().copied()).collect();
-    let mut child = as_root(program, &variables)?
+    let command = if in_the_kernel { as_root(program, &variables) } else { Ok(Command::new(program)) };
+    let mut child = command?
         .args(args)
         .stdout(Stdio::piped())
         .spawn()
@@ -282,8 +288,8 @@ pub(crate) fn runner(command: &[OsString]) -> Result<()> {
 
 /// What the kernel tests did.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Results {
-    passed: u64,
+pub(crate) struct Results {
+    pub(crate) passed: u64,
     ignored: u64,
 }
 

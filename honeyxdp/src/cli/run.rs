@@ -200,6 +200,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     serving.watched(&watch);
     let mut manager = Manager::new(drain.pulse());
     output.start()?;
+    watch.keep();
     output.warn_if(manager.ready("attached, counting"));
 
     let mut intervals = ticks(args.interval);

@@ -112,7 +112,7 @@ impl Installation {
     /// Loads the program and attaches it. With pins it goes on with what is pinned.
     ///
     /// # Errors
-    /// See [`InstallError`]. What was not attached before is not attached then.
+    /// See [`InstallError`]. What was not attached before is not attached then, and what was not pinned is not pinned.
     pub async fn install(plan: Plan, interfaces: &Interfaces, now: Timestamp) -> Result<Self, InstallError> {
         let Plan { mut options, interfaces: chosen, mode, pins } = plan;
         let cpus = program::prepare()?;
@@ -164,6 +164,13 @@ impl Installation {
             }
         }
         Ok(this)
+    }
+
+    /// The start has succeeded: what is pinned outlives the process from now on. Before, it goes with this.
+    pub fn keep(&mut self) {
+        if let Some(pins) = &mut self.pins {
+            pins.keep();
+        }
     }
 
     /// Puts the program on an interface: into the link that is pinned for it, or into a new one.

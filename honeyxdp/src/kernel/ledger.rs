@@ -119,18 +119,24 @@ pub enum LedgerError {
     #[error("{0} CPUs are too many for one map of counters")]
     TooManyCpus(usize),
     /// The kernel refused a map.
-    #[error("the kernel refused map {map} of {bytes} bytes: {source}")]
+    #[error("the kernel refused map {map} of {bytes} bytes: {error}; {}", remedy(error))]
     Refused {
         /// Which map.
         map: &'static str,
         /// Its size.
         bytes: usize,
         /// What the kernel said.
-        source: io::Error,
+        error: io::Error,
     },
     /// A map has another size than this version gives it.
     #[error("map {map} has another size than this version of honeyxdp gives it")]
     Size {
+        /// Which map.
+        map: &'static str,
+    },
+    /// What has a map's name is none that honeyxdp made.
+    #[error("{map} is not the map that honeyxdp makes under this name")]
+    Foreign {
         /// Which map.
         map: &'static str,
     },
@@ -142,6 +148,20 @@ pub enum LedgerError {
         /// What the kernel said.
         source: io::Error,
     },
+}
+
+/// What to do when the kernel refuses memory, or anything else.
+pub(super) fn remedy(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::OutOfMemory => {
+            "there is too little memory, or its control group has too low a limit (MemoryMax= of a unit): give it more, or ask for \
+             less with --record-buffer"
+        }
+        io::ErrorKind::PermissionDenied => {
+            "a seccomp filter or a security module forbids it, `honeyxdp doctor` says which rights there are"
+        }
+        _ => "`honeyxdp doctor` says what this kernel lacks",
+    }
 }
 
 /// The maps, each in the place of its number.
@@ -159,7 +179,7 @@ impl Ledger {
             let (bytes, elements) = kept.size(sizes);
             let number = |size| u32::try_from(size).map_err(|_| LedgerError::TooManyCpus(sizes.cpus));
             syscall::create_array(kept.name(), number(bytes)?, number(elements)?, MMAPABLE)
-                .map_err(|source| LedgerError::Refused { map: kept.name(), bytes: bytes * elements, source })
+                .map_err(|error| LedgerError::Refused { map: kept.name(), bytes: bytes * elements, error })
         })
     }
 
@@ -173,11 +193,17 @@ impl Ledger {
             let map = kept.name();
             let handed = |source| LedgerError::Handed { map, source };
             let fd = open(map).map_err(handed)?;
-            let MapInfo { value_size, max_entries, .. } = syscall::map_info(fd.as_fd()).map_err(handed)?;
-            if kept.size(sizes) == (value_size as usize, max_entries as usize) {
-                Ok(fd)
-            } else {
+            if !syscall::is_map(fd.as_fd()) {
+                return Err(LedgerError::Foreign { map });
+            }
+            let MapInfo { kind, key_size, value_size, max_entries, flags, .. } =
+                syscall::map_info(fd.as_fd()).map_err(handed)?;
+            if (kind, key_size, flags) != (syscall::ARRAY, 4, MMAPABLE) {
+                Err(LedgerError::Foreign { map })
+            } else if kept.size(sizes) != (value_size as usize, max_entries as usize) {
                 Err(LedgerError::Size { map })
+            } else {
+                Ok(fd)
             }
         })
     }

@@ -4,6 +4,8 @@
 //! it is one that somebody was killed in, and is cleared. A lock on the folder is held by the sensor that reads the maps, and
 //! falls with its process.
 
+mod begun;
+
 use std::{
     fs::{self, File, TryLockError},
     io::{self, ErrorKind},
@@ -17,8 +19,9 @@ use jiff::Timestamp;
 use rustix::fs::statfs;
 use serde::{Deserialize, Serialize};
 
+use self::begun::Begun;
 use super::{
-    ledger::{Kept, Ledger, LedgerError},
+    ledger::{Kept, Ledger, LedgerError, remedy},
     maps::Sizes,
     syscall::{self, LinkInfo},
 };
@@ -65,15 +68,22 @@ pub enum PinError {
         reason: String,
     },
     /// A system call failed.
-    #[error("cannot {what} {path}: {source}")]
+    #[error("cannot {what} {path}: {error}{}", advice(error))]
     Io {
         /// What was tried.
         what: &'static str,
         /// Where.
         path: PathBuf,
         /// What the kernel said.
-        source: io::Error,
+        error: io::Error,
     },
+}
+
+fn advice(error: &io::Error) -> String {
+    match error.kind() {
+        ErrorKind::OutOfMemory | ErrorKind::PermissionDenied => format!("; {}", remedy(error)),
+        _ => String::new(),
+    }
 }
 
 /// Who began a ledger, and what has to be the same for whoever goes on with it.
@@ -138,6 +148,8 @@ fn rules() -> Vec<String> {
 pub struct Pins {
     folder: PathBuf,
     about: OwnedFd,
+    /// Before the lock: it needs it.
+    begun: Begun,
     _lock: File,
 }
 
@@ -174,12 +186,13 @@ impl Pins {
             }
             let ledger = Ledger::open(about.sizes, about.seed, |name| syscall::pinned(&folder.join(name)))
                 .map_err(|error| mismatch(error.to_string()))?;
-            let pins = Self { folder: folder.to_owned(), about: about_map, _lock: lock };
+            let pins = Self { folder: folder.to_owned(), about: about_map, begun: Begun::default(), _lock: lock };
             (about.pid, about.version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
             pins.write_about(&about)?;
             return Ok(Opened { pins, ledger, about, resumed: true });
         }
         clear(folder)?;
+        let begun = Begun::new(folder.to_owned());
         let ledger = create()?;
         for kept in Kept::ALL {
             let path = folder.join(kept.name());
@@ -189,10 +202,15 @@ impl Pins {
         let size = u32::try_from(ABOUT_BYTES).unwrap_or(0);
         let path = folder.join(ABOUT);
         let map = syscall::create_array(ABOUT, size, 1, 0).map_err(io("make", &path))?;
-        let pins = Self { folder: folder.to_owned(), about: map, _lock: lock };
+        let pins = Self { folder: folder.to_owned(), about: map, begun, _lock: lock };
         pins.write_about(&about)?;
         syscall::pin(pins.about.as_fd(), &path).map_err(io("pin", &path))?;
         Ok(Opened { pins, ledger, about, resumed: false })
+    }
+
+    /// The start has succeeded: what it has begun stays when the process ends.
+    pub(super) fn keep(&mut self) {
+        self.begun.keep();
     }
 
     /// Says who has the ledger now.
@@ -330,18 +348,19 @@ fn clear(folder: &Path) -> Result<usize, PinError> {
 
 /// Takes a link off its interface, also when some process still holds it. Returns whether it was on one.
 fn remove_link(path: &Path) -> Result<bool, PinError> {
-    let Some((link, info)) = pinned_link(path) else {
-        return Ok(false);
-    };
-    if info.interface != 0 {
+    // What has a link's name and is none, is only in the way of the next one.
+    let link = pinned_link(path).filter(|(_, info)| info.interface != 0);
+    if let Some((link, _)) = &link {
         syscall::detach_link(link.as_fd()).map_err(io("detach", path))?;
     }
-    fs::remove_file(path).map_err(io("remove", path))?;
-    Ok(info.interface != 0)
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", path)(error)),
+        _ => Ok(link.is_some()),
+    }
 }
 
 fn pinned_link(path: &Path) -> Option<(OwnedFd, LinkInfo)> {
-    let link = syscall::pinned(path).ok()?;
+    let link = syscall::pinned(path).ok().filter(|link| syscall::is_link(link.as_fd()))?;
     let info = syscall::link_info(link.as_fd()).ok()?;
     Some((link, info))
 }
@@ -394,5 +413,5 @@ fn read_about(folder: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
 
 fn io(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> PinError + use<> {
     let path = path.to_owned();
-    move |source| PinError::Io { what, path, source }
+    move |error| PinError::Io { what, path, error }
 }

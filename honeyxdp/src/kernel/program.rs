@@ -17,7 +17,7 @@ use honeyxdp_common::{counters::INTERFACES, flow::FLOW_BYTES};
 use super::{
     dialogue::{self, DialogueMaps},
     filters::{FilterMaps, FilterMapsError},
-    ledger::{Ledger, LedgerError},
+    ledger::{Ledger, LedgerError, remedy},
     maps::{Maps, MapsError, Sizes},
     rights::{self, Rights},
 };
@@ -121,6 +121,14 @@ pub enum LoadError {
     /// The kernel, or aya, refused the object.
     #[error("the kernel refused the XDP program: {}", chain(.0))]
     Refused(#[from] EbpfError),
+    /// The kernel has no memory for the object, or forbids it though the capabilities are there.
+    #[error("the kernel refused the XDP program: {}; {}", chain(.error), remedy(.refusal))]
+    Denied {
+        /// What aya said.
+        error: EbpfError,
+        /// What the kernel said.
+        refusal: io::Error,
+    },
     /// The maps could not be reached.
     #[error(transparent)]
     Maps(#[from] MapsError),
@@ -133,8 +141,8 @@ impl From<LedgerError> for LoadError {
     fn from(error: LedgerError) -> Self {
         let rights = rights::current();
         match error {
-            LedgerError::Refused { source, .. }
-                if source.kind() == io::ErrorKind::PermissionDenied && !rights.suffice() =>
+            LedgerError::Refused { error, .. }
+                if error.kind() == io::ErrorKind::PermissionDenied && !rights.suffice() =>
             {
                 Self::Rights(rights)
             }
@@ -265,11 +273,15 @@ fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<(u32, u64), EbpfError> {
 
 /// Tells a lack of rights from everything else that the kernel may refuse.
 fn refused(error: EbpfError) -> LoadError {
-    let denied = sources(&error).any(|source| {
-        source.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::PermissionDenied)
-    });
+    let errno = sources(&error).find_map(|source| source.downcast_ref::<io::Error>()?.raw_os_error());
     let rights = rights::current();
-    if denied && !rights.suffice() { LoadError::Rights(rights) } else { LoadError::Refused(error) }
+    match errno {
+        Some(libc::EPERM | libc::EACCES) if !rights.suffice() => LoadError::Rights(rights),
+        Some(errno @ (libc::EPERM | libc::ENOMEM)) => {
+            LoadError::Denied { error, refusal: io::Error::from_raw_os_error(errno) }
+        }
+        _ => LoadError::Refused(error),
+    }
 }
 
 fn sources<'a>(

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::CString,
-    io,
+    fs, io,
     os::{
         fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd},
         unix::ffi::OsStrExt as _,
@@ -18,6 +18,9 @@ const OBJ_GET_INFO_BY_FD: libc::c_int = 15;
 const LINK_CREATE: libc::c_int = 28;
 const LINK_UPDATE: libc::c_int = 29;
 const LINK_DETACH: libc::c_int = 34;
+
+/// BPF_MAP_TYPE_ARRAY of linux/bpf.h.
+pub(super) const ARRAY: u32 = 2;
 
 /// Attaches a program to an interface by a link.
 pub(super) fn create_link(program: BorrowedFd<'_>, interface: u32, flags: u32) -> io::Result<OwnedFd> {
@@ -49,8 +52,6 @@ pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
 
 /// Makes an array map.
 pub(super) fn create_array(name: &str, value_size: u32, max_entries: u32, flags: u32) -> io::Result<OwnedFd> {
-    const ARRAY: u32 = 2;
-
     #[repr(C)]
     struct MapCreate {
         kind: u32,
@@ -117,6 +118,21 @@ fn info<T: Default>(object: BorrowedFd<'_>) -> io::Result<T> {
     let attr = GetInfo { object: object.as_raw_fd(), length, info: (&raw mut info) as u64 };
     // SAFETY: `attr` is the head of the union for this command, and the kernel writes `length` bytes of integers to `info`.
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &attr) }.map(|_| info)
+}
+
+/// Whether a descriptor is that of a map. The kernel answers for everything, and each answer has another layout.
+pub(super) fn is_map(object: BorrowedFd<'_>) -> bool {
+    is(object, "bpf-map")
+}
+
+/// Whether a descriptor is that of a link.
+pub(super) fn is_link(object: BorrowedFd<'_>) -> bool {
+    is(object, "bpf_link") || is(object, "bpf-link")
+}
+
+fn is(object: BorrowedFd<'_>, kind: &str) -> bool {
+    let shown = fs::read_link(format!("/proc/self/fd/{}", object.as_raw_fd()));
+    shown.is_ok_and(|shown| shown.to_string_lossy().contains(kind))
 }
 
 #[repr(C)]

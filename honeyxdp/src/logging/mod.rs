@@ -3,6 +3,7 @@
 //! Everything goes through tracing, and everything that it prints is escaped: messages can hold names and text that others
 //! wrote. A log that nobody reads any more never stops the sensor.
 
+mod reader;
 mod text;
 mod writer;
 
@@ -15,6 +16,7 @@ use std::{
 
 use tracing_subscriber::{Layer as _, filter::Targets, fmt, layer::SubscriberExt as _};
 
+pub use reader::{left_out, never_wait, print, takes};
 pub use writer::{hold, notices, release};
 
 use self::{

@@ -12,7 +12,7 @@ use std::{
 use tracing::{Level, Metadata};
 use tracing_subscriber::fmt::MakeWriter;
 
-use super::{MARK, text::is_dangerous};
+use super::{MARK, reader, text::is_dangerous};
 
 /// How many of the last lines are kept for the live table.
 const KEPT: usize = 16;
@@ -94,14 +94,13 @@ impl<'a> MakeWriter<'a> for Stream {
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let held = HELD.load(Ordering::Relaxed);
-        // Where nobody reads any more, nothing can be said, and counting goes on.
-        let _ = match self {
-            Self::Stdout if held && io::stdout().is_terminal() => Ok(()),
-            _ if held && io::stderr().is_terminal() => Ok(()),
-            Self::Stdout => io::stdout().write_all(bytes),
-            Self::Json => io::stderr().write_all(json(bytes).as_bytes()),
-            Self::Stderr | Self::People => io::stderr().write_all(bytes),
-        };
+        match self {
+            Self::Stdout if held && io::stdout().is_terminal() => {}
+            _ if held && io::stderr().is_terminal() => {}
+            Self::Stdout => reader::write(io::stdout().lock(), bytes),
+            Self::Json => reader::write(io::stderr().lock(), json(bytes).as_bytes()),
+            Self::Stderr | Self::People => reader::write(io::stderr().lock(), bytes),
+        }
         Ok(bytes.len())
     }
 

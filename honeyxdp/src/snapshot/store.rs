@@ -78,14 +78,24 @@ impl Store {
     }
 
     /// The last snapshot that was written before the folder was opened. It may be in the history alone: that is written first.
+    /// One that cannot be read is said and passed over: whoever goes on with an older one has its counts once more.
     ///
     /// # Errors
-    /// When there is none, or it is not one.
+    /// When there is none that can be read.
     pub fn last(&self) -> anyhow::Result<Snapshot> {
-        match fs::read(self.folder.join(HISTORY).join(history_name(self.last_sequence))) {
-            Ok(json) => Ok(serde_json::from_slice(&json)?),
-            Err(_) => read(&self.folder),
+        let history = self.folder.join(HISTORY);
+        let mut numbers = numbers(&history).unwrap_or_default();
+        numbers.sort_unstable();
+        let newest = read(&self.folder);
+        let number = newest.as_ref().map_or(0, |newest| newest.sequence);
+        for number in numbers.into_iter().rev().take_while(|&entry| entry > number) {
+            let path = history.join(history_name(number));
+            match parse(&path) {
+                Ok(snapshot) => return Ok(snapshot),
+                Err(error) => tracing::warn!("{error:#}: passed over"),
+            }
         }
+        newest
     }
 
     /// Stores a snapshot as the newest, and in the history.
@@ -110,6 +120,8 @@ impl Store {
     /// Writes by way of a file beside the newest.
     fn replace(&self, temporary: &Path, sequence: u64, json: &[u8]) -> anyhow::Result<()> {
         let newest = self.newest();
+        // One that a kill left may have its name in the history already: to write into it would be to write over that entry.
+        remove(temporary).with_context(|| format!("cannot remove {}", temporary.display()))?;
         write_synced(temporary, json).with_context(|| format!("cannot write {}", newest.display()))?;
         if self.keep > 0 {
             let entry = self.folder.join(HISTORY).join(history_name(sequence));
@@ -164,6 +176,14 @@ fn link(file: &Path, name: &Path) -> io::Result<()> {
             fs::hard_link(file, name)
         }
         other => other,
+    }
+}
+
+/// Removes a file that need not be there.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -229,8 +249,18 @@ pub fn read(folder: &Path) -> anyhow::Result<Snapshot> {
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
     };
+    parse_json(&path, &json)
+}
+
+/// The snapshot in a file.
+fn parse(path: &Path) -> anyhow::Result<Snapshot> {
+    let json = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    parse_json(path, &json)
+}
+
+fn parse_json(path: &Path, json: &[u8]) -> anyhow::Result<Snapshot> {
     let snapshot: Snapshot =
-        serde_json::from_slice(&json).with_context(|| format!("{} is not a snapshot of honeyxdp", path.display()))?;
+        serde_json::from_slice(json).with_context(|| format!("{} is not a snapshot of honeyxdp", path.display()))?;
     if snapshot.schema != SCHEMA {
         bail!("{} has schema {:?}, and this version reads {SCHEMA}", path.display(), snapshot.schema);
     }
@@ -238,151 +268,4 @@ pub fn read(folder: &Path) -> anyhow::Result<Snapshot> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{
-        collections::{BTreeMap, BTreeSet},
-        os::unix::fs::MetadataExt as _,
-        time::Duration,
-    };
-
-    use jiff::Timestamp;
-
-    use super::*;
-    use crate::{
-        Counts,
-        snapshot::{Recorder, Run, Sensor, Span},
-        sources::{Observer, Settings},
-    };
-
-    fn snapshot(sequence: u64) -> Snapshot {
-        let now = Timestamp::UNIX_EPOCH;
-        let run = Run {
-            sensor: Sensor::of_this_machine(None),
-            interfaces: Vec::new(),
-            started_at: now,
-            filters: BTreeMap::new(),
-        };
-        let sources = Observer::new(&Settings::default(), now);
-        let recorder = Recorder::new(run, sequence - 1);
-        recorder.snapshot(&Counts::default(), &sources, Span { start: now, end: now, length: Duration::ZERO })
-    }
-
-    #[test]
-    fn what_is_written_is_read_back_and_the_history_keeps_the_last_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 3).unwrap();
-        for sequence in 1..=5 {
-            store.write(&snapshot(sequence)).unwrap();
-        }
-        assert_eq!(read(folder.path()).unwrap(), snapshot(5));
-        let mut kept = numbers(&folder.path().join(HISTORY)).unwrap();
-        kept.sort_unstable();
-        assert_eq!(kept, [3, 4, 5]);
-    }
-
-    #[test]
-    fn the_newest_is_written_once_and_has_two_names() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 3).unwrap();
-        let inode = |path: PathBuf| fs::metadata(path).unwrap().ino();
-        let entry = |sequence| folder.path().join(HISTORY).join(history_name(sequence));
-        store.write(&snapshot(1)).unwrap();
-        let first = inode(entry(1));
-        assert_eq!(first, inode(store.newest()));
-        store.write(&snapshot(2)).unwrap();
-        assert_eq!(inode(entry(2)), inode(store.newest()));
-        assert_eq!(inode(entry(1)), first, "the older one stays");
-        assert!(!folder.path().join(TEMPORARY).exists());
-    }
-
-    #[test]
-    fn a_number_that_got_no_further_than_the_history_is_written_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 3).unwrap();
-        let entry = folder.path().join(HISTORY).join(history_name(1));
-        fs::write(&entry, "old").unwrap();
-        store.write(&snapshot(1)).unwrap();
-        assert_eq!(fs::read(&entry).unwrap(), fs::read(store.newest()).unwrap());
-    }
-
-    #[test]
-    fn without_hard_links_the_history_gets_a_copy() {
-        // Another file system: no file of it can be linked from here.
-        let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir_in("/dev/shm").unwrap());
-        std::os::unix::fs::symlink(other.path(), folder.path().join(HISTORY)).unwrap();
-        let store = Store::open(folder.path(), 2).unwrap();
-        for sequence in 1..=3 {
-            store.write(&snapshot(sequence)).unwrap();
-        }
-        let names = |path: &Path| -> BTreeSet<_> {
-            fs::read_dir(path).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-        };
-        assert_eq!(names(other.path()), [history_name(2), history_name(3)].into());
-        let copy = other.path().join(history_name(3));
-        assert_ne!(fs::metadata(&copy).unwrap().dev(), fs::metadata(store.newest()).unwrap().dev());
-        assert_eq!(fs::read(copy).unwrap(), fs::read(store.newest()).unwrap());
-    }
-
-    #[test]
-    fn the_sequence_goes_on_in_a_folder_that_was_used_before() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 3).unwrap();
-        assert_eq!(store.last_sequence(), 0);
-        store.write(&snapshot(7)).unwrap();
-        drop(store);
-        assert_eq!(Store::open(folder.path(), 3).unwrap().last_sequence(), 7);
-    }
-
-    #[test]
-    fn a_broken_newest_snapshot_does_not_stop_the_sensor_and_its_number_is_found_in_the_history() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 3).unwrap();
-        store.write(&snapshot(7)).unwrap();
-        drop(store);
-        fs::write(folder.path().join(NEWEST), b"{\"schema\":\"hon").unwrap();
-        assert!(read(folder.path()).unwrap_err().to_string().contains("is not a snapshot"));
-        assert_eq!(Store::open(folder.path(), 3).unwrap().last_sequence(), 7);
-    }
-
-    #[test]
-    fn two_writers_in_one_folder_are_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let first = Store::open(folder.path(), 3).unwrap();
-        let error = Store::open(folder.path(), 3).unwrap_err().to_string();
-        assert!(error.contains("another honeyxdp writes to"), "{error}");
-        drop(first);
-        Store::open(folder.path(), 3).unwrap();
-    }
-
-    #[test]
-    fn a_folder_that_was_removed_is_made_again() {
-        let parent = tempfile::tempdir().unwrap();
-        let folder = parent.path().join("out");
-        let store = Store::open(&folder, 3).unwrap();
-        store.write(&snapshot(1)).unwrap();
-        fs::remove_dir_all(&folder).unwrap();
-        store.write(&snapshot(2)).unwrap();
-        assert_eq!(read(&folder).unwrap(), snapshot(2));
-    }
-
-    #[test]
-    fn a_sensor_that_has_not_written_yet_is_told_from_none() {
-        let folder = tempfile::tempdir().unwrap();
-        assert!(read(folder.path()).unwrap_err().to_string().contains("there is no snapshot"));
-        let store = Store::open(folder.path(), 3).unwrap();
-        assert!(read(folder.path()).unwrap_err().to_string().contains("has just begun"));
-        drop(store);
-        assert!(read(folder.path()).unwrap_err().to_string().contains("there is no snapshot"));
-    }
-
-    #[test]
-    fn other_files_in_the_history_are_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), 1).unwrap();
-        let note = folder.path().join(HISTORY).join("note.json");
-        fs::write(&note, "mine").unwrap();
-        store.write(&snapshot(1)).unwrap();
-        store.write(&snapshot(2)).unwrap();
-        assert!(note.exists());
-    }
-}
+mod tests;

@@ -2,7 +2,7 @@
 
 use std::{
     fmt::Display,
-    io::{self, IsTerminal as _, Write as _},
+    io::{self, IsTerminal as _},
 };
 
 use anyhow::Context as _;
@@ -31,6 +31,7 @@ impl Output {
     pub(super) fn new(args: &Args) -> Self {
         // Single SYNs and JSON cannot share a terminal with a live table.
         let shared = !logging::is_for_people() && io::stderr().is_terminal();
+        logging::never_wait();
         let live = !args.quiet && args.traces() == 0 && io::stdout().is_terminal() && !shared;
         Self { live, quiet: args.quiet, screen: None }
     }
@@ -83,6 +84,9 @@ impl Output {
 
     /// Draws the live table. A terminal that is gone is no reason to stop counting.
     pub(super) async fn draw(&mut self, drain: &Drain) {
+        if !logging::takes(io::stdout()) {
+            return;
+        }
         let drained = match drain.look().await {
             Ok(drained) => drained,
             Err(error) => return self.warn(format!("{error:#}")),
@@ -96,6 +100,10 @@ impl Output {
     }
 
     pub(super) fn interval(&mut self, Drained { snapshot, warning, .. }: Drained) {
+        let left_out = logging::left_out();
+        if left_out > 0 {
+            self.warn(format!("{left_out} lines were left out here, because nobody read them; counting went on"));
+        }
         warning.into_iter().for_each(|warning| self.warn(warning));
         if !self.quiet && self.screen.is_none() {
             say(&snapshot);
@@ -108,7 +116,7 @@ impl Output {
             return;
         }
         if self.live {
-            print(&format!("{}\n", view::table(&last, room())));
+            logging::print(&format!("{}\n", view::table(&last, room())));
         } else {
             say(&last);
         }
@@ -128,15 +136,10 @@ impl Output {
 fn say(snapshot: &Snapshot) {
     let line = view::line(snapshot);
     if logging::is_for_people() {
-        print(&line);
+        logging::print(&line);
     } else {
         let frames = &snapshot.interval.frames;
         let syns = frames.dispositions.get(Disposition::Syn.name()).copied().unwrap_or(0);
         tracing::info!(sequence = snapshot.sequence, frames = frames.seen, syns, "{line}");
     }
-}
-
-/// Prints a line. When its reader has gone away (`honeyxdp run | head`), the sensor goes on without.
-fn print(text: &str) {
-    let _ = writeln!(io::stdout(), "{text}");
 }

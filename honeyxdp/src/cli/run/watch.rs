@@ -196,6 +196,11 @@ impl Watch {
         &self.installation
     }
 
+    /// The start has succeeded: what is pinned stays when this ends.
+    pub(super) fn keep(&mut self) {
+        self.installation.keep();
+    }
+
     pub(super) const fn rules(&self) -> &Rules {
         &self.rules
     }

@@ -1,0 +1,27 @@
+//! A start that fails leaves no pins behind: nobody reads them, and they hold all the memory of a sensor.
+
+use std::{fs, path::PathBuf};
+
+/// A folder that this start has begun to fill. What lies in it is taken away when this is dropped before it is kept.
+#[derive(Debug, Default)]
+pub(super) struct Begun(Option<PathBuf>);
+
+impl Begun {
+    pub(super) const fn new(folder: PathBuf) -> Self {
+        Self(Some(folder))
+    }
+
+    pub(super) fn keep(&mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        if let Some(folder) = self.0.take() {
+            // If this fails too, the next start clears it, or `honeyxdp detach --all`.
+            let _ = super::clear(&folder);
+            let _ = fs::remove_dir(&folder);
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! Lines for a reader that may have stopped reading: a full pipe, or a terminal that was held by Ctrl-S, must not stop a sensor.
+
+use std::{
+    io::{self, Write},
+    os::fd::AsFd,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+/// A pipe that can be written takes so many bytes at once: PIPE_BUF of limits.h.
+const PIECE: usize = 4_096;
+/// How long a reader may take who has not been slow before. A pipe holds 64 KiB until then.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+static PATIENT: AtomicBool = AtomicBool::new(true);
+static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+
+/// From now on a line that nobody takes is left out: there is something more important to do than to wait.
+pub fn never_wait() {
+    PATIENT.store(false, Ordering::Relaxed);
+}
+
+/// How many lines were left out, once standard error takes lines again; 0 until then.
+pub fn left_out() -> u64 {
+    if LEFT_OUT.load(Ordering::Relaxed) == 0 || !takes(io::stderr()) {
+        return 0;
+    }
+    LEFT_OUT.swap(0, Ordering::Relaxed)
+}
+
+/// Whether something can be written without waiting. A stream that is gone takes everything.
+pub fn takes(stream: impl AsFd) -> bool {
+    writable(&stream, Duration::ZERO)
+}
+
+/// Writes a line to a stream. Where nobody reads any more, nothing can be said, and counting goes on.
+pub(super) fn write(mut stream: impl Write + AsFd, line: &[u8]) {
+    if PATIENT.load(Ordering::Relaxed) {
+        let _ = stream.write_all(line);
+        return;
+    }
+    for piece in line.chunks(PIECE) {
+        let patience = if LEFT_OUT.load(Ordering::Relaxed) == 0 { PATIENCE } else { Duration::ZERO };
+        if !writable(&stream, patience) {
+            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let _ = stream.write_all(piece).and_then(|()| stream.flush());
+    }
+}
+
+/// Prints a line to standard output in the same way.
+pub fn print(line: &str) {
+    write(io::stdout().lock(), format!("{line}\n").as_bytes());
+}
+
+fn writable(stream: &impl AsFd, patience: Duration) -> bool {
+    let mut streams = [PollFd::new(stream, PollFlags::OUT)];
+    let patience = Timespec::try_from(patience).unwrap_or_default();
+    // An error is no reason to say nothing: the write has it too.
+    poll(&mut streams, Some(&patience)).map_or(true, |ready| ready > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs::File, io::Read as _};
+
+    use super::*;
+
+    #[test]
+    fn a_full_pipe_takes_nothing_until_it_is_read() {
+        let (mut reader, writer) = io::pipe().unwrap();
+        let mut filler = File::from(std::os::fd::OwnedFd::from(writer.try_clone().unwrap()));
+        while takes(&writer) {
+            filler.write_all(&[b'x'; PIECE]).unwrap();
+        }
+        assert!(!writable(&writer, Duration::from_millis(1)));
+        reader.read_exact(&mut [0; PIECE]).unwrap();
+        assert!(takes(&writer));
+        // It can be written, and says that nobody is there.
+        drop(reader);
+        assert!(takes(&writer));
+    }
+}
