@@ -60,9 +60,8 @@ impl Reader {
     /// When the file cannot be read.
     pub fn batches(self, batch: usize) -> Result<impl Iterator<Item = Result<RecordBatch>>> {
         let Self(builder, entry) = self;
-        let mut reader: ParquetRecordBatchReader = unpanicked(&entry.path, || {
-            builder.with_batch_size(batch).build().map_err(Error::parquet(&entry.path))
-        })?;
+        let mut reader: ParquetRecordBatchReader =
+            unpanicked(&entry.path, || builder.with_batch_size(batch).build().map_err(Error::parquet(&entry.path)))?;
         let schema = entry.table.schema();
         let path = entry.path.clone();
         let mut broken = false;

@@ -69,7 +69,8 @@ impl Post {
     /// The command of a sensor, under a trap if there is one.
     pub fn command(&self, trap: Option<&Trap>) -> Command {
         let namespace = &self.cable.sensor;
-        let mut command = trap.map_or_else(|| namespace.command(&self.binary), |trap| trap.command(namespace, &self.binary));
+        let mut command =
+            trap.map_or_else(|| namespace.command(&self.binary), |trap| trap.command(namespace, &self.binary));
         command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--listen", "none"]);
         command.args(["--sensor-id", "ours", "--pin", "--pin-path"]).arg(self.pins());
         command.arg("--archive").arg(self.archive().root()).arg("--out").arg(self.out());

@@ -37,7 +37,11 @@ fn at_every_call_of_a_first_start() {
     let post = Post::new(BINARY).unwrap();
     let (sensor, calls) = starts(&post);
     assert!(met(&calls, "BPF_MAP_CREATE") > 11 && met(&calls, "BPF_OBJ_PIN") > 11, "{calls:#?}");
-    assert_eq!(met(&calls, "BPF_LINK_CREATE, {link_create={prog_fd") , 2, "that of the interface, and aya's trial: {calls:#?}");
+    assert_eq!(
+        met(&calls, "BPF_LINK_CREATE, {link_create={prog_fd"),
+        2,
+        "that of the interface, and aya's trial: {calls:#?}"
+    );
     for _ in 0..10 {
         post.scan().unwrap();
     }

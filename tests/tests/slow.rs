@@ -101,7 +101,8 @@ fn clients_that_hang_delay_no_drain_and_keep_nobody_out() {
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
     let socket = sensor.folder().join("honeyxdp.sock");
     // Half a change of the filters, from nearly as many clients as are let in at once.
-    let half = b"POST /rules HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
+    let half =
+        b"POST /rules HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
     let mut hanging = Vec::new();
     for _ in 0..60 {
         let mut client = UnixStream::connect(&socket).unwrap();

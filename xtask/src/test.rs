@@ -44,7 +44,8 @@ pub(crate) struct Args {
 
 /// The report's packages are built under a profile of their own, so that its query engine is built once, and fast.
 const THE_REPORT: &[&str] = &["--package", "honeyxdp-report", "--package", "honeyxdp-year"];
-pub(crate) const BUT_THE_REPORT: &[&str] = &["--workspace", "--exclude", "honeyxdp-report", "--exclude", "honeyxdp-year"];
+pub(crate) const BUT_THE_REPORT: &[&str] =
+    &["--workspace", "--exclude", "honeyxdp-report", "--exclude", "honeyxdp-year"];
 
 /// The package of the kernel tests.
 pub(crate) const KERNEL_TESTS: &str = "honeyxdp-tests";
@@ -258,11 +259,8 @@ pub(crate) fn runner(command: &[OsString]) -> Result<()> {
     variables.extend(["PATH", "CI", "LD_LIBRARY_PATH", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"].map(str::to_owned));
     let variables: Vec<_> = variables.iter().map(String::as_str).chain(TERMINAL.iter().copied()).collect();
     let command = if in_the_kernel { as_root(program, &variables) } else { Ok(Command::new(program)) };
-    let mut child = command?
-        .args(args)
-        .stdout(Stdio::piped())
-        .spawn()
-        .with_context(|| format!("{shown} could not be started."))?;
+    let mut child =
+        command?.args(args).stdout(Stdio::piped()).spawn().with_context(|| format!("{shown} could not be started."))?;
     let mut printed = Vec::new();
     let mut output = child.stdout.take().context("The test has no output.")?;
     let mut buffer = [0; 4096];

@@ -19,6 +19,8 @@ use crate::{Counts, sources::Pair};
 
 /// The shortest interval.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
+/// How long a start waits for the disk.
+const PATIENCE: Duration = Duration::from_secs(5);
 /// Records in a chunk.
 const CHUNK: usize = 4_096;
 /// Records that the queue may hold: 36 MiB.
@@ -37,6 +39,8 @@ pub(super) enum Message {
     Records(Vec<Record>, Ticks, i64),
     /// A payload or a login of the interval that began then.
     Payload(Box<Payload>),
+    /// Accounts begin here, with an interval in which nothing came; the answer comes when that was tried to be written.
+    Begun(Interval, mpsc::Sender<()>),
     /// An interval is over.
     Interval(Interval),
     /// Everything is to be written; the answer says whether it was.
@@ -171,6 +175,23 @@ impl Feed {
         self.before.frames += packets;
         self.before.syns += packets;
         true
+    }
+
+    /// Says in the archive where accounts of this run begin, and waits until it is there. Else a process that is killed before its
+    /// first account would leave nobody to know that it wrote at all: the next one would begin with the last snapshot, and what
+    /// was read before that and not written would be in no account.
+    pub fn begin_accounts(&mut self) {
+        let Some(run) = self.run else { return };
+        let (start, end) = (self.start, self.start.checked_add(MILLISECOND).unwrap_or(self.start));
+        let until = end.as_millisecond();
+        let loss = Loss { interval_start: start.as_millisecond(), interval_end: until, ..Loss::default() };
+        let accounted = Some(Accounted { run: run.as_millisecond(), until, counters: self.before });
+        let (answer, answered) = mpsc::channel();
+        if self.queue.send(Message::Begun(Interval { loss, dropped: 0, accounted }, answer)).is_ok() {
+            // A disk that takes nothing is said where it is written.
+            let _ = answered.recv_timeout(PATIENCE);
+        }
+        self.start = end;
     }
 
     /// Of a replay: the time of the records that come now, to within 24 days.

@@ -174,6 +174,12 @@ impl Scribe {
                     self.payload(*payload);
                     self.queued.fetch_sub(RECORDS_OF_A_PAYLOAD, Ordering::AcqRel);
                 }
+                Message::Begun(interval, answer) => {
+                    self.interval(interval);
+                    self.write();
+                    // Who asked may have lost patience.
+                    let _ = answer.send(());
+                }
                 Message::Interval(interval) => self.interval(interval),
                 Message::End(answer) => {
                     self.write();

@@ -176,7 +176,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     }
 
     let maps = installation.maps()?;
-    let (started_at, resumed) = (installation.started_at(), installation.resumed());
+    let (started_at, resumed, pinned) = (installation.started_at(), installation.resumed(), installation.pinned());
     let (slots, interfaces) = watch.reports().into_iter().unzip();
     let run = Run { sensor, interfaces, started_at, filters: watch.rules().report() };
     let place = args.archive.place().zip(folder.as_deref());
@@ -193,7 +193,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     if let Some(uploader) = &mut uploader {
         uploader.pass_on()?;
     }
-    let counted = Counted { maps, run, slots, resumed, archive, dialogue };
+    let counted = Counted { maps, run, slots, resumed, pinned, archive, dialogue };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
     let (routes, asked) = control::routes();
     let serving = Serving::start(bound, args.interval, &drain, routes)?;

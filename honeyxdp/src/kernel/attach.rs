@@ -99,6 +99,12 @@ pub enum AttachError {
         /// What netlink says.
         found: String,
     },
+    /// It was there when the start began.
+    #[error("{interface} is gone: it was removed while the start was under way; start again when it is back")]
+    Gone {
+        /// What is gone.
+        interface: String,
+    },
     /// The interface could not be asked.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
@@ -179,7 +185,13 @@ async fn attach_as(
     let link = match syscall::create_link(program.fd()?.as_fd(), interface.index, mode.flags()) {
         Ok(link) => link,
         // As it is now: the program that is in the way may have come after the list was read.
-        Err(error) => return Err(explain(error, interfaces.indexed(interface.index).await?, mode)),
+        Err(error) => {
+            return Err(match interfaces.indexed(interface.index).await {
+                Ok(found) => explain(error, found, mode),
+                Err(InterfaceError::Unknown { .. }) => AttachError::Gone { interface: interface.name.clone() },
+                Err(error) => error.into(),
+            });
+        }
     };
     let found = interfaces.indexed(interface.index).await?.xdp;
     if found.is_some_and(|xdp| xdp.program_id == id && xdp.mode == Some(mode)) {

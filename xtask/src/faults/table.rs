@@ -67,7 +67,8 @@ fn has(file: &Path, name: &str) -> bool {
     let begin = format!("fn {name}(");
     lines.iter().enumerate().any(|(at, line)| {
         let attributes = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
-        line.trim_start_matches("async ").starts_with(&begin) && attributes.into_iter().any(|line| line.contains("test]"))
+        line.trim_start_matches("async ").starts_with(&begin)
+            && attributes.into_iter().any(|line| line.contains("test]"))
     })
 }
 
@@ -109,7 +110,9 @@ mod tests {
     #[test]
     fn a_row_without_a_test_is_an_error() {
         let table = |cells: &str| rows(&format!("{HEAD} b | c |\n|---|---|---|\n{cells}\n"));
-        assert!(table("| it burns | nothing | somebody looked |").unwrap_err().to_string().contains("No test shows this"));
+        assert!(
+            table("| it burns | nothing | somebody looked |").unwrap_err().to_string().contains("No test shows this")
+        );
         assert!(table("| it burns | nothing | `a::b` |").unwrap_err().to_string().contains("no package::target::name"));
         assert!(table("| it burns | nothing |").unwrap_err().to_string().contains("2 cells"));
         assert!(rows("no table").is_err());

@@ -154,6 +154,27 @@ fn a_process_that_was_killed_anywhere_leaves_every_syn_to_one_account() {
 }
 
 #[test]
+fn who_is_killed_before_its_first_account_has_said_where_accounts_begin() {
+    let mut first = Still::new();
+    assert!(!first.feed.go_on(RUN), "nothing is there");
+    let Still { scribe, feed, queue, messages, .. } = &mut first;
+    thread::scope(|scope| {
+        let worker = scope.spawn(move || scribe.work(messages));
+        feed.begin_accounts();
+        let (answer, _answered) = mpsc::channel();
+        queue.send(Message::End(answer)).unwrap();
+        worker.join().unwrap();
+    });
+    // Read, perhaps in a snapshot, and not written.
+    first.interval(5);
+    let mut second = first.killed();
+    second.interval(3);
+    assert!(second.work());
+    let checked = second.check();
+    assert_eq!((checked.syns, checked.packets, checked.missing), (16, 6, 10));
+}
+
+#[test]
 fn counters_that_began_at_another_time_are_accounted_for_from_their_begin() {
     let mut first = Still::new();
     first.feed.go_on(RUN);

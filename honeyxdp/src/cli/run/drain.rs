@@ -127,6 +127,8 @@ pub(super) struct Counted {
     pub(super) slots: Vec<usize>,
     /// Whether another process has read the maps before.
     pub(super) resumed: bool,
+    /// Whether another one can read them afterwards.
+    pub(super) pinned: bool,
     /// Where records go besides.
     pub(super) archive: Option<Feed>,
     /// Who labels payloads, and whether SYNs are answered.
@@ -158,7 +160,7 @@ impl Drain {
         started: Clock,
         store: Arc<Store>,
     ) -> anyhow::Result<Self> {
-        let Counted { maps, run, slots, resumed, archive, dialogue } = counted;
+        let Counted { maps, run, slots, resumed, pinned, archive, dialogue } = counted;
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
         let records = 1_u32 << maps.sizes().ring_bits;
@@ -184,7 +186,10 @@ impl Drain {
                 feed.look_at_payloads();
             }
             feed.begin(started.wall, &Counts::default());
-            feed.go_on(run.started_at);
+            let known = feed.go_on(run.started_at);
+            if pinned && !resumed && !known {
+                feed.begin_accounts();
+            }
             drainer.collector.archive(feed);
         }
         if resumed {
@@ -311,6 +316,9 @@ impl Drainer {
         };
         if unknown && let (Some((feed, _)), Some((counts, _))) = (self.collector.feed(), &before) {
             feed.begin(start, counts);
+        }
+        if unknown && let Some((feed, _)) = self.collector.feed() {
+            feed.begin_accounts();
         }
         if let Some(payloads) = last.as_ref().and_then(|last| last.payloads.as_ref()) {
             self.collector.go_on(Captured::tally_of(payloads));
