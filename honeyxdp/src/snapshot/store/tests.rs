@@ -131,6 +131,11 @@ fn a_half_of_any_length_in_the_history_is_passed_over_and_its_number_not_used_ag
     let json = fs::read(&newest).unwrap();
     // All but the end of the line: without it the snapshot is whole.
     for length in 0..json.len() - 1 {
+        let half = serde_json::from_slice::<Snapshot>(&json[..length]);
+        assert!(half.is_err(), "{length} bytes of {}", json.len());
+    }
+    // They are all the same to a store.
+    for length in [0, 1, json.len() / 2, json.len() - 2] {
         fs::write(&newest, &json[..length]).unwrap();
         let store = Store::open(folder.path(), 3).unwrap();
         assert_eq!((store.last_sequence(), store.last().unwrap()), (3, snapshot(2)), "{length} bytes");
