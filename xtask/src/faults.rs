@@ -107,7 +107,7 @@ fn print(done: &[(&Row, Duration, bool)], all: Duration) {
     let failed = done.iter().filter(|(_, _, passed)| !passed).count();
     let tests: BTreeSet<String> = done.iter().flat_map(|(row, ..)| row.tests.iter().map(ToString::to_string)).collect();
     eprintln!(
-        "    {} faults, {} tests, {:.0} s: {}",
+        "    faults: {}, tests: {}, {:.0} s: {}",
         done.len(),
         tests.len(),
         all.as_secs_f64(),
