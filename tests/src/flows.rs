@@ -28,6 +28,13 @@ impl Flows {
         self.0.values().map(|(packets, _)| packets).sum()
     }
 
+    /// Whether every flow is one of the others, with no more SYNs and no other marks.
+    pub fn are_within(&self, all: &Self) -> bool {
+        self.0
+            .iter()
+            .all(|(key, (packets, tags))| all.0.get(key).is_some_and(|all| *packets <= all.0 && tags & !all.1 == 0))
+    }
+
     /// How many flows.
     pub fn len(&self) -> usize {
         self.0.len()

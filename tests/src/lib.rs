@@ -5,13 +5,13 @@
 
 pub mod archived;
 pub mod batch;
+pub mod batches;
 pub mod bench;
 pub mod booted;
 pub mod bpffs;
 pub mod browser;
 pub mod clang;
 pub mod cpu;
-pub mod craft;
 pub mod differential;
 pub mod documents;
 pub mod fleet;
@@ -20,14 +20,14 @@ pub mod flows;
 pub mod generator;
 pub mod http;
 pub mod manual;
-pub mod named;
 pub mod network;
 pub mod pcap;
 pub mod post;
 pub mod python;
-pub mod random;
 pub mod s3;
 pub mod sensor;
 pub mod strace;
 mod syscall;
 pub mod terminal;
+
+pub use honeyxdp_frames::{craft, named, peer, random};

@@ -1,11 +1,19 @@
 //! Named frames: kernel and host must both say what the table says.
 
-use honeyxdp::{Counts, kernel::Options};
-use honeyxdp_common::{Disposition, Family, dissect, dissect::EXTENSION_HEADERS, marks};
+use std::collections::BTreeSet;
+
+use honeyxdp::{
+    Counts,
+    filter::Filters,
+    kernel::{OBJECT, Options},
+};
+use honeyxdp_common::{Disposition, Family, dissect, marks};
 use lab::{
+    batches::Batch,
     bench::Bench,
-    differential::{self, Host},
+    differential::{self, Host, Pair},
     named::{self, Expected},
+    peer,
     random::Frames,
 };
 
@@ -83,6 +91,38 @@ fn a_million_random_frames_are_counted_alike() {
 }
 
 #[test]
+fn a_difference_is_found_and_named_by_its_frame() {
+    let host = Options {
+        filters: Filters { ports: "0-22,24-65535".parse().unwrap(), ..Filters::default() },
+        ..Options::default()
+    };
+    let pair = Pair { object: OBJECT, kernel: &Options::default(), host: &host };
+    let error = pair.compare(3, 20_000).unwrap_err().to_string();
+    // Port 23, in the bytes of the frame.
+    assert!(error.starts_with("seed 3: kernel and host differ on [") && error.contains("00, 17"), "{error}");
+}
+
+#[test]
+fn a_verdict_that_differs_is_found() {
+    let (kernel, host) = (Options { drop_counted: true, ..Options::default() }, Options::default());
+    let error = Pair { object: OBJECT, kernel: &kernel, host: &host }.compare(3, 20_000).unwrap_err().to_string();
+    assert!(error.starts_with("seed 3: the kernel returns 1 and the host 2 for ["), "{error}");
+}
+
+#[test]
+fn batches_with_every_option_are_counted_alike() {
+    let mut met = BTreeSet::new();
+    let mut number = 0;
+    while met.len() < 10 || number < 12 {
+        let batch = Batch::new(1, number);
+        let counts = batch.run(5_000).unwrap();
+        assert_eq!(counts.seen(), 5_000);
+        met.extend(batch.words);
+        number += 1;
+    }
+}
+
+#[test]
 fn secondary_marks_are_counted_beside_the_primary_one() {
     // Mirai's sequence number in a packet with masscan's relation and window: see the named frame.
     let frame = named::frames().into_iter().find(|named| named.name == "mirai goes before masscan").unwrap();
@@ -93,42 +133,13 @@ fn secondary_marks_are_counted_beside_the_primary_one() {
     assert_eq!((counts.secondary(Family::MIRAI), counts.secondary(Family::MASSCAN)), (0, 1));
 }
 
-/// What another parser makes of a frame: ports and sequence number of an initial SYN, or the disposition; nothing where
-/// it is stricter than honeyxdp, or reads less.
-fn by_etherparse(frame: &[u8]) -> Option<Result<(u16, u16, u32), Disposition>> {
-    use etherparse::{NetSlice, SlicedPacket, TransportSlice};
-
-    let packet = SlicedPacket::from_ethernet(frame).ok()?;
-    let fragmented = match packet.net.as_ref()? {
-        NetSlice::Ipv4(ip) => ip.header().fragments_offset().value() != 0 || ip.header().more_fragments(),
-        NetSlice::Ipv6(ip) if ip.extensions().clone().into_iter().count() > EXTENSION_HEADERS => return None,
-        NetSlice::Ipv6(ip) => ip.is_payload_fragmented(),
-        NetSlice::Arp(_) => return None,
-    };
-    // It follows a third tag, and the tag 0x9100 that is no standard.
-    let prestandard = [12, 16].iter().any(|&at| frame.get(at..at + 2) == Some(&[0x91, 0x00]));
-    if fragmented || prestandard || packet.vlan_ids().len() > 2 {
-        return None;
-    }
-    match packet.transport? {
-        TransportSlice::Tcp(tcp) if tcp.syn() && !tcp.ack() && !tcp.rst() && !tcp.fin() => {
-            Some(Ok((tcp.source_port(), tcp.destination_port(), tcp.sequence_number())))
-        }
-        TransportSlice::Tcp(_) => Some(Err(Disposition::TcpOther)),
-        TransportSlice::Udp(_) => Some(Err(Disposition::Udp)),
-        // It takes either ICMP over either IP.
-        TransportSlice::Icmpv4(_) | TransportSlice::Icmpv6(_) => None,
-        TransportSlice::Igmp(_) => Some(Err(Disposition::OtherIp)),
-    }
-}
-
 #[test]
 fn another_parser_agrees_wherever_it_has_an_answer() {
     let mut frames = Frames::new(77);
     let mut compared = [0, 0];
     for _ in 0..300_000 {
         let frame = frames.next_frame();
-        if let Some(theirs) = by_etherparse(&frame) {
+        if let Some(theirs) = peer::answer(&frame) {
             let ours = dissect(frame.as_slice()).map(|syn| (syn.sport, syn.dport, syn.seq));
             assert_eq!(ours, theirs, "{frame:02x?}");
             compared[usize::from(theirs.is_ok())] += 1;
