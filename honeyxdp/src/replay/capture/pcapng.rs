@@ -19,6 +19,10 @@ const OLD_PACKET: u32 = 2;
 /// The only major version there is.
 const VERSION: u16 = 1;
 
+/// The most interfaces of a section, so that memory does not depend on the size of the file: packed with gzip, a thousand of them
+/// take some bytes. Captures of all interfaces of a machine have hundreds.
+const MOST_INTERFACES: usize = 1 << 16;
+
 const TOO_SHORT: Reason = Reason::Damaged("a block is too short for its fields");
 const NO_INTERFACE: Reason = Reason::Damaged("a packet names an interface that is not described before it");
 const PACKET_LENGTH: Reason = Reason::Damaged("a packet is longer than its block");
@@ -121,6 +125,9 @@ impl Section {
         match parse(self.order, block)? {
             Block::SectionHeader(header) if header.major_version != VERSION => {
                 return Err(Reason::Version(header.major_version, header.minor_version));
+            }
+            Block::InterfaceDescription(_) if self.interfaces.len() == MOST_INTERFACES => {
+                return Err(Reason::Damaged("a section describes more than 65,536 interfaces"));
             }
             Block::InterfaceDescription(description) => {
                 self.interfaces.push(Interface::new(self.order, &description));

@@ -1,7 +1,7 @@
 //! Files without damage.
 
 use super::build::{File, Magic, gzip, some_pcap, some_pcapng};
-use super::{Given, Input, LinkType, packets, read_bytes, read_from};
+use super::{Given, Input, LinkType, error, packets, read_bytes, read_from};
 use crate::replay::capture::{Format, Summary};
 
 const BILLION: i128 = 1_000_000_000;
@@ -186,4 +186,18 @@ fn the_window_moves_and_grows() {
             assert!(packet.data == pattern(i, length), "packet {i} of {length} bytes");
         }
     }
+}
+
+/// Packed with gzip, interfaces without end take a few bytes in a file, and without a bound all memory.
+#[test]
+fn a_section_has_so_many_interfaces_and_no_more() {
+    let most = (0..1 << 16).fold(File::new(false).section(false), |file, _| file.interface(1, 0, &[]));
+    let last = most.clone().enhanced(0xffff, 0, 4, b"data", &[]);
+    assert_eq!(packets(&last.bytes).len(), 1);
+    let end = most.bytes.len() as u64;
+    let more = gzip(&most.interface(1, 0, &[]).bytes);
+    assert!(more.len() < 10_000, "{}", more.len());
+    let (offset, _, message) = error(&more);
+    assert_eq!(offset, end);
+    assert!(message.ends_with("a section describes more than 65,536 interfaces"), "{message}");
 }
