@@ -7,7 +7,7 @@ use std::{
 
 use honeyxdp_labels::Rules;
 
-use crate::{hostile::judge, mutated::Mutated};
+use crate::{judge::judge, mutated::Mutated};
 
 /// Payloads of a run that nobody asked to be longer.
 const INPUTS: u64 = 20_000;

@@ -2,6 +2,7 @@
 
 mod fuzz;
 mod hostile;
+mod judge;
 mod mutated;
 mod payloads;
 mod rules;
