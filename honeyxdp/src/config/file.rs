@@ -114,6 +114,7 @@ impl File {
             })
             .collect();
         if !problems.is_empty() {
+            problems.sort_by_key(|problem| problem.line);
             // What follows an error of syntax may be understood wrongly.
             return (Self { path: path.to_owned(), entries: Vec::new() }, problems);
         }

@@ -199,3 +199,11 @@ fn no_file_makes_it_panic() {
     }
     assert!(wrong > 100, "only {wrong} were wrong");
 }
+
+#[test]
+fn errors_of_syntax_are_in_the_order_of_lines() {
+    let problems = problems(
+        "filters.port = 23\nt = 23s&family = \"mirai\"\nsources = { m[filters\nport = 23\nemory = \"64MiB\" }\n",
+    );
+    assert!(problems.len() > 5 && problems.is_sorted_by_key(|(line, _)| *line), "{problems:?}");
+}

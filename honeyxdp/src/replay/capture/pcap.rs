@@ -26,7 +26,8 @@ pub(super) fn read(stream: &mut Stream<'_>, each: impl FnMut(Packet<'_>)) -> Res
     let header = match parse_pcap_header(stream.window()) {
         Ok((_, header)) => header,
         Err(Nom::Incomplete(_)) => return Err(Reason::Cut("the file header")),
-        Err(_) => return Err(not_a_capture(stream.window())),
+        // The same bytes, however many a `read` has given.
+        Err(_) => return Err(not_a_capture(&stream.window()[..HEADER.min(stream.window().len())])),
     };
     if (header.version_major, header.version_minor) != VERSION {
         return Err(Reason::Version(header.version_major, header.version_minor));

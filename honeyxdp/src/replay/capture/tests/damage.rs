@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 
 use super::build::{File, Magic, gzip, some_pcap, some_pcapng};
-use super::{error, packets, read_bytes, read_from};
+use super::{Input, error, packets, read_bytes, read_from};
 use crate::replay::capture::stream::GZIP_READ;
 use crate::replay::capture::{MAX_RECORD, Reason};
 
@@ -53,6 +53,13 @@ fn no_capture() {
         assert_eq!(error(bytes), (0, 0, message.clone()));
         assert_eq!(error(&gzip(bytes)), (0, 0, message));
     }
+    // Whatever comes behind the length of a header, and however slowly.
+    let text = [b"Nov 23 sshd: hello, hello\n".as_slice(), &[0; 100]].concat();
+    let slow = read_from(Input { bytes: &text, step: 5, interrupt: false, ends: 0 }).1.unwrap_err();
+    assert_eq!(
+        (error(&text).2, slow.to_string()),
+        (slow.to_string(), "not a capture file: it looks like text".to_owned())
+    );
     let twice = gzip(&gzip(&one_packet().bytes));
     assert_eq!(error(&twice).2, "not a capture file: it looks compressed with gzip twice; decompress it first");
 }
