@@ -33,10 +33,9 @@ pub fn percent(share: Option<f64>) -> String {
 
 /// A table without lines, as wide as the terminal.
 pub fn table(header: &[&str]) -> Table {
-    let width = match crossterm::terminal::size() {
-        Ok((width, _)) if io::stdout().is_terminal() => width,
-        _ => WIDE,
-    };
+    // Asked for where there is a terminal alone: elsewhere crossterm starts tput to find out.
+    let width =
+        if io::stdout().is_terminal() { crossterm::terminal::size().map_or(WIDE, |(width, _)| width) } else { WIDE };
     let mut table = Table::new();
     table
         .load_style(presets::NOTHING)
