@@ -22,6 +22,8 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
+#[cfg(fuzzing)]
+pub use self::run::fuzzing;
 use crate::{
     config::{Error, Key, Settings},
     logging,

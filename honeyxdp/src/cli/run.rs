@@ -3,6 +3,8 @@
 mod confine;
 mod control;
 mod drain;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod hangup;
 mod live;
 mod notify;

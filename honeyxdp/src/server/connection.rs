@@ -116,7 +116,7 @@ async fn start<S>(
 }
 
 /// Answers one client. What goes wrong is the client's matter: it sees it.
-async fn serve<S>(stream: S, routes: Router, mut stopped: watch::Receiver<bool>)
+pub(super) async fn serve<S>(stream: S, routes: Router, mut stopped: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {

@@ -105,6 +105,20 @@ async fn serve(bound: Bound, app: Arc<App>, control: Router, stopped: watch::Rec
     Ok(())
 }
 
+/// One connection to a unix socket of a sensor that has counted nothing yet, with all that stands between it and the routes.
+#[cfg(fuzzing)]
+pub(crate) async fn serve_one<S>(stream: S, control: Router)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
+{
+    let (_publisher, feed) = Publisher::new();
+    let look = Look::new(async || anyhow::bail!("there is nothing to look at"));
+    let app = Arc::new(App::new(feed, Duration::from_secs(1), look));
+    let (_stop, stopped) = watch::channel(false);
+    let routes = guard::guarded(routes::routes(app).merge(control), false);
+    connection::serve(stream, routes, stopped).await;
+}
+
 /// Lowers the calling thread's priority: on a busy machine the drain comes first.
 fn give_way() {
     // SAFETY: plain system call; 0 is the calling thread (Linux has a nice value for each). If it fails, nothing is lost.

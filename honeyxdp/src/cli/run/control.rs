@@ -5,7 +5,7 @@ use std::num::NonZeroU32;
 
 use axum::{
     Json, Router,
-    extract::{DefaultBodyLimit, State},
+    extract::{DefaultBodyLimit, State, rejection::JsonRejection},
     http::StatusCode,
     response::{IntoResponse, Response},
     routing,
@@ -129,13 +129,20 @@ async fn show(State(sender): State<mpsc::Sender<Asked>>) -> Response {
     ask(&sender, None).await
 }
 
-async fn change(State(sender): State<mpsc::Sender<Asked>>, Json(change): Json<Change>) -> Response {
-    ask(&sender, Some(change)).await
+async fn change(State(sender): State<mpsc::Sender<Asked>>, change: Result<Json<Change>, JsonRejection>) -> Response {
+    match change {
+        Ok(Json(change)) => ask(&sender, Some(change)).await,
+        // It has words of the request in it.
+        Err(error) => failed(error.status(), error.body_text().escape_debug().to_string()),
+    }
+}
+
+fn failed(status: StatusCode, error: String) -> Response {
+    (status, Json(json!({ "error": error }))).into_response()
 }
 
 async fn ask(sender: &mpsc::Sender<Asked>, change: Option<Change>) -> Response {
     let (answer, answered) = oneshot::channel();
-    let failed = |status: StatusCode, error: String| (status, Json(json!({ "error": error }))).into_response();
     if sender.send(Asked { change, answer }).await.is_err() {
         return failed(StatusCode::SERVICE_UNAVAILABLE, "the sensor is about to end".to_owned());
     }
@@ -143,5 +150,23 @@ async fn ask(sender: &mpsc::Sender<Asked>, change: Option<Change>) -> Response {
         Ok(Ok(rules)) => Json(rules).into_response(),
         Ok(Err(error)) => failed(StatusCode::UNPROCESSABLE_ENTITY, error),
         Err(_) => failed(StatusCode::SERVICE_UNAVAILABLE, "the sensor is about to end".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::body::to_bytes;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_is_no_change_is_refused_without_what_steers_a_terminal() {
+        let (sender, _receiver) = mpsc::channel(1);
+        let response = change(State(sender), Json::from_bytes("{\"\\u001b[2J\u{202e}\": 1}".as_bytes())).await;
+        assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);
+        let body = to_bytes(response.into_body(), 4096).await.unwrap();
+        let said: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let said = said["error"].as_str().unwrap();
+        assert!(said.contains("unknown variant `\\u{1b}[2J\\u{202e}`"), "{said}");
     }
 }
