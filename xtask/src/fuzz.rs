@@ -1,24 +1,35 @@
-//! `cargo xtask fuzz`: random inputs, by a seed, for code that reads what attackers send. A target has a file of its own.
+//! `cargo xtask fuzz`: inputs that nobody thought of, for code that reads what others wrote.
 
-mod labels;
+mod all;
+mod frames;
+mod label_times;
+mod lint;
+mod outcome;
+mod program;
 mod responder;
+mod target;
 
 use anyhow::Result;
 use clap::Subcommand;
 
 use crate::command::{cargo, run};
 
-/// Try code that reads what attackers send on random inputs
+/// Try inputs that nobody thought of on code that reads what others wrote
 ///
-/// Inputs come from crafted ones, changed by a seed: the same seed gives the same inputs. A short
-/// run of each target is among the tests. What fails is printed with its number, its seed and its
-/// bytes; make a test of it.
+/// Most targets are programs of cargo-fuzz (fuzz/fuzz_targets): libFuzzer begins with the named
+/// seeds in fuzz/seeds, changes them, and keeps what reaches code that nothing reached before. Each
+/// asserts what must hold for any input. cargo-fuzz is installed in target/tools; no nightly
+/// compiler is needed. docs/fuzzing.md says what is asserted, and how to add a target.
+///
+/// `frames` and `responder` put frames through the program in the kernel, so they need root.
 ///
 /// Examples:
 ///
-///   cargo xtask fuzz labels
-///   cargo xtask fuzz labels --inputs 10000000 --seed 7
-///   cargo xtask fuzz responder --inputs 10000000
+///   cargo xtask fuzz all                       every target for 20 seconds, as CI does it
+///   cargo xtask fuzz capture --seconds 3600 --corpus ~/captures
+///   cargo xtask fuzz rules --runs 1000000 --seed 7
+///   cargo xtask fuzz rules --input crash-0123  one input alone
+///   cargo xtask fuzz frames --inputs 100000000 --seed 1
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
@@ -49,13 +60,43 @@ impl Inputs {
 
 #[derive(Subcommand)]
 enum Target {
-    Labels(labels::Args),
+    All(all::Args),
+    /// Frames on the host: dissection and marks, held against another parser, cut anywhere, with and without tags
+    Frame(target::Args),
+    /// Capture files, pcap and pcapng, plain and packed
+    Capture(target::Args),
+    /// Files of prefixes, and the sets that they make
+    Prefixes(target::Args),
+    /// Lists of devices that other people wrote, as `honeyxdp compare` reads them
+    Lists(target::Args),
+    /// Payloads, and what their labels say
+    Labels(target::Args),
+    /// Files of rules, as contrib/labels.toml
+    Rules(target::Args),
+    /// Files of settings, as contrib/honeyxdp.toml
+    Config(target::Args),
+    /// Requests on the control socket
+    Control(target::Args),
+    Frames(frames::Args),
     Responder(responder::Args),
+    LabelTimes(label_times::Args),
+    Lint(lint::Args),
 }
 
-pub(crate) fn main(args: &Args) -> Result<()> {
-    match &args.target {
-        Target::Labels(args) => labels::main(args),
-        Target::Responder(args) => responder::main(args),
+pub(crate) fn main(args: Args) -> Result<()> {
+    match args.target {
+        Target::All(args) => all::main(&args),
+        Target::Frame(args) => target::main("frame", &args),
+        Target::Capture(args) => target::main("capture", &args),
+        Target::Prefixes(args) => target::main("prefixes", &args),
+        Target::Lists(args) => target::main("lists", &args),
+        Target::Labels(args) => target::main("labels", &args),
+        Target::Rules(args) => target::main("rules", &args),
+        Target::Config(args) => target::main("config", &args),
+        Target::Control(args) => target::main("control", &args),
+        Target::Frames(args) => frames::main(args),
+        Target::Responder(args) => responder::main(&args),
+        Target::LabelTimes(args) => label_times::main(&args),
+        Target::Lint(args) => lint::main(&args),
     }
 }

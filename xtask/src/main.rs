@@ -84,7 +84,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Soak(args) => soak::main(args),
         Task::Docs(args) => docs::main(&args),
         Task::Faults(args) => faults::main(&args),
-        Task::Fuzz(args) => fuzz::main(&args),
+        Task::Fuzz(args) => fuzz::main(args),
         Task::Vm(args) => vm::main(&args),
         Task::Dist(args) => dist::main(&args),
         Task::Deny(args) => deny::main(&args),

@@ -1,0 +1,93 @@
+//! Frames: dissection and marks on the host, and what must hold for any bytes.
+
+#![no_main]
+
+use honeyxdp_common::{Disposition, Frame, Syn, dissect, dissect::ETHERTYPE_VLAN, marks};
+use honeyxdp_frames::peer;
+use libfuzzer_sys::fuzz_target;
+
+/// Destination and source address of an Ethernet header, bytes: what follows is a tag or the type.
+const ADDRESSES: usize = 12;
+
+/// A frame of which direct access reaches the first bytes only, as in the kernel where the first buffer ends early.
+struct Split<'a> {
+    frame: &'a [u8],
+    first: usize,
+}
+
+impl Frame for Split<'_> {
+    fn len(&self) -> usize {
+        self.frame.len()
+    }
+
+    fn fixed<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.frame[..self.first].fixed(offset)
+    }
+
+    fn any<const N: usize>(&self, offset: usize) -> Option<[u8; N]> {
+        self.frame.any(offset)
+    }
+}
+
+/// The frame with so many tags put in before its type.
+fn tagged(frame: &[u8], tags: usize) -> Vec<u8> {
+    let (addresses, rest) = frame.split_at(ADDRESSES);
+    let [high, low] = ETHERTYPE_VLAN.to_be_bytes();
+    [addresses, &[high, low, 0, 100].repeat(tags), rest].concat()
+}
+
+/// How many tags a frame begins with, as far as they are followed.
+fn tags(frame: &[u8]) -> usize {
+    let types = (0..2).map_while(|tag| frame.get(ADDRESSES + 4 * tag..)?.first_chunk::<2>());
+    types.take_while(|kind| matches!(kind, [0x81, 0x00] | [0x88, 0xa8])).count()
+}
+
+/// Marks are those of the families, and a SYN is counted under one of them.
+fn check_marks(syn: &Syn) {
+    let tags = marks::tags(syn);
+    let primary = marks::primary(tags);
+    assert!(tags == 0 || tags & 1 << primary.wire_id() != 0, "the primary family has no mark: {syn:?}");
+    assert_eq!(tags.count_ones() - u32::from(tags != 0), marks::secondary(tags, primary).count_ones(), "{syn:?}");
+    let mut visited = 0;
+    marks::each(tags, |family| visited |= 1 << family.wire_id());
+    assert_eq!(visited, tags, "{syn:?}");
+}
+
+/// What is cut off can hide a SYN, and change nothing else of what is said.
+fn check_cuts(frame: &[u8], whole: &Result<Syn, Disposition>) {
+    for length in 0..frame.len() {
+        match (dissect(&frame[..length]), whole) {
+            (Err(Disposition::Malformed | Disposition::Fragment), _) => {}
+            (Ok(cut), Ok(whole)) => {
+                // Only options may be missing.
+                assert_eq!(Syn { options: whole.options, ..cut }, *whole, "cut at {length}");
+            }
+            (cut, whole) => assert_eq!(cut, *whole, "cut at {length}"),
+        }
+    }
+}
+
+fuzz_target!(|frame: &[u8]| {
+    let answer = dissect(frame);
+    if let Ok(syn) = &answer {
+        check_marks(syn);
+    }
+    if let Some(theirs) = peer::answer(frame) {
+        assert_eq!(answer.map(|syn| (syn.sport, syn.dport, syn.seq)), theirs, "etherparse reads it otherwise");
+    }
+    if frame.len() >= ADDRESSES {
+        for more in 1..=2 - tags(frame) {
+            assert_eq!(dissect(tagged(frame, more).as_slice()), answer, "{more} tags change it");
+        }
+    }
+    for first in 0..frame.len().min(128) {
+        let split = dissect(&Split { frame, first });
+        assert!(
+            split == answer || split == Err(Disposition::Malformed),
+            "a buffer of {first} bytes: {split:?}, {answer:?}"
+        );
+    }
+    if frame.len() <= 256 {
+        check_cuts(frame, &answer);
+    }
+});
