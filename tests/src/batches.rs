@@ -10,7 +10,7 @@ use honeyxdp::{
     filter::{PortSet, PrefixSet},
     kernel::Options,
 };
-use honeyxdp_common::{Family, dissect};
+use honeyxdp_common::{Family, Syn, dissect};
 
 use crate::{differential, named, random::Random};
 
@@ -80,7 +80,7 @@ fn mixed(seed: u64, number: u64) -> u64 {
 /// Source and destination of the named frames, of which many frames are made.
 fn known() -> Vec<(Ipv4Addr, Ipv4Addr)> {
     let syns = named::frames().into_iter().filter_map(|named| dissect(named.bytes.as_slice()).ok());
-    syns.filter(|syn| syn.is_v4()).map(|syn| (syn.src.v4().into(), syn.dst.v4().into())).collect()
+    syns.filter(Syn::is_v4).map(|syn| (syn.src.v4().into(), syn.dst.v4().into())).collect()
 }
 
 /// Prefixes of every length: of random addresses, of known ones, and over IPv6. One takes a half of all addresses, so that frames

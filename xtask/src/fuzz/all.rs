@@ -30,7 +30,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         let start = Instant::now();
         let mut messages = Vec::new();
         let outcome = fuzz(&programs, &name, Limit::Seconds(args.seconds), args.seed, None, &mut |line| {
-            messages.push(line.to_owned())
+            messages.push(line.to_owned());
         });
         let outcome = outcome.inspect_err(|_| messages.iter().for_each(|line| eprintln!("{line}")))?;
         if let Some(input) = &outcome.failed {
