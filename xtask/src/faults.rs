@@ -42,7 +42,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     test::programs_of_the_tests()?;
     leftovers::remove()?;
     let all: Vec<&Test> = rows.iter().flat_map(|row| &row.tests).collect();
-    run(cargo().arg("test").args(targets(&all)).arg("--no-run"))?;
+    run(test::linted(cargo().arg("test").args(targets(&all)).arg("--no-run")))?;
 
     let start = Instant::now();
     let done: Vec<_> = rows

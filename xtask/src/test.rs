@@ -184,7 +184,7 @@ const DRIVER: &str = "clippy-driver";
 
 /// Lets cargo build our own packages with the compiler that is clippy, where there is one: a warning fails the build. `cargo clippy`
 /// would look at every dependency once more, which takes as long as half of building them, and gigabytes.
-fn linted(command: &mut Command) -> &mut Command {
+pub(crate) fn linted(command: &mut Command) -> &mut Command {
     if has_clippy() {
         // As `cargo clippy` calls it.
         command.env("RUSTC_WORKSPACE_WRAPPER", DRIVER).env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
