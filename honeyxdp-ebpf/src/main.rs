@@ -7,6 +7,7 @@
 #![no_main]
 #![feature(asm_experimental_arch)]
 
+mod bound;
 mod count;
 mod dialogue;
 mod element;

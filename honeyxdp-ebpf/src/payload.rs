@@ -12,7 +12,7 @@ use honeyxdp_common::{
     flow::Position,
 };
 
-use crate::{element::element, limit, part::Part, ring};
+use crate::{bound::between, element::element, limit, part::Part, ring};
 
 /// The rings: 2^[`PAYLOAD_BITS`] payloads for each CPU.
 #[map]
@@ -47,20 +47,22 @@ pub(crate) fn keep(
     let Some(payload) = element(&PAYLOADS, place.index()) else {
         return Event::PayloadLost;
     };
-    let kept = if segment.length > PAYLOAD { PAYLOAD } else { segment.length };
+    if segment.length == 0 {
+        return Event::Failed;
+    }
+    let kept = between::<1, PAYLOAD>(segment.length);
     // SAFETY: the reader does not look at it before the position says so.
     let payload = unsafe { &mut *payload };
     // SAFETY: the helper writes `kept` bytes, at most what there is room for, or fails.
-    let loaded = kept > 0
-        && unsafe {
-            bpf_xdp_load_bytes(
-                ctx.as_ptr().cast(),
-                segment.data as u32,
-                payload.bytes.as_mut_ptr().cast::<c_void>(),
-                kept as u32,
-            )
-        } == 0;
-    if !loaded {
+    let loaded = unsafe {
+        bpf_xdp_load_bytes(
+            ctx.as_ptr().cast(),
+            segment.data as u32,
+            payload.bytes.as_mut_ptr().cast::<c_void>(),
+            kept as u32,
+        )
+    };
+    if loaded != 0 {
         return Event::Failed;
     }
     payload.describe(segment, stage, connection, kept as u16);

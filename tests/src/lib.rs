@@ -24,6 +24,7 @@ pub mod network;
 pub mod pcap;
 pub mod post;
 pub mod python;
+pub mod rights;
 pub mod s3;
 pub mod sensor;
 pub mod strace;

@@ -12,10 +12,13 @@ use std::{
     process::{self, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
+    time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, bail, ensure};
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
+
+use crate::sensor::patience;
 
 /// Every namespace of ours begins with this.
 const PREFIX: &str = "hx-";
@@ -215,12 +218,19 @@ impl Cable {
     /// Sends frames from outside, as they are.
     ///
     /// # Errors
-    /// When the socket does not take one.
+    /// When the socket does not take one. One for which the cable has no room is sent again.
     pub fn send(&self, frames: &[Vec<u8>]) -> anyhow::Result<()> {
         self.outside.inside(|| -> anyhow::Result<()> {
             let socket = Wire::open(OUTSIDE)?;
             for frame in frames {
-                socket.send(frame).with_context(|| format!("sending a frame of {} bytes", frame.len()))?;
+                let start = Instant::now();
+                while let Err(error) = socket.send(frame) {
+                    // The cable has no room: the frame was not sent.
+                    if error.raw_os_error() != Some(libc::ENOBUFS) || start.elapsed() > patience() {
+                        return Err(error).with_context(|| format!("sending a frame of {} bytes", frame.len()));
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
             }
             Ok(())
         })?

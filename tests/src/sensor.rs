@@ -19,7 +19,7 @@ use crate::network::Namespace;
 
 /// How long anything may take that should come at once: the machine may be busy. HONEYXDP_PATIENCE, in seconds, is for one that is
 /// emulated.
-fn patience() -> Duration {
+pub fn patience() -> Duration {
     let seconds = env::var("HONEYXDP_PATIENCE").ok().and_then(|text| text.parse().ok());
     Duration::from_secs(seconds.unwrap_or(30))
 }

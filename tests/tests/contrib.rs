@@ -150,14 +150,14 @@ fn systemd_takes_the_units_and_finds_little_that_they_may_do() {
 }
 
 #[test]
-fn the_unit_has_two_capabilities_and_the_user_and_folders_that_the_package_makes() {
+fn the_unit_has_the_few_capabilities_and_the_user_and_folders_that_the_package_makes() {
     let unit = read("systemd/honeyxdp.service");
     let value = |name: &str| {
         let found = unit.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
         found.unwrap_or_else(|| panic!("no {name}"))
     };
     for set in ["AmbientCapabilities", "CapabilityBoundingSet"] {
-        assert_eq!(value(set), "CAP_BPF CAP_NET_ADMIN");
+        assert_eq!(value(set), "CAP_BPF CAP_PERFMON CAP_NET_ADMIN");
     }
     assert_eq!(value("Type"), "notify");
     assert!(value("WatchdogSec").parse::<u32>().is_ok());

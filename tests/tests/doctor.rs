@@ -7,8 +7,10 @@ use std::{
     process::{Command, Output},
 };
 
+use honeyxdp::{kernel::needed_capabilities, sandbox::Capability};
 use lab::{
     network::{Cable, Namespace, SENSOR},
+    rights,
     sensor::Sensor,
 };
 use serde_json::Value;
@@ -175,17 +177,18 @@ fn an_interface_without_ethernet_frames_is_bad_and_one_that_is_not_there_too() {
 }
 
 /// doctor with no capabilities but these.
-fn with_capabilities(cable: &Cable, keep: &str) -> Report {
+fn with_capabilities(cable: &Cable, keep: &[Capability]) -> Report {
     let mut command = cable.sensor.command("setpriv");
-    command.args([format!("--bounding-set=-all{keep}"), format!("--inh-caps=-all{keep}")]).arg(BINARY);
+    command.args(rights::only(keep)).arg(BINARY);
     Report::of(&command.args(["doctor", "-i", SENSOR, "--out", "/tmp", "--json"]).output().unwrap())
 }
 
 #[test]
 fn without_capabilities_it_says_which_are_missing_and_still_looks_at_the_rest() {
     let cable = Cable::silent(1_500).unwrap();
-    for (keep, missing) in [("", "CAP_BPF and CAP_NET_ADMIN"), (",+bpf", "CAP_NET_ADMIN"), (",+net_admin", "CAP_BPF")] {
-        let report = with_capabilities(&cable, keep);
+    let needed = needed_capabilities();
+    for (missing, keep) in rights::each_left_out(needed) {
+        let report = with_capabilities(&cable, &keep);
         assert_eq!(report.code, Some(1));
         assert!(report.get("capabilities").1.contains(&format!("lacks {missing};")), "{}", report.json);
         assert!(report.find("program").is_none(), "nothing is loaded without rights");
@@ -193,7 +196,7 @@ fn without_capabilities_it_says_which_are_missing_and_still_looks_at_the_rest() 
             assert_eq!(report.level(check), "ok", "{check}: {}", report.json);
         }
     }
-    let report = with_capabilities(&cable, ",+bpf,+net_admin");
+    let report = with_capabilities(&cable, needed);
     assert_eq!((report.code, report.level("program")), (Some(0), "ok"), "{}", report.json);
 }
 

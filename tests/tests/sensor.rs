@@ -11,6 +11,8 @@ use std::{
 use honeyxdp::{
     Census,
     filter::Filters,
+    kernel::needed_capabilities,
+    sandbox::Capability,
     snapshot::{Snapshot, json_schema},
     sources::Settings,
 };
@@ -18,6 +20,7 @@ use honeyxdp_common::{Disposition, Family, dissect};
 use lab::{
     craft, named,
     network::{Cable, Namespace, SENSOR},
+    rights,
     sensor::Sensor,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -270,32 +273,31 @@ fn two_sensors_in_one_folder_are_refused() {
 }
 
 /// A command that has no capabilities but these.
-fn with_capabilities(cable: &Cable, keep: &str, args: &str) -> Command {
+fn with_capabilities(cable: &Cable, keep: &[Capability], args: &str) -> Command {
     let mut command = cable.sensor.command("setpriv");
-    command.args([format!("--bounding-set=-all{keep}"), format!("--inh-caps=-all{keep}")]).arg(BINARY);
+    command.args(rights::only(keep)).arg(BINARY);
     command.args(args.split_whitespace());
     command
 }
 
 #[test]
-fn two_capabilities_are_enough_and_a_missing_one_is_named() {
+fn few_capabilities_are_enough_and_a_missing_one_is_named() {
     let cable = Cable::silent(1_500).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let args = format!("run -i {SENSOR} --interval 200ms --out {}", folder.path().display());
-    for (keep, missing) in [
-        ("", "CAP_BPF and CAP_NET_ADMIN are missing"),
-        (",+bpf", "CAP_NET_ADMIN is missing"),
-        (",+net_admin", "CAP_BPF is missing"),
-    ] {
-        let output = with_capabilities(&cable, keep, &args).output().unwrap();
+    let needed = needed_capabilities();
+    let one_missing = rights::each_left_out(needed).map(|(one, rest)| (rest, format!("{one} is missing")));
+    for (keep, missing) in one_missing.chain([(Vec::new(), " are missing".to_owned())]) {
+        let output = with_capabilities(&cable, &keep, &args).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(missing), "with {keep:?}: {said}");
+        assert!(said.contains(&missing), "with {keep:?}: {said}");
     }
     let filters = " --port 1-60000 --dst 198.18.0.0/15,2001:db8::/32 --ignore-src 203.0.113.0/24,192.0.2.1,2001:db8:1::/48 \
                    --ignore-family zmap --public-addr 198.18.0.9=203.0.113.9";
-    for extra in ["", " --trace-marks", filters, " --sample-records 1 --verdict drop"] {
-        let command = with_capabilities(&cable, ",+bpf,+net_admin", &format!("{args}{extra}"));
+    let responder = " --observe 22 --respond 23,80 --respond-to 198.18.1.0/24,2001:db8:2::/64";
+    for extra in ["", " --trace-marks", filters, responder, " --sample-records 1 --verdict drop"] {
+        let command = with_capabilities(&cable, needed, &format!("{args}{extra}"));
         let sensor = Sensor::spawn(command, folder.path().to_owned()).unwrap();
         cable.send(&mirai(5)).unwrap();
         sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 5).unwrap();

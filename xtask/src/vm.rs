@@ -57,6 +57,7 @@ const PROGRAMS: &[Program] = &[
     ("xz", "xz-utils"),
     ("strip", "binutils"),
     ("curl", "curl"),
+    ("setpriv", "util-linux"),
     ("ip", "iproute2"),
     ("sysctl", "procps"),
 ];
@@ -81,6 +82,8 @@ const TESTS: &[(&str, &[&str])] = &[
         &[
             "every_frame_on_a_cable_is_counted_once_native",
             "every_frame_on_a_cable_is_counted_once_generic",
+            "few_capabilities_are_enough_and_a_missing_one_is_named",
+            "marked_syns_are_traced_at_a_limited_rate",
             "a_second_program_on_an_interface_is_refused_with_the_name_of_the_first",
             "an_interface_that_vanishes_is_reported_and_watched_when_it_is_back",
             "kill_9_detaches_and_leaves_a_whole_snapshot",
@@ -98,7 +101,7 @@ const TESTS: &[(&str, &[&str])] = &[
     (
         "rights",
         &[
-            "a_running_sensor_has_two_capabilities_in_every_thread_and_goes_on_to_its_end",
+            "a_running_sensor_has_few_capabilities_in_every_thread_and_goes_on_to_its_end",
             "in_the_sandbox_files_and_tcp_are_out_of_reach",
         ],
     ),

@@ -63,7 +63,7 @@ const REFRESH: Duration = Duration::from_secs(1);
 /// Watch interfaces and count
 ///
 /// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C or SIGTERM; then it detaches,
-/// reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN. On a terminal it
+/// reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN (before Linux 6.18 CAP_PERFMON too). On a terminal it
 /// shows a live table, else a line per interval. SIGHUP reads the file of settings again; without one it ends the sensor.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct Args {
@@ -146,7 +146,7 @@ pub(super) struct Args {
 
 pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     args.logs.start(args.quiet);
-    args.confine.become_user()?;
+    args.confine.begin()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
     runtime.block_on(sensor(args, settings))
 }

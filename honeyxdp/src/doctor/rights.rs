@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
+use caps::Capability;
+
 use super::finding::Finding;
+use crate::kernel::{list, needed_capabilities};
 
 /// The rights of this process.
 #[derive(Clone, Debug)]
 pub(super) struct Process {
     /// Capabilities that it takes and the process does not have.
-    pub(super) missing: Vec<&'static str>,
+    pub(super) missing: Vec<Capability>,
     /// Whether a seccomp filter is in force.
     pub(super) seccomp: bool,
     /// What came of loading the program; `None` if nobody tried, for a lack of rights or memory.
@@ -31,18 +34,20 @@ pub(super) fn check(process: &Process) -> Vec<Finding> {
     findings
 }
 
-fn capabilities(missing: &[&str]) -> Finding {
+fn capabilities(missing: &[Capability]) -> Finding {
+    let needed = needed_capabilities();
     if missing.is_empty() {
-        return Finding::ok("capabilities", "CAP_BPF and CAP_NET_ADMIN are held");
+        return Finding::ok("capabilities", format!("{} are held", list(needed)));
     }
     Finding::bad(
         "capabilities",
-        format!(
-            "this process lacks {}; root has them, the systemd unit gives them, and so does setcap",
-            missing.join(" and ")
-        ),
-        "setcap cap_bpf,cap_net_admin+ep \"$(command -v honeyxdp)\"",
+        format!("this process lacks {}; root has them, the systemd unit gives them, and so does setcap", list(missing)),
+        format!("setcap {}+ep \"$(command -v honeyxdp)\"", words(needed, |name| name.to_lowercase()).join(",")),
     )
+}
+
+fn words(capabilities: &[Capability], word: fn(String) -> String) -> Vec<String> {
+    capabilities.iter().map(|capability| word(capability.to_string())).collect()
 }
 
 fn seccomp(process: &Process) -> Option<Finding> {
@@ -51,7 +56,10 @@ fn seccomp(process: &Process) -> Option<Finding> {
         _ => Finding::warn(
             "seccomp",
             "a filter is in force, as in a container, and may forbid bpf(2); a profile that allows it is needed",
-            "podman run --cap-add BPF --cap-add NET_ADMIN --security-opt seccomp=unconfined ...",
+            format!(
+                "podman run {} --security-opt seccomp=unconfined ...",
+                words(needed_capabilities(), |name| name.replacen("CAP_", "--cap-add ", 1)).join(" ")
+            ),
         ),
     })
 }
@@ -82,11 +90,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named_with_a_command() {
-        let process = Process { missing: vec!["CAP_BPF"], seccomp: false, load: None };
+        let process = Process { missing: vec![Capability::CAP_BPF], seccomp: false, load: None };
         let finding = &check(&process)[0];
         assert_eq!(finding.level, Level::Bad);
         assert!(finding.text.contains("lacks CAP_BPF;"), "{}", finding.text);
-        assert!(finding.mend.as_ref().unwrap().starts_with("setcap cap_bpf,cap_net_admin+ep "));
+        assert!(finding.mend.as_ref().unwrap().starts_with("setcap cap_bpf,"));
     }
 
     #[test]

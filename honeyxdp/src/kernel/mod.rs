@@ -26,4 +26,5 @@ pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
 pub(crate) use program::{OLDEST_KERNEL, OLDEST_SUPPORTED, version};
 pub use rights::Rights;
-pub(crate) use rights::current as rights;
+pub use rights::needed as needed_capabilities;
+pub(crate) use rights::{current as rights, list};

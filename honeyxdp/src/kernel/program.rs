@@ -12,6 +12,7 @@ use aya::{
     maps::ProgramArray,
     programs::{ProgramError, ProgramFd, Xdp},
 };
+use caps::Capability;
 use honeyxdp_common::{counters::INTERFACES, flow::FLOW_BYTES};
 
 use super::{
@@ -277,6 +278,8 @@ fn refused(error: EbpfError) -> LoadError {
     let rights = rights::current();
     match errno {
         Some(libc::EPERM | libc::EACCES) if !rights.suffice() => LoadError::Rights(rights),
+        // The verifier's word for some of what it forbids to who lacks CAP_PERFMON.
+        Some(libc::EINVAL) if rights.missing.contains(&Capability::CAP_PERFMON) => LoadError::Rights(rights),
         Some(errno @ (libc::EPERM | libc::ENOMEM)) => {
             LoadError::Denied { error, refusal: io::Error::from_raw_os_error(errno) }
         }
@@ -324,11 +327,16 @@ pub(super) fn seed() -> u64 {
 }
 
 fn check_kernel() -> Result<(), LoadError> {
-    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let release = release();
     match version(&release) {
         Some(version) if version < OLDEST_KERNEL => Err(LoadError::Kernel { release }),
         _ => Ok(()),
     }
+}
+
+/// `uname -r`.
+pub(crate) fn release() -> String {
+    rustix::system::uname().release().to_string_lossy().into_owned()
 }
 
 /// Major and minor number of a kernel release.

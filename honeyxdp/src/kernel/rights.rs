@@ -4,14 +4,36 @@ use std::{fmt, fs};
 
 use caps::{CapSet, Capability};
 
-/// Loading and attaching takes these two, and nothing else.
+use super::program::{release, version};
+
+/// The first kernel that is known to take the program without CAP_PERFMON: 6.1 and 6.12 refuse it, between 6.12 and 6.18 none was tried.
+///
+/// Who lacks CAP_PERFMON is held to rules against speculation (Spectre v1), so the verifier also follows ways that no frame can take, and
+/// older kernels refuse a program for what it finds there. New ones put a barrier in its place.
+const WITHOUT_PERFMON: (u32, u32) = (6, 18);
+
+/// What loading and attaching takes, and nothing else.
 const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN];
+/// The same before [`WITHOUT_PERFMON`].
+const NEEDED_BEFORE: [Capability; 3] = [Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_NET_ADMIN];
+
+/// The capabilities that loading, attaching and changing filters take on this kernel.
+pub fn needed() -> &'static [Capability] {
+    needed_on(&release())
+}
+
+fn needed_on(release: &str) -> &'static [Capability] {
+    match version(release) {
+        Some(version) if version < WITHOUT_PERFMON => &NEEDED_BEFORE,
+        _ => &NEEDED,
+    }
+}
 
 /// The rights of this process, as far as they decide over XDP.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rights {
     /// Capabilities that are needed and not held.
-    pub missing: Vec<&'static str>,
+    pub missing: Vec<Capability>,
     /// Whether a seccomp filter is in force (containers have one).
     pub seccomp: bool,
 }
@@ -27,8 +49,9 @@ impl fmt::Display for Rights {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.missing.is_empty() {
             let verb = if self.missing.len() == 1 { "is" } else { "are" };
-            write!(f, "{} {verb} missing; start it as root or give the process", self.missing.join(" and "))?;
-            return f.write_str(" CAP_BPF and CAP_NET_ADMIN (AmbientCapabilities= in a systemd unit)");
+            let (missing, needed) = (list(&self.missing), list(needed()));
+            write!(f, "{missing} {verb} missing; start it as root or give the process {needed}")?;
+            return f.write_str(" (AmbientCapabilities= in a systemd unit)");
         }
         if self.seccomp {
             return f.write_str("a seccomp filter is in force; allow bpf(2), as in a container's security profile");
@@ -37,23 +60,22 @@ impl fmt::Display for Rights {
     }
 }
 
-/// The capabilities that [`NEEDED`] names and this thread does not have.
-fn missing_capabilities() -> Vec<&'static str> {
-    NEEDED
-        .into_iter()
-        .filter(|&capability| !caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false))
-        .map(name)
-        .collect()
+/// The capabilities that are needed and that this thread does not have.
+fn missing() -> Vec<Capability> {
+    let held = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
+    needed().iter().copied().filter(|&capability| !held(capability)).collect()
 }
 
 pub(crate) fn current() -> Rights {
-    Rights { missing: missing_capabilities(), seccomp: seccomp_in_force() }
+    Rights { missing: missing(), seccomp: seccomp_in_force() }
 }
 
-const fn name(capability: Capability) -> &'static str {
-    match capability {
-        Capability::CAP_BPF => "CAP_BPF",
-        _ => "CAP_NET_ADMIN",
+/// `one, another and a third`.
+pub(crate) fn list(items: &[impl fmt::Display]) -> String {
+    let words: Vec<String> = items.iter().map(ToString::to_string).collect();
+    match words.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} and {last}", rest.join(", ")),
+        _ => words.concat(),
     }
 }
 
@@ -61,4 +83,18 @@ const fn name(capability: Capability) -> &'static str {
 fn seccomp_in_force() -> bool {
     fs::read_to_string("/proc/thread-self/status")
         .is_ok_and(|status| status.lines().any(|line| line.split_whitespace().eq(["Seccomp:", "2"])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn older_kernels_take_one_more() {
+        assert_eq!(needed_on("6.12.117+deb13-amd64"), NEEDED_BEFORE);
+        assert_eq!(needed_on("6.18.0"), NEEDED);
+        assert_eq!(needed_on("of no version"), NEEDED);
+        assert_eq!(list(&NEEDED_BEFORE), "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
+        assert_eq!((list(&NEEDED), list(&NEEDED[..0])), ("CAP_BPF and CAP_NET_ADMIN".to_owned(), String::new()));
+    }
 }

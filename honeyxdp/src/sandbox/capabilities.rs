@@ -9,13 +9,24 @@ use std::{
 
 use caps::{CapSet, Capability, CapsHashSet, errors::CapsError};
 
-/// A running sensor loads changed programs, makes maps and attaches to interfaces that come back.
-const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN];
+use crate::kernel::needed_capabilities;
+
+/// Gives CAP_PERFMON away where the kernel takes the program without it, so that it is held to the verifier's rules against
+/// speculation. Who has CAP_SYS_ADMIN is above them in any case.
+pub(super) fn leave_out_perfmon() -> Result<(), CapsError> {
+    let needless = Capability::CAP_PERFMON;
+    if needed_capabilities().contains(&needless) || caps::has_cap(None, CapSet::Effective, Capability::CAP_SYS_ADMIN)? {
+        return Ok(());
+    }
+    [CapSet::Ambient, CapSet::Inheritable, CapSet::Effective, CapSet::Permitted]
+        .into_iter()
+        .try_for_each(|set| caps::drop(None, set, needless))
+}
 
 /// Gives away all but what is needed, from every set. Returns what is kept, and the folder, if any, for which that is more.
 pub(super) fn give_away(writable: &[PathBuf]) -> Result<(Vec<Capability>, Option<PathBuf>), CapsError> {
     let held = caps::read(None, CapSet::Permitted)?;
-    let mut kept: CapsHashSet = NEEDED.into_iter().filter(|needed| held.contains(needed)).collect();
+    let mut kept: CapsHashSet = needed_capabilities().iter().copied().filter(|needed| held.contains(needed)).collect();
 
     // Root may write to another user's folder by CAP_DAC_OVERRIDE alone. Without it every snapshot would fail.
     let before = caps::read(None, CapSet::Effective)?;

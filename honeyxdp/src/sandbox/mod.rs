@@ -13,6 +13,8 @@ pub use caps::Capability;
 pub(crate) use files::offered;
 pub use user::{UserError, become_user};
 
+use crate::kernel::list;
+
 /// Which files a running sensor is at.
 #[derive(Clone, Debug, Default)]
 pub struct Folders {
@@ -82,13 +84,24 @@ impl fmt::Display for Landlock {
 
 impl fmt::Display for Confined {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kept: Vec<String> = self.capabilities.iter().map(ToString::to_string).collect();
-        let kept = if kept.is_empty() { "no capability".to_owned() } else { kept.join(" and ") };
-        write!(f, "rights left: {kept}; {}", self.landlock)
+        let kept = if self.capabilities.is_empty() { "no capability".to_owned() } else { list(&self.capabilities) };
+        write!(f, "rights left: {kept}")?;
+        if self.capabilities.contains(&Capability::CAP_PERFMON) {
+            f.write_str(" (which the verifier of this kernel asks for)")?;
+        }
+        write!(f, "; {}", self.landlock)
     }
 }
 
-/// Gives away every capability but CAP_BPF and CAP_NET_ADMIN, which live operations need, the right to gain others, and
+/// Gives away, before anything is loaded, the capability that older kernels alone need for it.
+///
+/// # Errors
+/// When the kernel refuses it.
+pub fn begin() -> Result<(), SandboxError> {
+    Ok(capabilities::leave_out_perfmon()?)
+}
+
+/// Gives away every capability but those that live operations need, the right to gain others, and
 /// access to files that are not in `folders`. For the calling thread, and all that it will start. There is no way back.
 ///
 /// # Errors

@@ -45,7 +45,9 @@ pub(super) fn boot(
     accelerator: &str,
     limit: Duration,
 ) -> Result<Outcome> {
-    let mut qemu = Command::new("qemu-system-x86_64");
+    // It ends with this program, however that ends.
+    let mut qemu = Command::new("setpriv");
+    qemu.args(["--pdeathsig", "KILL", "qemu-system-x86_64"]);
     qemu.args(["-machine", &format!("accel={accelerator}"), "-cpu", "max", "-smp", "2", "-m", "3072"]);
     qemu.arg("-kernel").arg(kernel.vmlinuz()).arg("-initrd").arg(&image.file);
     qemu.args(["-append", "console=ttyS0 quiet panic=-1", "-nographic", "-no-reboot", "-nic", "none"]);

@@ -13,18 +13,22 @@ use crate::{
 /// What a running sensor may do.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct ConfineArgs {
-    /// Go on as this user, who then owns the files. Needs root, and leaves CAP_BPF and CAP_NET_ADMIN
+    /// Go on as this user, who then owns the files. Needs root, and leaves CAP_BPF and CAP_NET_ADMIN, before Linux 6.18 CAP_PERFMON too
     #[arg(long, value_name = "NAME", env = "HONEYXDP_USER", value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
-    /// Keep all rights. Else the sensor keeps, once it is attached, CAP_BPF, CAP_NET_ADMIN and its own folders
+    /// Keep all rights. Else the sensor keeps, once it is attached, those capabilities and its own folders
     #[arg(long, env = "HONEYXDP_NO_SANDBOX", value_parser = FalseyValueParser::new())]
     no_sandbox: bool,
 }
 
 impl ConfineArgs {
-    /// Before anything is made, so that it belongs to the user.
-    pub(super) fn become_user(&self) -> anyhow::Result<()> {
-        Ok(self.user.as_deref().map_or(Ok(()), sandbox::become_user)?)
+    /// Before anything is made, so that it belongs to the user, and before anything is loaded.
+    pub(super) fn begin(&self) -> anyhow::Result<()> {
+        self.user.as_deref().map_or(Ok(()), sandbox::become_user)?;
+        if !self.no_sandbox {
+            sandbox::begin()?;
+        }
+        Ok(())
     }
 
     /// Gives away what the sensor needs no more. To be called while there is one thread.
