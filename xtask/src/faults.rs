@@ -14,6 +14,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use self::table::{Row, Test};
 use crate::{
+    clippy::linted,
     command::{cargo, repository, run, say},
     leftovers,
     test::{self, ALL_RESULTS, BUT_THE_REPORT},
@@ -42,7 +43,7 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     test::programs_of_the_tests()?;
     leftovers::remove()?;
     let all: Vec<&Test> = rows.iter().flat_map(|row| &row.tests).collect();
-    run(test::linted(cargo().arg("test").args(targets(&all)).arg("--no-run")))?;
+    run(linted(cargo().arg("test").args(targets(&all)).arg("--no-run")))?;
 
     let start = Instant::now();
     let done: Vec<_> = rows

@@ -3,7 +3,6 @@
 mod all;
 mod frames;
 mod label_times;
-mod lint;
 mod outcome;
 mod program;
 mod responder;
@@ -25,7 +24,7 @@ use crate::command::{cargo, run};
 ///
 /// Examples:
 ///
-///   cargo xtask fuzz all                       every target for 20 seconds, as CI does it
+///   cargo xtask fuzz all                       every target for 20 seconds, a table at the end
 ///   cargo xtask fuzz capture --seconds 3600 --corpus ~/captures
 ///   cargo xtask fuzz rules --runs 1000000 --seed 7
 ///   cargo xtask fuzz rules --input crash-0123  one input alone
@@ -80,7 +79,6 @@ enum Target {
     Frames(frames::Args),
     Responder(responder::Args),
     LabelTimes(label_times::Args),
-    Lint(lint::Args),
 }
 
 pub(crate) fn main(args: Args) -> Result<()> {
@@ -97,6 +95,5 @@ pub(crate) fn main(args: Args) -> Result<()> {
         Target::Frames(args) => frames::main(args),
         Target::Responder(args) => responder::main(&args),
         Target::LabelTimes(args) => label_times::main(&args),
-        Target::Lint(args) => lint::main(&args),
     }
 }

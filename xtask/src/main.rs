@@ -5,6 +5,7 @@
 
 mod bench;
 mod build_ebpf;
+mod clippy;
 mod command;
 mod demo;
 mod deny;

@@ -21,6 +21,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::{
     build_ebpf,
+    clippy::{about, linted},
     command::{TERMINAL, artifacts, as_root, cargo, output, run, say, target},
     leftovers,
     programs::{self, LIBBPF_HEADERS, Program},
@@ -113,7 +114,7 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
     stages.run("formatting", formatting)?;
     stages.run("build, clippy", || {
         run(linted(cargo().arg("test").args(BUT_THE_REPORT).arg("--no-run")))?;
-        Ok(about_clippy())
+        Ok(about())
     })?;
     stages.run("tests", || {
         let results = cargo_test(BUT_THE_REPORT, &args.filter, &[])?;
@@ -124,7 +125,7 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
         run(linted(cargo().args(["test", "--profile", report::PROFILE]).args(THE_REPORT))
             .arg("--")
             .args(&args.filter))?;
-        Ok(about_clippy())
+        Ok(about())
     })?;
     // Sensors, object storage and a cluster together: built as the other kernel tests, with the report's program beside them.
     stages.run("joint", || {
@@ -175,34 +176,10 @@ fn formatting() -> Result<String> {
         return Ok("left out: there is no rustfmt (`rustup component add rustfmt`)".into());
     }
     run(cargo().args(["fmt", "--all", "--check"]))?;
-    run(cargo().args(["fmt", "--check", "--manifest-path", "honeyxdp-ebpf/Cargo.toml"]))?;
+    for other in ["honeyxdp-ebpf/Cargo.toml", "fuzz/Cargo.toml"] {
+        run(cargo().args(["fmt", "--check", "--manifest-path", other]))?;
+    }
     Ok(String::new())
-}
-
-/// The compiler that is clippy.
-const DRIVER: &str = "clippy-driver";
-
-/// Lets cargo build our own packages with the compiler that is clippy, where there is one: a warning fails the build. `cargo clippy`
-/// would look at every dependency once more, which takes as long as half of building them, and gigabytes.
-pub(crate) fn linted(command: &mut Command) -> &mut Command {
-    if has_clippy() {
-        // As `cargo clippy` calls it.
-        command.env("RUSTC_WORKSPACE_WRAPPER", DRIVER).env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
-    }
-    command
-}
-
-/// rustup leaves a program of this name even where the component is not installed, so it is asked.
-fn has_clippy() -> bool {
-    output(Command::new(DRIVER).arg("--version")).is_ok()
-}
-
-fn about_clippy() -> String {
-    if has_clippy() {
-        String::new()
-    } else {
-        "without clippy, which is not there (`rustup component add clippy`)".into()
-    }
 }
 
 /// Builds the tests, and says where each executable is, by the name of its target.

@@ -23,7 +23,7 @@ use self::{image::Image, kernel::Kernel, machine::Outcome};
 /// frames, on their cuts and on random ones, filter, answer knocks, attach to a veth pair in both modes, restart under
 /// traffic, and give rights away. They are those of `cargo xtask test`; only the kernel is another one. At the end stands a line for each kernel.
 ///
-/// QEMU emulates the processor in software, some ten times slower than this machine: allow five minutes for a kernel.
+/// QEMU emulates the processor in software, some ten times slower than this machine: allow seven minutes for a kernel.
 ///
 /// Examples:
 ///

@@ -9,6 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, ensure};
 
 use crate::{
+    clippy::linted,
     command::{cargo, output, repository, run, target},
     programs::{self, Program},
     tools::Tool,
@@ -49,7 +50,7 @@ pub(super) fn names() -> Result<Vec<String>> {
 ///
 /// # Errors
 /// When a compiler for C++ or cargo-fuzz cannot be installed.
-pub(super) fn build_command(names: &[&str]) -> Result<Command> {
+fn build_command(names: &[&str]) -> Result<Command> {
     programs::install("The fuzz targets", PROGRAMS)?;
     let tools = CARGO_FUZZ.program()?.parent().context("cargo-fuzz lies in no folder.")?.to_owned();
     let mut build = cargo();
@@ -60,12 +61,12 @@ pub(super) fn build_command(names: &[&str]) -> Result<Command> {
     Ok(build)
 }
 
-/// Builds one target, or all, and says where the programs are.
+/// Builds one target, or all, by clippy where it is there, and says where the programs are.
 ///
 /// # Errors
 /// When they cannot be built.
 pub(super) fn build(names: &[&str]) -> Result<PathBuf> {
-    run(&mut build_command(names)?)?;
+    run(linted(&mut build_command(names)?))?;
     let version = output(cargo().args(["--version", "--verbose"]))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("cargo does not say its host.")?;
     Ok(folder().join(host).join("debug"))

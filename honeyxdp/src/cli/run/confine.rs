@@ -16,7 +16,7 @@ pub(super) struct ConfineArgs {
     /// Go on as this user, who then owns the files. Needs root, and leaves CAP_BPF and CAP_NET_ADMIN, before Linux 6.18 CAP_PERFMON too
     #[arg(long, value_name = "NAME", env = "HONEYXDP_USER", value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
-    /// Keep all rights. Else the sensor keeps, once it is attached, those capabilities and its own folders
+    /// Keep all rights. Else the sensor keeps, once it is attached, what filters and interfaces take, and its own folders
     #[arg(long, env = "HONEYXDP_NO_SANDBOX", value_parser = FalseyValueParser::new())]
     no_sandbox: bool,
 }
