@@ -1,7 +1,7 @@
 //! honeyxdp's XDP program: a frame is read, filtered, gets its disposition, its marks, its count and its flow, and goes on. Where it
 //! is told to, it answers, and keeps what comes first ([`dialogue`]).
 //!
-//! It needs CAP_BPF and CAP_NET_ADMIN and no more. Everything that could be switched is decided in .rodata when it is
+//! It needs CAP_BPF and CAP_NET_ADMIN and, from Linux 6.18 on, no more. Everything that could be switched is decided in .rodata when it is
 //! loaded, so that the verifier removes what is off.
 #![no_std]
 #![no_main]

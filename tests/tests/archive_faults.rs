@@ -117,6 +117,43 @@ fn with_pins_every_syn_is_in_one_row_or_in_one_account_over_kill_9() {
 }
 
 #[test]
+fn an_archive_that_begins_on_the_pins_of_a_sensor_without_one_has_what_waited_once() {
+    // Killed after its first interval, or as soon as it is attached.
+    for patient in [true, false] {
+        let cable = Cable::silent(1_500).unwrap();
+        let pins = BpfFs::mount().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let archive = Archive::new(folder.path().join("archive"));
+        let pin = format!("--pin --pin-path {}", pins.path().join("pins").display());
+        let first = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 200ms {pin}")).unwrap();
+        let has = |sensor: &Sensor, packets| {
+            sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == packets).unwrap();
+        };
+        cable.send(&mirai(10, 100)).unwrap();
+        has(&first, 100);
+        killed(first);
+        // More than a chunk of records.
+        cable.send(&mirai(6_000, 6_000)).unwrap();
+        let start = || sensor(&cable, BINARY, folder.path(), &format!("--sensor-id ours {pin}")).unwrap();
+        let second = start();
+        if patient {
+            has(&second, 6_100);
+        }
+        killed(second);
+        cable.send(&mirai(50, 50)).unwrap();
+        let last = start();
+        has(&last, 6_150);
+        last.stop().unwrap();
+        let checked = good(&archive);
+        assert_eq!((checked.syns, checked.packets + checked.missing), (6_150, 6_150), "{patient}: {checked:?}");
+        let written = if patient { 6_000..=6_050 } else { 50..=6_050 };
+        assert!(written.contains(&checked.packets), "{patient}: {checked:?}");
+        let at = pins.path().join("pins");
+        cable.sensor.run(&format!("{BINARY} detach --all --pin-path {}", at.display())).unwrap();
+    }
+}
+
+#[test]
 fn a_full_disk_is_said_costs_no_count_and_recovers() {
     let cable = Cable::silent(1_500).unwrap();
     let folder = tempfile::tempdir().unwrap();

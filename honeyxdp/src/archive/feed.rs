@@ -39,7 +39,7 @@ pub(super) enum Message {
     Records(Vec<Record>, Ticks, i64),
     /// A payload or a login of the interval that began then.
     Payload(Box<Payload>),
-    /// Accounts begin here, with an interval in which nothing came; the answer comes when that was tried to be written.
+    /// Accounts begin here, with an interval of what was read before; the answer comes when that was tried to be written.
     Begun(Interval, mpsc::Sender<()>),
     /// An interval is over.
     Interval(Interval),
@@ -179,12 +179,25 @@ impl Feed {
 
     /// Says in the archive where accounts of this run begin, and waits until it is there. Else a process that is killed before its
     /// first account would leave nobody to know that it wrote at all: the next one would begin with the last snapshot, and what
-    /// was read before that and not written would be in no account.
+    /// was read before that and not written would be in no account. What was read before this is in it.
     pub fn begin_accounts(&mut self) {
         let Some(run) = self.run else { return };
-        let (start, end) = (self.start, self.start.checked_add(MILLISECOND).unwrap_or(self.start));
+        self.pass_on();
+        let packets = std::mem::take(&mut self.packets);
+        self.before.frames += packets;
+        self.before.syns += packets;
+        let start = self.start;
+        let least = start.checked_add(MILLISECOND).unwrap_or(start);
+        let end = if packets > 0 { least.max(Timestamp::now()) } else { least };
         let until = end.as_millisecond();
-        let loss = Loss { interval_start: start.as_millisecond(), interval_end: until, ..Loss::default() };
+        let loss = Loss {
+            interval_start: start.as_millisecond(),
+            interval_end: until,
+            frames: packets,
+            syns: packets,
+            packets,
+            ..Loss::default()
+        };
         let accounted = Some(Accounted { run: run.as_millisecond(), until, counters: self.before });
         let (answer, answered) = mpsc::channel();
         if self.queue.send(Message::Begun(Interval { loss, dropped: 0, accounted }, answer)).is_ok() {

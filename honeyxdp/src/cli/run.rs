@@ -242,8 +242,9 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let pinned = watch.installation().pinned();
     // Detach before the last drain, so that every frame that was counted is in the last snapshot.
     drop(watch);
-    output.stop();
     let last = drain.publish_last().await;
+    // Not before: a terminal can be held.
+    output.stop();
     let archived = archiver.is_none_or(Archiver::end);
     let uploaded = uploader.is_none_or(Uploader::end);
     let last = match last {

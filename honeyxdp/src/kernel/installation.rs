@@ -112,7 +112,8 @@ impl Installation {
     /// Loads the program and attaches it. With pins it goes on with what is pinned.
     ///
     /// # Errors
-    /// See [`InstallError`]. What was not attached before is not attached then, and what was not pinned is not pinned.
+    /// See [`InstallError`]. What was not attached before is not attached then, and what was not pinned is not pinned; but on pins that are
+    /// there already, what was attached before the error goes on with them.
     pub async fn install(plan: Plan, interfaces: &Interfaces, now: Timestamp) -> Result<Self, InstallError> {
         let Plan { mut options, interfaces: chosen, mode, pins } = plan;
         let cpus = program::prepare()?;

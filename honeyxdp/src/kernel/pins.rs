@@ -80,8 +80,9 @@ pub enum PinError {
 }
 
 fn advice(error: &io::Error) -> String {
-    match error.kind() {
-        ErrorKind::OutOfMemory | ErrorKind::PermissionDenied => format!("; {}", remedy(error)),
+    match (error.kind(), error.raw_os_error()) {
+        (_, Some(libc::EACCES)) => "; it belongs to another user: be that one, or root".to_owned(),
+        (ErrorKind::OutOfMemory | ErrorKind::PermissionDenied, _) => format!("; {}", remedy(error)),
         _ => String::new(),
     }
 }
@@ -174,10 +175,10 @@ impl Pins {
         if !statfs(parent).is_ok_and(|fs| i128::from(fs.f_type) == i128::from(BPF_FS)) {
             return Err(PinError::NoFileSystem { folder: folder.to_owned() }.into());
         }
-        match fs::create_dir(folder) {
+        let made = match fs::create_dir(folder) {
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(io("make", folder)(error).into()),
-            _ => {}
-        }
+            made => made.is_ok(),
+        };
         let lock = lock(folder)?;
         if let Some((about_map, mut about)) = read_about(folder)? {
             let mismatch = |reason| PinError::Mismatch { folder: folder.to_owned(), reason };
@@ -192,7 +193,7 @@ impl Pins {
             return Ok(Opened { pins, ledger, about, resumed: true });
         }
         clear(folder)?;
-        let begun = Begun::new(folder.to_owned());
+        let begun = Begun::new(folder.to_owned(), made);
         let ledger = create()?;
         for kept in Kept::ALL {
             let path = folder.join(kept.name());

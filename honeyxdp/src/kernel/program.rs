@@ -277,8 +277,9 @@ fn refused(error: EbpfError) -> LoadError {
     let errno = sources(&error).find_map(|source| source.downcast_ref::<io::Error>()?.raw_os_error());
     let rights = rights::current();
     match errno {
-        Some(libc::EPERM | libc::EACCES) if !rights.suffice() => LoadError::Rights(rights),
-        // The verifier's word for some of what it forbids to who lacks CAP_PERFMON.
+        Some(libc::EPERM) if !rights.suffice() => LoadError::Rights(rights),
+        Some(libc::EACCES) if !rights.missing.is_empty() => LoadError::Rights(rights),
+        // The verifier's word for some of what it forbids to who lacks CAP_PERFMON, where the one above is its word for the rest.
         Some(libc::EINVAL) if rights.missing.contains(&Capability::CAP_PERFMON) => LoadError::Rights(rights),
         Some(errno @ (libc::EPERM | libc::ENOMEM)) => {
             LoadError::Denied { error, refusal: io::Error::from_raw_os_error(errno) }

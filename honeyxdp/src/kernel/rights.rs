@@ -24,8 +24,9 @@ pub fn needed() -> &'static [Capability] {
 
 fn needed_on(release: &str) -> &'static [Capability] {
     match version(release) {
-        Some(version) if version < WITHOUT_PERFMON => &NEEDED_BEFORE,
-        _ => &NEEDED,
+        Some(version) if version >= WITHOUT_PERFMON => &NEEDED,
+        // Nobody knows that one of no version does without.
+        _ => &NEEDED_BEFORE,
     }
 }
 
@@ -93,7 +94,7 @@ mod tests {
     fn older_kernels_take_one_more() {
         assert_eq!(needed_on("6.12.117+deb13-amd64"), NEEDED_BEFORE);
         assert_eq!(needed_on("6.18.0"), NEEDED);
-        assert_eq!(needed_on("of no version"), NEEDED);
+        assert_eq!(needed_on("of no version"), NEEDED_BEFORE);
         assert_eq!(list(&NEEDED_BEFORE), "CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN");
         assert_eq!((list(&NEEDED), list(&NEEDED[..0])), ("CAP_BPF and CAP_NET_ADMIN".to_owned(), String::new()));
     }

@@ -88,11 +88,17 @@ impl Store {
         numbers.sort_unstable();
         let newest = read(&self.folder);
         let number = newest.as_ref().map_or(0, |newest| newest.sequence);
+        let mut passed_over = 0;
         for number in numbers.into_iter().rev().take_while(|&entry| entry > number) {
             let path = history.join(history_name(number));
             match parse(&path) {
                 Ok(snapshot) => return Ok(snapshot),
-                Err(error) => tracing::warn!("{error:#}: passed over"),
+                Err(error) if passed_over < 3 => tracing::warn!("{error:#}: passed over"),
+                Err(_) => {}
+            }
+            passed_over += 1;
+            if passed_over == 4 {
+                tracing::warn!("more of {} cannot be read, and is passed over", history.display());
             }
         }
         newest

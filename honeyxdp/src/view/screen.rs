@@ -9,7 +9,7 @@ use crossterm::{
 };
 
 use super::table::{Room, table};
-use crate::snapshot::Snapshot;
+use crate::{logging, snapshot::Snapshot};
 
 /// How many of the last notices stay on the screen.
 const NOTICES: usize = 3;
@@ -56,7 +56,10 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Nothing is left to do about a terminal that is gone.
+        // Nothing is left to do about a terminal that is gone, or held (Ctrl-S).
+        if !logging::takes(io::stdout()) {
+            return;
+        }
         let _ = execute!(io::stdout(), cursor::Show, LeaveAlternateScreen);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use crate::{
     doctor::rights::{Loaded, Process},
     kernel::{self, Options, Program},
+    sandbox,
 };
 
 /// Loads the program if there is room for its maps; it is attached to nothing, and gone afterwards.
@@ -15,6 +16,8 @@ pub(super) fn read(room: bool) -> Process {
 }
 
 fn load() -> Result<Loaded, String> {
+    // With the rights that a sensor loads it with.
+    sandbox::begin().map_err(|error| error.to_string())?;
     let start = Instant::now();
     // The smallest rings: they are not what may fail.
     let options = Options { record_memory: 0, ..Options::default() };
