@@ -24,7 +24,7 @@ pub use ledger::{Ledger, LedgerError};
 pub use maps::{Cut, Events, InterfaceCounts, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
-pub(crate) use program::{OLDEST_KERNEL, OLDEST_SUPPORTED, version};
+pub(crate) use program::{OLDEST_KERNEL, OLDEST_SUPPORTED, release, version};
 pub use rights::Rights;
 pub use rights::needed as needed_capabilities;
 pub(crate) use rights::{current as rights, list};

@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::value;
-use crate::{doctor::kernel::Kernel, sandbox};
+use crate::{doctor::kernel::Kernel, kernel::release, sandbox};
 
 pub(super) fn read(jited: Option<bool>) -> Kernel {
     Kernel {
-        release: rustix::system::uname().release().to_string_lossy().into_owned(),
+        release: release(),
         btf: Path::new("/sys/kernel/btf/vmlinux").exists(),
         jit: value("/proc/sys/net/core/bpf_jit_enable"),
         jited,
