@@ -2,7 +2,7 @@
 --
 --   clickhouse local --param_archive=/srv/honeyxdp/archive --output-format JSONEachRow --queries-file contrib/clickhouse/archive.sql
 --
--- For object storage put s3( in the place of file(, and a URL in that of the folder.
+-- For object storage put s3( in the place of file(, and a URL in that of the directory.
 
 -- Format One reads no file.
 CREATE TEMPORARY TABLE listed AS
@@ -10,12 +10,12 @@ SELECT _path AS path FROM file({archive:String} || '/flows/date=*/*.parquet', On
 UNION ALL
 SELECT _path FROM file({archive:String} || '/losses/date=*/*.parquet', One);
 
--- The files that count: those that no other one of the same folder and sensor stands in for.
+-- The files that count: those that no other one of the same directory and sensor stands in for.
 CREATE TEMPORARY TABLE counting AS
 WITH files AS (
     SELECT
         path,
-        parts[1] AS folder,
+        parts[1] AS directory,
         parts[2] AS sensor,
         toUInt64(parts[3]) AS first,
         toUInt64(parts[4]) AS last,
@@ -33,7 +33,7 @@ FROM files
 WHERE path NOT IN (
     SELECT part.path
     FROM files AS part
-    INNER JOIN files AS merged ON part.folder = merged.folder AND part.sensor = merged.sensor
+    INNER JOIN files AS merged ON part.directory = merged.directory AND part.sensor = merged.sensor
     WHERE merged.level > part.level AND merged.first <= part.first AND part.last <= merged.last
 );
 
@@ -53,7 +53,7 @@ SELECT *
 FROM file(
     {archive:String} || '/losses/date=*/*.parquet',
     Parquet,
-    'sensor LowCardinality(String), syns UInt64, lost UInt64, unsampled UInt64, not_written UInt64,
+    'sensor LowCardinality(String), syns UInt64, lost UInt64, sampled_out UInt64, dropped_by_archive UInt64,
      payloads_lost Nullable(UInt64), site LowCardinality(Nullable(String))'
 )
 WHERE _path IN (SELECT path FROM counting);
@@ -87,13 +87,13 @@ SELECT
     'missing' AS question,
     sensor,
     sum(losses.syns) AS syns,
-    sum(lost + unsampled + not_written) AS missing,
+    sum(lost + sampled_out + dropped_by_archive) AS missing,
     sum(payloads_lost) AS payloads_missing
 FROM losses(archive = {archive:String}) AS losses
 GROUP BY sensor
 ORDER BY sensor;
 
--- Every query listed the folders again. No name ever comes back: a file that is there before and after was there all the time. A
+-- Every query listed the directories again. No name ever comes back: a file that is there before and after was there all the time. A
 -- list that was made while files were merged can show neither the merged file nor its parts; then the merged one is new. In both
 -- cases this ends with an error, and the answers above are not to be used.
 CREATE TEMPORARY TABLE afterwards AS

@@ -4,8 +4,8 @@
 #   contrib/clickhouse/ingest.sh ARCHIVE DATE...
 #   contrib/clickhouse/ingest.sh s3://bucket/prefix 2019-11-05 2019-11-06
 #
-# ARCHIVE is a folder under the server's user_files_path, or an URL as s3://bucket/prefix that the server may read. A date whose
-# folder has the same files as when it was taken in is passed over, so a timer can name the dates of a week every few minutes.
+# ARCHIVE is a directory under the server's user_files_path, or an URL as s3://bucket/prefix that the server may read. A date whose
+# directory has the same files as when it was taken in is passed over, so a timer can name the dates of a week every few minutes.
 # CLICKHOUSE_CLIENT is the command to use, with its options; else it is clickhouse-client.
 set -eu
 
@@ -67,7 +67,7 @@ for date in "$@"; do
             exit 2
             ;;
     esac
-    # The tables of which the date's folder has other files than when they were taken in; none if there is no such folder.
+    # The tables of which the date's directory has other files than when they were taken in; none if there is no such directory.
     changed=$(client --param_archive="$archive" --param_date="$date" <<'SQL'
 SELECT kind
 FROM (
@@ -89,7 +89,7 @@ SQL
         name=staging_${kind}_$(echo "$date" | tr -d -)_$$_$(date +%s)
         structure=$(printf '%s\n' "$structures" | sed -n "s/^$kind	//p")
         sed "s/honeyxdp\.KIND/honeyxdp.$kind/g; s/honeyxdp\.STAGING/honeyxdp.$name/g" "$here/ingest.sql" |
-            client --param_folder="$archive/$kind/date=$date" --param_date="$date" --param_kind="$kind" \
+            client --param_directory="$archive/$kind/date=$date" --param_date="$date" --param_kind="$kind" \
                 --param_structure="$structure"
         drop
         echo "$kind of $date taken in"

@@ -1,4 +1,4 @@
--- Takes one date of one table in, from the files of its folder that count; ingest.sh gives the parameters, and the names for KIND
+-- Takes one date of one table in, from the files of its directory that count; ingest.sh gives the parameters, and the names for KIND
 -- and STAGING, which cannot be parameters everywhere.
 --
 -- Nothing of it is seen before the whole date is there: it is gathered in a table of its own, and that takes the partition's
@@ -15,7 +15,7 @@ FROM (
     SELECT
         _path AS path,
         extractGroups(_file, '^(.+)-([0-9]{15,20})-([0-9]{15,20})-([0-9]{1,3})[.]parquet$') AS parts
-    FROM file({folder:String} || '/*.parquet', One)
+    FROM file({directory:String} || '/*.parquet', One)
 )
 WHERE notEmpty(parts);
 
@@ -24,7 +24,7 @@ CREATE TABLE honeyxdp.STAGING AS honeyxdp.KIND;
 -- The files that count: those that no other one of the same sensor stands in for.
 INSERT INTO honeyxdp.STAGING
 SELECT {date:Date}, *
-FROM file({folder:String} || '/*.parquet', Parquet, {structure:String})
+FROM file({directory:String} || '/*.parquet', Parquet, {structure:String})
 WHERE _path IN (
     SELECT path
     FROM honeyxdp.STAGING_files
@@ -35,7 +35,7 @@ WHERE _path IN (
         WHERE merged.level > part.level AND merged.first <= part.first AND part.last <= merged.last
     )
 )
--- The date is given: no column is to be made of the folder's name.
+-- The date is given: no column is to be made of the directory's name.
 SETTINGS use_hive_partitioning = 0;
 
 -- No name ever comes back: a file that is there before and after was there all the time. A list that was made while files were
@@ -44,11 +44,11 @@ SELECT throwIf(
     (
         SELECT count()
         FROM honeyxdp.STAGING_files
-        WHERE path NOT IN (SELECT _path FROM file({folder:String} || '/*.parquet', One))
+        WHERE path NOT IN (SELECT _path FROM file({directory:String} || '/*.parquet', One))
     ) > 0
     OR (
         SELECT count()
-        FROM file({folder:String} || '/*.parquet', One)
+        FROM file({directory:String} || '/*.parquet', One)
         WHERE match(_file, '-[0-9]{15,20}-[1-9][0-9]{0,2}[.]parquet$')
             AND _path NOT IN (SELECT path FROM honeyxdp.STAGING_files)
     ) > 0,

@@ -2,7 +2,7 @@
 --
 --   clickhouse-client --queries-file contrib/clickhouse/schema.sql
 --
--- A partition is a date, as a folder of the archive is, because a date is what is taken in at a time: whatever was there of it
+-- A partition is a date, as a directory of the archive is, because a date is what is taken in at a time: whatever was there of it
 -- is replaced as a whole. Columns are in the archive's order, after `date`; docs/archive.md says what they are.
 
 CREATE DATABASE IF NOT EXISTS honeyxdp;
@@ -15,14 +15,14 @@ CREATE TABLE IF NOT EXISTS honeyxdp.flows
     interval_end DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     family LowCardinality(String),
     rule LowCardinality(String),
-    settled LowCardinality(Nullable(String)),
+    attributed LowCardinality(Nullable(String)),
     src Nullable(IPv4),
     src6 Nullable(IPv6),
     dport UInt16,
     packets UInt32 CODEC(T64, ZSTD),
     first DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     last DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
-    tags UInt16,
+    matched UInt16,
     window UInt16,
     ttl UInt8,
     options_length UInt8,
@@ -53,11 +53,11 @@ CREATE TABLE IF NOT EXISTS honeyxdp.payloads
     how LowCardinality(String),
     exploit LowCardinality(Nullable(String)),
     exploit_rule LowCardinality(Nullable(String)),
-    exploit_certainty LowCardinality(Nullable(String)),
+    exploit_confidence LowCardinality(Nullable(String)),
     family LowCardinality(String),
-    decided_by LowCardinality(String),
+    attribution_source LowCardinality(String),
     evidence LowCardinality(Nullable(String)),
-    family_certainty LowCardinality(Nullable(String)),
+    family_confidence LowCardinality(Nullable(String)),
     url_host Nullable(String),
     url_path Nullable(String),
     url_file Nullable(String),
@@ -84,8 +84,8 @@ CREATE TABLE IF NOT EXISTS honeyxdp.losses
     syns UInt64,
     packets UInt64,
     lost UInt64,
-    unsampled UInt64,
-    not_written UInt64,
+    sampled_out UInt64,
+    dropped_by_archive UInt64,
     filtered UInt64,
     payloads Nullable(UInt64),
     payloads_lost Nullable(UInt64),
@@ -95,7 +95,7 @@ ENGINE = MergeTree
 PARTITION BY date
 ORDER BY (sensor, interval_start);
 
--- What a date was taken in from: all files that were in its folder then.
+-- What a date was taken in from: all files that were in its directory then.
 CREATE TABLE IF NOT EXISTS honeyxdp.ingested
 (
     kind LowCardinality(String),
@@ -144,7 +144,7 @@ CREATE OR REPLACE VIEW honeyxdp.missing AS
 SELECT
     sensor,
     sum(losses.syns) AS syns,
-    sum(lost + unsampled + not_written) AS missing,
+    sum(lost + sampled_out + dropped_by_archive) AS missing,
     sum(payloads_lost) AS payloads_missing
 FROM honeyxdp.losses AS losses
 WHERE date BETWEEN {since:Date} AND {until:Date}

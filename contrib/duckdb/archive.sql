@@ -6,19 +6,19 @@
 
 SET VARIABLE listed = (SELECT list(file) FROM glob(getvariable('archive') || '/*/date=*/*.parquet'));
 
--- The files of a table that count: those that no other one of the same folder and sensor stands in for.
+-- The files of a table that count: those that no other one of the same directory and sensor stands in for.
 CREATE OR REPLACE TEMP MACRO counting(kind) AS TABLE
 WITH named AS (
     SELECT
         file,
-        parse_dirpath(file) AS folder,
+        parse_dirpath(file) AS directory,
         regexp_extract(
             file, '([^/]+)-([0-9]{15,20})-([0-9]{15,20})-([0-9]{1,3})\.parquet$', ['sensor', 'first', 'last', 'level']
         ) AS name
     FROM (SELECT unnest(getvariable('listed')) AS file)
     WHERE contains(file, '/' || kind || '/date=')
 ), files AS (
-    SELECT file, folder, name.sensor, name.first::UBIGINT AS first, name.last::UBIGINT AS last, name.level::UTINYINT AS level
+    SELECT file, directory, name.sensor, name.first::UBIGINT AS first, name.last::UBIGINT AS last, name.level::UTINYINT AS level
     FROM named
     WHERE name.sensor <> ''
 )
@@ -26,7 +26,7 @@ SELECT coalesce(list(file), error('there are no ' || kind || ' in this archive')
 FROM files AS part
 WHERE NOT EXISTS (
     FROM files AS merged
-    WHERE merged.folder = part.folder AND merged.sensor = part.sensor AND merged.level > part.level
+    WHERE merged.directory = part.directory AND merged.sensor = part.sensor AND merged.level > part.level
         AND merged.first <= part.first AND part.last <= merged.last
 );
 SET VARIABLE flows = (SELECT names FROM counting('flows'));
@@ -74,7 +74,7 @@ SELECT
     'missing' AS question,
     sensor,
     sum(syns)::BIGINT AS syns,
-    sum(lost + unsampled + not_written)::BIGINT AS missing,
+    sum(lost + sampled_out + dropped_by_archive)::BIGINT AS missing,
     sum(payloads_lost)::BIGINT AS payloads_missing
 FROM losses
 GROUP BY sensor

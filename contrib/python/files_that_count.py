@@ -7,7 +7,7 @@ NAME = re.compile(r"(.*)/([^/]+)-([0-9]{15,20})-([0-9]{15,20})-([0-9]{1,3})\.par
 
 
 def of(listed):
-    """Those of the paths that `listed()` returns that no other one of the same folder and sensor stands in for."""
+    """Those of the paths that `listed()` returns that no other one of the same directory and sensor stands in for."""
     files = named(listed())
     merged = {}
     for place, first, last, level in files.values():
@@ -28,10 +28,10 @@ def of(listed):
 
 
 def named(paths):
-    """Folder and sensor, the first and the last number, and the level of each path that is a file of an archive."""
+    """Directory and sensor, the first and the last number, and the level of each path that is a file of an archive."""
     files = {}
     for path in sorted(paths):
         if name := NAME.fullmatch(path):
-            folder, sensor, first, last, level = name.groups()
-            files[path] = ((folder, sensor), int(first), int(last), int(level))
+            directory, sensor, first, last, level = name.groups()
+            files[path] = ((directory, sensor), int(first), int(last), int(level))
     return files

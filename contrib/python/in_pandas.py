@@ -15,9 +15,9 @@ import pyarrow.fs
 import files_that_count
 
 
-def listed(files, folder):
-    """Names of a table's files. A list of names, because pyarrow passes over those in a folder that begin with `_`."""
-    return [found.path for found in files.get_file_info(pyarrow.fs.FileSelector(folder, recursive=True))]
+def listed(files, directory):
+    """Names of a table's files. A list of names, because pyarrow passes over those in a directory that begin with `_`."""
+    return [found.path for found in files.get_file_info(pyarrow.fs.FileSelector(directory, recursive=True))]
 
 
 def read(archive, table, columns):
@@ -71,9 +71,9 @@ def main(archive):
         answer("sensors", sensor=sensor, sources=sources(rows))
     answer("sensors", sensor=None, sources=sources(flows))
     # SYNs that were counted, and those of them that are in no row; payloads that are in no row, null where nobody looked at any.
-    losses = read(archive, "losses", ["sensor", "syns", "lost", "unsampled", "not_written", "payloads_lost"])
+    losses = read(archive, "losses", ["sensor", "syns", "lost", "sampled_out", "dropped_by_archive", "payloads_lost"])
     for sensor, rows in groups(losses, "sensor"):
-        missing = total(rows["lost"]) + total(rows["unsampled"]) + total(rows["not_written"])
+        missing = total(rows["lost"]) + total(rows["sampled_out"]) + total(rows["dropped_by_archive"])
         answer("missing", sensor=sensor, syns=total(rows["syns"]), missing=missing, payloads_missing=total(rows["payloads_lost"]))
 
 

@@ -29,7 +29,7 @@ QUESTIONS = {
     # any. Spark has no unsigned integers of 64 bits: they are decimals.
     "missing": """
         SELECT sensor, CAST(sum(syns) AS BIGINT) AS syns,
-            CAST(sum(lost + unsampled + not_written) AS BIGINT) AS missing,
+            CAST(sum(lost + sampled_out + dropped_by_archive) AS BIGINT) AS missing,
             CAST(sum(payloads_lost) AS BIGINT) AS payloads_missing
         FROM losses GROUP BY sensor ORDER BY sensor""",
 }

@@ -29,28 +29,32 @@ impl Frame for Split<'_> {
     }
 }
 
-/// The frame with so many tags put in before its type.
-fn tagged(frame: &[u8], tags: usize) -> Vec<u8> {
+/// The frame with so many matched put in before its type.
+fn matched(frame: &[u8], matched: usize) -> Vec<u8> {
     let (addresses, rest) = frame.split_at(ADDRESSES);
     let [high, low] = ETHERTYPE_VLAN.to_be_bytes();
-    [addresses, &[high, low, 0, 100].repeat(tags), rest].concat()
+    [addresses, &[high, low, 0, 100].repeat(matched), rest].concat()
 }
 
-/// How many tags a frame begins with, as far as they are followed.
-fn tags(frame: &[u8]) -> usize {
+/// How many matched a frame begins with, as far as they are followed.
+fn matched(frame: &[u8]) -> usize {
     let types = (0..2).map_while(|tag| frame.get(ADDRESSES + 4 * tag..)?.first_chunk::<2>());
     types.take_while(|kind| matches!(kind, [0x81, 0x00] | [0x88, 0xa8])).count()
 }
 
 /// Marks are those of the families, and a SYN is counted under one of them.
 fn check_marks(syn: &Syn) {
-    let tags = marks::tags(syn);
-    let primary = marks::primary(tags);
-    assert!(tags == 0 || tags & 1 << primary.wire_id() != 0, "the primary family has no mark: {syn:?}");
-    assert_eq!(tags.count_ones() - u32::from(tags != 0), marks::secondary(tags, primary).count_ones(), "{syn:?}");
+    let matched = fingerprints::matching(syn);
+    let primary = fingerprints::primary(matched);
+    assert!(matched == 0 || matched & 1 << primary.wire_id() != 0, "the primary family has no mark: {syn:?}");
+    assert_eq!(
+        matched.count_ones() - u32::from(matched != 0),
+        fingerprints::secondary(matched, primary).count_ones(),
+        "{syn:?}"
+    );
     let mut visited = 0;
-    marks::each(tags, |family| visited |= 1 << family.wire_id());
-    assert_eq!(visited, tags, "{syn:?}");
+    fingerprints::each(matched, |family| visited |= 1 << family.wire_id());
+    assert_eq!(visited, matched, "{syn:?}");
 }
 
 /// What is cut off can hide a SYN, and change nothing else of what is said.
@@ -76,8 +80,8 @@ fuzz_target!(|frame: &[u8]| {
         assert_eq!(answer.map(|syn| (syn.sport, syn.dport, syn.seq)), theirs, "etherparse reads it otherwise");
     }
     if frame.len() >= ADDRESSES {
-        for more in 1..=2 - tags(frame) {
-            assert_eq!(dissect(tagged(frame, more).as_slice()), answer, "{more} tags change it");
+        for more in 1..=2 - matched(frame) {
+            assert_eq!(dissect(matched(frame, more).as_slice()), answer, "{more} matched change it");
         }
     }
     for first in 0..frame.len().min(128) {

@@ -1,11 +1,11 @@
-//! Files of rules, as contrib/labels.toml.
+//! Files of rules, as contrib/signatures.toml.
 
 #![no_main]
 
 use std::collections::BTreeSet;
 
 use honeyxdp_fuzz::{assert_plain, lines};
-use honeyxdp_labels::{Problem, Rules};
+use honeyxdp_signatures::{Problem, Rules};
 use libfuzzer_sys::fuzz_target;
 
 /// Payloads that every file of rules has to say something about.

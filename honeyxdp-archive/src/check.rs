@@ -11,7 +11,7 @@ use parquet::file::statistics::Statistics;
 
 use crate::{
     Archive, Entry, Error, Reader, Result, Table,
-    folder::{date_of, names},
+    directory::{date_of, names},
     lock,
 };
 
@@ -62,13 +62,13 @@ type Intervals = BTreeMap<Interval, Held>;
 /// Checks every file of an archive.
 ///
 /// # Errors
-/// When its folders cannot be read, or somebody merges or removes files. What is wrong with files is in the result.
+/// When its directories cannot be read, or somebody merges or removes files. What is wrong with files is in the result.
 pub fn check(archive: &Archive) -> Result<Checked> {
     let _kept = lock::keep(archive.root())?;
     let mut found = Checked::default();
     let (mut written, mut accounts) = (Intervals::new(), Intervals::new());
     // A sensor that goes on writes rows and then their account: every account that is read here has its rows there.
-    for table in [Table::Losses, Table::Flows, Table::Payloads] {
+    for table in [Table::Accounting, Table::Flows, Table::Payloads] {
         for date in archive.dates(table)? {
             for file in archive.all_files(table, date)? {
                 if let Some(by) = &file.superseded_by {
@@ -79,18 +79,18 @@ pub fn check(archive: &Archive) -> Result<Checked> {
                 found.bytes += file.bytes;
                 let sums = match table {
                     Table::Flows | Table::Payloads => &mut written,
-                    Table::Losses => &mut accounts,
+                    Table::Accounting => &mut accounts,
                 };
                 if let Err(error) = file_of(&file, &mut found, sums) {
                     found.problems.push(error.to_string());
                 }
             }
-            let folder = archive.folder(table, date);
-            for name in names(&folder)? {
-                if !name.starts_with('.') && name.parse::<crate::Name>().is_err() {
+            let directory = archive.directory(table, date);
+            for name in names(&directory)? {
+                if !name.starts_with('.') && name.parse::<crate::FileName>().is_err() {
                     found.problems.push(format!(
                         "{}: this is no file of the archive; readers of *.parquet may take it for one",
-                        folder.join(name).display()
+                        directory.join(name).display()
                     ));
                 }
             }
@@ -123,7 +123,7 @@ fn file_of(file: &Entry, found: &mut Checked, sums: &mut Intervals) -> Result<()
     let rows = reader.rows();
     let column = match file.table {
         Table::Flows => "first",
-        Table::Losses => "interval_start",
+        Table::Accounting => "interval_start",
         Table::Payloads => "time",
     };
     let by_statistics =
@@ -138,7 +138,7 @@ fn file_of(file: &Entry, found: &mut Checked, sums: &mut Intervals) -> Result<()
         }
         match file.table {
             Table::Flows => flows(&batch, found, sums),
-            Table::Losses => losses(file, &batch, found, sums),
+            Table::Accounting => losses(file, &batch, found, sums),
             Table::Payloads => payloads(&batch, found, sums),
         }
     }
@@ -227,7 +227,7 @@ fn losses(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut Int
     let column = |name: &str| batch.column_by_name(name).expect("the schema was compared").as_primitive::<UInt64Type>();
     let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
     let (syns, packets) = (column("syns").values(), column("packets").values());
-    let parts = ["lost", "unsampled", "not_written"].map(|name| column(name).values());
+    let parts = ["lost", "sampled_out", "dropped_by_archive"].map(|name| column(name).values());
     let [payloads, payloads_lost] = ["payloads", "payloads_lost"].map(column);
     for row in 0..batch.num_rows() {
         let missing: u64 = parts.iter().map(|part| part[row]).sum();

@@ -1,7 +1,7 @@
 //! Compaction: many small files become one of an hour, and those one of a day.
 //!
 //! The order makes it safe to be killed anywhere. The merged file is written beside, synced and renamed: from that moment its
-//! name says that it stands in for the others (see [`Name`]), which are removed afterwards. Killed before the rename, nothing has
+//! name says that it stands in for the others (see [`FileName`]), which are removed afterwards. Killed before the rename, nothing has
 //! happened; killed after it, what is left over is passed over by every reader that looks at names, and removed the next time.
 
 use std::{fs, io, path::Path};
@@ -10,10 +10,10 @@ use arrow_array::RecordBatch;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
-    Archive, Entry, Error, Name, Reader, Result, Table,
-    accounted::ACCOUNTED_KEY,
-    file::{WholeFile, sync_folder},
-    folder::names,
+    Archive, Entry, Error, FileName, Reader, Result, Table,
+    accounted::CHECKPOINT_KEY,
+    directory::names,
+    file::{WholeFile, sync_directory},
     lock,
     name::{DAY, HOUR},
     sorted::write_sorted,
@@ -29,13 +29,13 @@ const HOUR_MS: u64 = 3_600_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Step {
     /// A merged file was begun.
-    Begun(Name),
+    Begun(FileName),
     /// Its rows are written; it has not got its name yet.
-    Written(Name),
+    Written(FileName),
     /// It has its name, and stands in for the others.
-    Named(Name),
+    Named(FileName),
     /// One of the others is gone.
-    Removed(Name),
+    Removed(FileName),
 }
 
 /// What was done.
@@ -91,11 +91,11 @@ fn sweep(archive: &Archive, table: Table, date: Date) -> Result<u64> {
             swept += 1;
         }
     }
-    let folder = archive.folder(table, date);
-    for name in names(&folder)? {
-        let merged = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).map(str::parse::<Name>);
+    let directory = archive.directory(table, date);
+    for name in names(&directory)? {
+        let merged = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")).map(str::parse::<FileName>);
         if merged.is_some_and(|name| name.is_ok_and(|name| name.level > 0)) {
-            remove(&folder.join(name))?;
+            remove(&directory.join(name))?;
             swept += 1;
         }
     }
@@ -110,7 +110,7 @@ fn merge_runs(
     date: Date,
     level: u8,
     wanted: impl Fn(&Entry) -> bool,
-    part: impl Fn(&Name) -> u64,
+    part: impl Fn(&FileName) -> u64,
     done: &mut Compacted,
     step: &mut impl FnMut(Step),
 ) -> Result<()> {
@@ -141,14 +141,14 @@ fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step
         return Ok(());
     };
     let (table, date) = (first.table, first.date);
-    let name = Name { sensor: first.name.sensor.clone(), first: first.name.first, last: last.name.last, level };
-    let path = archive.folder(table, date).join(name.to_string());
+    let name = FileName { sensor: first.name.sensor.clone(), first: first.name.first, last: last.name.last, level };
+    let path = archive.directory(table, date).join(name.to_string());
     let replaces: Vec<String> = run.iter().map(|entry| entry.name.to_string()).collect();
     let mut footer = vec![("honeyxdp.merged", replaces.join(" "))];
     // The newest that is known: a sensor that starts again goes on from there.
-    for entry in run.iter().rev().filter(|_| table == Table::Losses) {
+    for entry in run.iter().rev().filter(|_| table == Table::Accounting) {
         if let Some(accounted) = Reader::open(entry)?.accounted() {
-            footer.push((ACCOUNTED_KEY, accounted.footer()));
+            footer.push((CHECKPOINT_KEY, accounted.footer()));
             break;
         }
     }
@@ -180,8 +180,8 @@ fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step
         remove(&entry.path)?;
         step(Step::Removed(entry.name.clone()));
     }
-    let folder = archive.folder(table, date);
-    sync_folder(&folder).map_err(Error::io(&folder))?;
+    let directory = archive.directory(table, date);
+    sync_directory(&directory).map_err(Error::io(&directory))?;
     done.rows += written;
     done.merged += run.len() as u64;
     done.into += 1;

@@ -23,7 +23,7 @@ use crate::{Error, Result, SCHEMA_KEY, Table};
 /// Most rows of a row group.
 pub const ROW_GROUP: usize = 1 << 20;
 
-/// How files of a table are written: zstd, statistics, dictionaries where values repeat.
+/// CaptureMode files of a table are written: zstd, statistics, dictionaries where values repeat.
 pub fn properties(table: Table, more: &[(&str, String)]) -> WriterProperties {
     let mut metadata = vec![KeyValue::new(SCHEMA_KEY.to_owned(), table.version().to_owned())];
     metadata.extend(more.iter().map(|(key, value)| KeyValue::new((*key).to_owned(), value.clone())));
@@ -37,12 +37,12 @@ pub fn properties(table: Table, more: &[(&str, String)]) -> WriterProperties {
     // What hardly repeats fills a dictionary in vain.
     let plain: &[&str] = match table {
         Table::Flows => &["seq_first", "seq_last", "src6"],
-        Table::Losses => &[],
+        Table::Accounting => &[],
         Table::Payloads => &["sport", "src6"],
     };
     let delta: &[&str] = match table {
         Table::Flows => &["first", "last", "src"],
-        Table::Losses => &["interval_start", "interval_end"],
+        Table::Accounting => &["interval_start", "interval_end"],
         Table::Payloads => &["time", "src"],
     };
     for &column in plain.iter().chain(delta) {
@@ -63,15 +63,15 @@ pub struct WholeFile {
 }
 
 impl WholeFile {
-    /// Begins a file that will have this name, with more keys in its footer. Folders are made where they are missing.
+    /// Begins a file that will have this name, with more keys in its footer. Directories are made where they are missing.
     ///
     /// # Errors
     /// When it cannot be made.
     pub fn begin(path: &Path, table: Table, more: &[(&str, String)]) -> Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let temporary = path.with_file_name(format!(".{name}.tmp"));
-        let folder = parent(path);
-        fs::create_dir_all(folder).map_err(Error::io(folder))?;
+        let directory = parent(path);
+        fs::create_dir_all(directory).map_err(Error::io(directory))?;
         let file = File::create(&temporary).map_err(Error::io(&temporary))?;
         let mut whole = Self { table, writer: None, temporary, path: path.to_owned() };
         let writer = ArrowWriter::try_new(file, table.schema(), Some(properties(table, more)));
@@ -111,7 +111,7 @@ impl WholeFile {
             file.sync_all()?;
             let bytes = file.metadata()?.len();
             fs::rename(&self.temporary, &path)?;
-            sync_folder(parent(&path))?;
+            sync_directory(parent(&path))?;
             Ok(bytes)
         };
         name().map_err(Error::io(&path))
@@ -135,8 +135,8 @@ impl Drop for WholeFile {
     }
 }
 
-pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
+pub(crate) fn sync_directory(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.sync_all()
 }
 
 fn parent(path: &Path) -> &Path {

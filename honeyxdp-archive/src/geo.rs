@@ -15,7 +15,7 @@ use crate::{Error, Result};
 
 /// Where an address is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// ISO 3166 code.
     pub country: Option<[u8; 2]>,
     /// Number of the autonomous system.
@@ -108,9 +108,9 @@ impl Geo {
     }
 
     /// Looks an address up. What is not found is `None`.
-    pub fn place(&self, address: IpAddr) -> Place {
+    pub fn place(&self, address: IpAddr) -> Location {
         let record = |database: &Option<Database>| database.as_ref().map(|database| database.look_up(address));
-        Place {
+        Location {
             country: record(&self.country).and_then(|place| place.country),
             asn: record(&self.asn).and_then(|place| place.asn),
         }
@@ -144,10 +144,10 @@ impl Database {
         Ok(Self { path: path.to_owned(), reader, changed })
     }
 
-    fn look_up(&self, address: IpAddr) -> Place {
+    fn look_up(&self, address: IpAddr) -> Location {
         let record = self.reader.lookup(address).ok().and_then(|found| found.decode::<Record<'_>>().ok().flatten());
         let Some(record) = record else {
-            return Place::default();
+            return Location::default();
         };
         let country = record.country.as_ref().and_then(CountryField::code);
         let registered = || record.registered_country.as_ref().and_then(CountryField::code);
@@ -155,7 +155,7 @@ impl Database {
             Number::Number(number) => Some(*number),
             Number::Text(text) => text.trim_start_matches("AS").parse().ok(),
         };
-        Place {
+        Location {
             country: country.or_else(|| record.country_code.and_then(iso)).or_else(registered),
             asn: record.autonomous_system_number.or_else(|| record.asn.as_ref().and_then(number)),
         }

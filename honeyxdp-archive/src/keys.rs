@@ -9,7 +9,7 @@ use arrow_array::{
 };
 use jiff::civil::Date;
 
-use crate::{Archive, Error, Name, Payload, Reader, Result, Table};
+use crate::{Archive, Error, FileName, PayloadRow, Reader, Result, Table};
 
 const BATCH: usize = 1 << 13;
 
@@ -32,8 +32,8 @@ pub struct PayloadKey<'a> {
     pub payload: &'a [u8],
 }
 
-impl<'a> From<&'a Payload> for PayloadKey<'a> {
-    fn from(payload: &'a Payload) -> Self {
+impl<'a> From<&'a PayloadRow> for PayloadKey<'a> {
+    fn from(payload: &'a PayloadRow) -> Self {
         Self {
             time: payload.time,
             src: payload.src,
@@ -52,7 +52,7 @@ impl Archive {
     /// # Errors
     /// When a file cannot be read.
     pub fn each_payload(&self, sensor: &str, date: Date, mut each: impl FnMut(PayloadKey<'_>)) -> Result<()> {
-        let sensor = Name::sensor_of(sensor);
+        let sensor = FileName::sensor_of(sensor);
         for file in self.files(Table::Payloads, date)?.into_iter().filter(|file| file.name.sensor == sensor) {
             for batch in Reader::open(&file)?.batches(BATCH)? {
                 let batch = batch?;

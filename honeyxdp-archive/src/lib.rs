@@ -1,15 +1,16 @@
 //! The archive: flow records and payloads in Parquet files, which every analytics tool reads as they are.
 //!
-//! Three tables, [`Table::Flows`], [`Table::Payloads`] and [`Table::Losses`], lie in folders by UTC date. Files are whole from
+//! Three tables, [`Table::Flows`], [`Table::Payloads`] and [`Table::Accounting`], lie in directories by UTC date. Files are whole from
 //! the moment they have their name. Small ones are merged into larger ones; which file stands in for which others is in its
-//! name, see [`Name`]. docs/archive.md describes it for readers.
+//! name, see [`FileName`]. docs/archive.md describes it for readers.
 
-mod accounted;
 mod check;
+mod checkpoint;
 mod compact;
+mod dictionary;
+mod directory;
 mod error;
 mod file;
-mod folder;
 mod geo;
 mod keys;
 mod lock;
@@ -22,24 +23,23 @@ mod row;
 mod schema;
 mod sorted;
 mod sources;
-mod words;
 mod writer;
 
-pub use accounted::{Accounted, Counters};
 pub use check::{Checked, check};
+pub use checkpoint::{Checkpoint, Counters};
 pub use compact::{Compacted, Step, compact};
+pub use directory::{Archive, Entry};
 pub use error::{Error, Result};
 pub use file::{ROW_GROUP, WholeFile, properties};
-pub use folder::{Archive, Entry};
-pub use geo::{Geo, Place};
+pub use geo::{Geo, Location};
 pub use keys::PayloadKey;
-pub use lock::Kept;
-pub use name::Name;
-pub use payload::{Decided, How, Label, MOST_PAYLOAD, Payload, payloads_batch};
+pub use lock::WriterLock;
+pub use name::FileName;
+pub use payload::{Attribution, CaptureMode, Classification, MOST_PAYLOAD, PayloadRow, payloads_batch};
 pub use prune::{Pruned, Retention, prune};
 pub use read::Reader;
 pub use release::release;
-pub use row::{Loss, Origin, Row, flows_batch, losses_batch};
+pub use row::{AccountingRow, FlowRow, Origin, accounting_batch, flows_batch};
 pub use schema::{SCHEMA_KEY, Table};
 pub use sorted::write_sorted;
 pub use writer::Writer;

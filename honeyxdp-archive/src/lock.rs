@@ -42,7 +42,7 @@ pub(crate) fn keep(root: &Path) -> Result<Option<File>> {
 
 /// While it is there, nobody merges or removes files of an archive.
 #[derive(Debug)]
-pub struct Kept {
+pub struct WriterLock {
     _lock: Option<File>,
 }
 
@@ -51,7 +51,7 @@ impl Archive {
     ///
     /// # Errors
     /// When somebody is at it.
-    pub fn keep(&self) -> Result<Kept> {
-        keep(self.root()).map(|lock| Kept { _lock: lock })
+    pub fn keep(&self) -> Result<WriterLock> {
+        keep(self.root()).map(|lock| WriterLock { _lock: lock })
     }
 }

@@ -7,14 +7,14 @@ use arrow_array::{
     builder::{BinaryBuilder, StringBuilder, TimestampMillisecondBuilder, UInt16Builder, UInt32Builder},
 };
 
-use crate::{Error, Origin, Result, Table, sources::Sources, words::Words};
+use crate::{Error, Origin, Result, Table, dictionary::DictionaryBuilder, sources::Sources};
 
 /// Most bytes that are kept of a payload, and of each text that was found in it.
 pub const MOST_PAYLOAD: usize = 512;
 
-/// How a payload came to be captured.
+/// CaptureMode a payload came to be captured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum How {
+pub enum CaptureMode {
     /// Something else listens at the port, and its connection was looked at.
     Observed,
     /// Nothing listens there, and a responder answered the SYN.
@@ -23,7 +23,7 @@ pub enum How {
     Imported,
 }
 
-impl How {
+impl CaptureMode {
     /// Its word in the archive.
     pub const fn name(self) -> &'static str {
         match self {
@@ -36,28 +36,28 @@ impl How {
 
 /// What something is, and the rule that says so.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Label {
+pub struct Classification {
     /// Its id, as `CVE-2017-17215` or `qbot`.
     pub name: Cow<'static, str>,
     /// Id of the rule, as `mirai/1`.
     pub rule: Cow<'static, str>,
-    /// Letter of the rule's certainty, from A, which is the most certain, to D.
-    pub certainty: char,
+    /// Letter of the rule's confidence, from A, which is the most certain, to D.
+    pub confidence: char,
 }
 
 /// The family of a payload's source, and what decided it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Decided {
+pub enum Attribution {
     /// The payload itself.
-    ByPayload(Label),
+    ByPayload(Classification),
     /// The mark of the source's SYNs, of the last 24 hours.
-    ByMark(Label),
+    ByFingerprint(Classification),
     /// Nothing: the family is not known.
     #[default]
-    ByNothing,
+    Unattributed,
 }
 
-impl Decided {
+impl Attribution {
     /// The family, `unknown` where nothing decided.
     pub fn family(&self) -> &str {
         self.label().map_or("unknown", |label| &label.name)
@@ -67,16 +67,16 @@ impl Decided {
     pub const fn by(&self) -> &'static str {
         match self {
             Self::ByPayload(_) => "payload",
-            Self::ByMark(_) => "mark",
-            Self::ByNothing => "none",
+            Self::ByFingerprint(_) => "mark",
+            Self::Unattributed => "none",
         }
     }
 
     /// The family with its rule.
-    pub const fn label(&self) -> Option<&Label> {
+    pub const fn label(&self) -> Option<&Classification> {
         match self {
-            Self::ByPayload(label) | Self::ByMark(label) => Some(label),
-            Self::ByNothing => None,
+            Self::ByPayload(label) | Self::ByFingerprint(label) => Some(label),
+            Self::Unattributed => None,
         }
     }
 }
@@ -84,8 +84,8 @@ impl Decided {
 /// A row of [`Table::Payloads`]: the first payload of a connection, or a login. Times are milliseconds since the Unix epoch,
 /// UTC. Texts are those of whoever sent them.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Payload {
-    /// Begin of the interval that it was read in, as [`crate::Loss`] has it.
+pub struct PayloadRow {
+    /// Begin of the interval that it was read in, as [`crate::AccountingRow`] has it.
     pub interval_start: i64,
     /// When it came.
     pub time: i64,
@@ -95,12 +95,12 @@ pub struct Payload {
     pub sport: u16,
     /// Destination port.
     pub dport: u16,
-    /// How it was captured.
-    pub how: How,
+    /// CaptureMode it was captured.
+    pub how: CaptureMode,
     /// The hole that it is for, or what else it tries.
-    pub exploit: Option<Label>,
+    pub exploit: Option<Classification>,
     /// Who sent it.
-    pub family: Decided,
+    pub family: Attribution,
     /// Host of the URL that it has something loaded from.
     pub url_host: Option<String>,
     /// Path of that URL, with the file.
@@ -121,7 +121,7 @@ pub struct Payload {
     pub asn: Option<u32>,
 }
 
-impl Payload {
+impl PayloadRow {
     /// In the order of the columns.
     fn texts(&self) -> [Option<&String>; 5] {
         [&self.url_host, &self.url_path, &self.url_file, &self.username, &self.password].map(Option::as_ref)
@@ -148,13 +148,13 @@ impl Payload {
 ///
 /// # Errors
 /// When they do not fit the schema, which is a bug.
-pub fn payloads_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a Payload>) -> Result<RecordBatch> {
+pub fn payloads_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a PayloadRow>) -> Result<RecordBatch> {
     let n = rows.len();
     let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
-    let words = || Words::with_capacity(n);
+    let words = || DictionaryBuilder::with_capacity(n);
     let (mut sensors, mut sites, mut hows, mut decided, mut countries) = (words(), words(), words(), words(), words());
-    let (mut exploits, mut exploit_rules, mut exploit_certainties) = (words(), words(), words());
-    let (mut families, mut evidences, mut family_certainties) = (words(), words(), words());
+    let (mut exploits, mut exploit_rules, mut exploit_confidences) = (words(), words(), words());
+    let (mut families, mut evidences, mut family_confidences) = (words(), words(), words());
     let (mut starts, mut times) = (time(), time());
     let u32s = || UInt32Builder::with_capacity(n);
     let u16s = || UInt16Builder::with_capacity(n);
@@ -175,12 +175,12 @@ pub fn payloads_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'
         let label = row.exploit.as_ref();
         exploits.push(label.map(|label| &*label.name));
         exploit_rules.push(label.map(|label| &*label.rule));
-        exploit_certainties.push(label.map(|label| &*label.certainty.encode_utf8(&mut letter)));
+        exploit_confidences.push(label.map(|label| &*label.confidence.encode_utf8(&mut letter)));
         let label = row.family.label();
         families.push(Some(row.family.family()));
         decided.push(Some(row.family.by()));
         evidences.push(label.map(|label| &*label.rule));
-        family_certainties.push(label.map(|label| &*label.certainty.encode_utf8(&mut letter)));
+        family_confidences.push(label.map(|label| &*label.confidence.encode_utf8(&mut letter)));
         texts.iter_mut().zip(row.texts()).for_each(|(column, text)| column.append_option(text));
         length.append_value(row.length);
         payloads.append_value(&row.payload);
@@ -199,11 +199,11 @@ pub fn payloads_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'
         hows.finish()?,
         exploits.finish()?,
         exploit_rules.finish()?,
-        exploit_certainties.finish()?,
+        exploit_confidences.finish()?,
         families.finish()?,
         decided.finish()?,
         evidences.finish()?,
-        family_certainties.finish()?,
+        family_confidences.finish()?,
     ];
     columns.extend(texts.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef));
     columns.extend([

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{Archive, Entry, Result, Table, lock, release::remove};
 
-/// How much is kept. The present date always is.
+/// CaptureMode much is kept. The present date always is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Retention {
     /// Dates that ended longer ago than this go.

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fs, io};
 
 use crate::{Archive, Entry, Error, Result, lock};
 
-/// Removes files, and folders that are empty then. Returns how many files.
+/// Removes files, and directories that are empty then. Returns how many files.
 ///
 /// # Errors
 /// When one cannot be removed, or somebody else merges or removes. What is left still counts once.
@@ -28,10 +28,10 @@ pub(crate) fn remove(archive: &Archive, files: &[Entry]) -> Result<u64> {
             }
         }
     }
-    let folders: BTreeSet<_> = files.iter().map(|file| archive.folder(file.table, file.date)).collect();
-    for folder in folders {
+    let directories: BTreeSet<_> = files.iter().map(|file| archive.directory(file.table, file.date)).collect();
+    for directory in directories {
         // Somebody else's files may be there.
-        let _ = fs::remove_dir(folder);
+        let _ = fs::remove_dir(directory);
     }
     Ok(removed)
 }

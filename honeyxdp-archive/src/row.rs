@@ -7,11 +7,11 @@ use arrow_array::{
     builder::{TimestampMillisecondBuilder, UInt8Builder, UInt16Builder, UInt32Builder, UInt64Builder},
 };
 
-use crate::{Error, Result, Table, sources::Sources, words::Words};
+use crate::{Error, Result, Table, dictionary::DictionaryBuilder, sources::Sources};
 
 /// A row of [`Table::Flows`]. Times are milliseconds since the Unix epoch, UTC.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Row {
+pub struct FlowRow {
     /// Begin of the interval that the record was drained in.
     pub interval_start: i64,
     /// Its end.
@@ -20,8 +20,8 @@ pub struct Row {
     pub family: &'static str,
     /// Id of its rule, as `mirai/1`.
     pub rule: &'static str,
-    /// The family that a pair test settled the source to, as far as was known when the record was read.
-    pub settled: Option<&'static str>,
+    /// The family that a pair test attributed the source to, as far as was known when the record was read.
+    pub attributed: Option<&'static str>,
     /// Source address.
     pub src: IpAddr,
     /// Destination port.
@@ -33,7 +33,7 @@ pub struct Row {
     /// Time of the last SYN.
     pub last: i64,
     /// All marks: bit `n` is the family with wire id `n`.
-    pub tags: u16,
+    pub matched: u16,
     /// TCP window of the first SYN.
     pub window: u16,
     /// Time to live or hop limit of the first SYN.
@@ -63,9 +63,9 @@ pub struct Origin<'a> {
     pub site: Option<&'a str>,
 }
 
-/// A row of [`Table::Losses`]: an interval. `syns == packets + lost + unsampled + not_written`.
+/// A row of [`Table::Accounting`]: an interval. `syns == packets + lost + sampled_out + dropped_by_archive`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Loss {
+pub struct AccountingRow {
     /// Begin of the interval, in milliseconds since the Unix epoch, UTC.
     pub interval_start: i64,
     /// Its end.
@@ -79,9 +79,9 @@ pub struct Loss {
     /// SYNs whose records found no room on their way from the kernel.
     pub lost: u64,
     /// SYNs that sampling left without a record.
-    pub unsampled: u64,
+    pub sampled_out: u64,
     /// SYNs whose records were read, but could not be written: a slow or full disk.
-    pub not_written: u64,
+    pub dropped_by_archive: u64,
     /// SYNs that a filter took out. They are in none of the other numbers but `frames`.
     pub filtered: u64,
     /// Payloads and logins in the interval's rows. `None` where the sensor looked at none, or did not say.
@@ -90,7 +90,7 @@ pub struct Loss {
     pub payloads_lost: Option<u64>,
 }
 
-impl Loss {
+impl AccountingRow {
     /// Makes one account of this interval and the next one.
     pub(crate) fn append(&mut self, next: &Self) {
         self.interval_end = next.interval_end;
@@ -99,8 +99,8 @@ impl Loss {
             (&mut self.syns, next.syns),
             (&mut self.packets, next.packets),
             (&mut self.lost, next.lost),
-            (&mut self.unsampled, next.unsampled),
-            (&mut self.not_written, next.not_written),
+            (&mut self.sampled_out, next.sampled_out),
+            (&mut self.dropped_by_archive, next.dropped_by_archive),
             (&mut self.filtered, next.filtered),
         ] {
             *sum += more;
@@ -117,11 +117,11 @@ impl Loss {
 ///
 /// # Errors
 /// When they do not fit the schema, which is a bug.
-pub fn flows_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a Row>) -> Result<RecordBatch> {
+pub fn flows_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a FlowRow>) -> Result<RecordBatch> {
     let n = rows.len();
     let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
-    let words = || Words::with_capacity(n);
-    let (mut sensors, mut sites, mut families, mut rules, mut settled, mut countries) =
+    let words = || DictionaryBuilder::with_capacity(n);
+    let (mut sensors, mut sites, mut families, mut rules, mut attributed, mut countries) =
         (words(), words(), words(), words(), words(), words());
     let (mut starts, mut ends, mut firsts, mut lasts) = (time(), time(), time(), time());
     let u32s = || UInt32Builder::with_capacity(n);
@@ -129,7 +129,7 @@ pub fn flows_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a R
     let u8s = || UInt8Builder::with_capacity(n);
     let mut sources = Sources::with_capacity(n);
     let (mut dport, mut packets) = (u16s(), u32s());
-    let (mut tags, mut window, mut ttl, mut length, mut head) = (u16s(), u16s(), u8s(), u8s(), u32s());
+    let (mut matched, mut window, mut ttl, mut length, mut head) = (u16s(), u16s(), u8s(), u8s(), u32s());
     let (mut ip_id, mut seq_first, mut seq_last, mut asn) = (u16s(), u32s(), u32s(), u32s());
     for row in rows {
         sensors.push(Some(origin.sensor));
@@ -138,13 +138,13 @@ pub fn flows_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a R
         ends.append_value(row.interval_end);
         families.push(Some(row.family));
         rules.push(Some(row.rule));
-        settled.push(row.settled);
+        attributed.push(row.attributed);
         sources.push(row.src)?;
         dport.append_value(row.dport);
         packets.append_value(row.packets);
         firsts.append_value(row.first);
         lasts.append_value(row.last);
-        tags.append_value(row.tags);
+        matched.append_value(row.matched);
         window.append_value(row.window);
         ttl.append_value(row.ttl);
         length.append_value(row.options_length);
@@ -162,14 +162,14 @@ pub fn flows_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a R
         Arc::new(ends.finish()),
         families.finish()?,
         rules.finish()?,
-        settled.finish()?,
+        attributed.finish()?,
         src,
         src6,
         Arc::new(dport.finish()),
         Arc::new(packets.finish()),
         Arc::new(firsts.finish()),
         Arc::new(lasts.finish()),
-        Arc::new(tags.finish()),
+        Arc::new(matched.finish()),
         Arc::new(window.finish()),
         Arc::new(ttl.finish()),
         Arc::new(length.finish()),
@@ -184,14 +184,17 @@ pub fn flows_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a R
     RecordBatch::try_new(Table::Flows.schema(), columns).map_err(Error::from)
 }
 
-/// The rows as columns of [`Table::Losses`].
+/// The rows as columns of [`Table::Accounting`].
 ///
 /// # Errors
 /// When they do not fit the schema, which is a bug.
-pub fn losses_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a Loss>) -> Result<RecordBatch> {
+pub fn accounting_batch<'a>(
+    origin: Origin,
+    rows: impl ExactSizeIterator<Item = &'a AccountingRow>,
+) -> Result<RecordBatch> {
     let n = rows.len();
     let time = || TimestampMillisecondBuilder::with_capacity(n).with_timezone("UTC");
-    let words = || Words::with_capacity(n);
+    let words = || DictionaryBuilder::with_capacity(n);
     let (mut sensors, mut sites, mut starts, mut ends) = (words(), words(), time(), time());
     let u64s = || UInt64Builder::with_capacity(n);
     let mut numbers: [UInt64Builder; 7] = std::array::from_fn(|_| u64s());
@@ -201,8 +204,8 @@ pub fn losses_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a 
         sites.push(origin.site);
         starts.append_value(row.interval_start);
         ends.append_value(row.interval_end);
-        let Loss { frames, syns, packets, lost, unsampled, not_written, filtered, .. } = *row;
-        let values = [frames, syns, packets, lost, unsampled, not_written, filtered];
+        let AccountingRow { frames, syns, packets, lost, sampled_out, dropped_by_archive, filtered, .. } = *row;
+        let values = [frames, syns, packets, lost, sampled_out, dropped_by_archive, filtered];
         numbers.iter_mut().zip(values).for_each(|(column, value)| column.append_value(value));
         payloads.append_option(row.payloads);
         payloads_lost.append_option(row.payloads_lost);
@@ -213,5 +216,5 @@ pub fn losses_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'a 
         .chain([&mut payloads, &mut payloads_lost])
         .for_each(|column| columns.push(Arc::new(column.finish())));
     columns.push(sites.finish()?);
-    RecordBatch::try_new(Table::Losses.schema(), columns).map_err(Error::from)
+    RecordBatch::try_new(Table::Accounting.schema(), columns).map_err(Error::from)
 }

@@ -13,53 +13,53 @@ pub enum Table {
     /// One row per flow record.
     Flows,
     /// One row per interval: what was counted, and what of it is not in the other tables.
-    Losses,
+    Accounting,
     /// One row per captured payload or login.
     Payloads,
 }
 
 impl Table {
     /// All.
-    pub const ALL: [Self; 3] = [Self::Flows, Self::Losses, Self::Payloads];
+    pub const ALL: [Self; 3] = [Self::Flows, Self::Accounting, Self::Payloads];
 
-    /// Name of its folder.
-    pub const fn folder(self) -> &'static str {
+    /// FileName of its directory.
+    pub const fn directory(self) -> &'static str {
         match self {
             Self::Flows => "flows",
-            Self::Losses => "losses",
+            Self::Accounting => "losses",
             Self::Payloads => "payloads",
         }
     }
 
-    /// Name and version of its schema, which is in every footer under [`SCHEMA_KEY`].
+    /// FileName and version of its schema, which is in every footer under [`SCHEMA_KEY`].
     pub const fn version(self) -> &'static str {
         match self {
             Self::Flows => "honeyxdp.flows/2",
-            Self::Losses => "honeyxdp.losses/3",
+            Self::Accounting => "honeyxdp.losses/3",
             Self::Payloads => "honeyxdp.payloads/2",
         }
     }
 
-    /// How many of its columns, from the first on, files of a version have; `None` for a version that cannot be read. The
+    /// CaptureMode many of its columns, from the first on, files of a version have; `None` for a version that cannot be read. The
     /// columns that came later may be null.
     pub(crate) fn columns_of(self, version: &str) -> Option<usize> {
         match (self, version) {
             (Self::Flows, "honeyxdp.flows/1") => Some(22),
-            (Self::Losses, "honeyxdp.losses/1") => Some(10),
-            (Self::Losses, "honeyxdp.losses/2") => Some(12),
+            (Self::Accounting, "honeyxdp.losses/1") => Some(10),
+            (Self::Accounting, "honeyxdp.losses/2") => Some(12),
             (Self::Payloads, "honeyxdp.payloads/1") => Some(24),
             _ => (version == self.version()).then(|| self.schema().fields().len()),
         }
     }
 
-    /// Its columns. Folders add `date`.
+    /// Its columns. Directories add `date`.
     pub fn schema(self) -> SchemaRef {
         static FLOWS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(flows()));
         static LOSSES: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(losses()));
         static PAYLOADS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(payloads()));
         Arc::clone(match self {
             Self::Flows => &FLOWS,
-            Self::Losses => &LOSSES,
+            Self::Accounting => &LOSSES,
             Self::Payloads => &PAYLOADS,
         })
     }
@@ -83,14 +83,14 @@ fn flows() -> Schema {
         field("interval_end", time()),
         field("family", words()),
         field("rule", words()),
-        optional("settled", words()),
+        optional("attributed", words()),
         optional("src", DataType::UInt32),
         optional("src6", DataType::FixedSizeBinary(16)),
         field("dport", DataType::UInt16),
         field("packets", DataType::UInt32),
         field("first", time()),
         field("last", time()),
-        field("tags", DataType::UInt16),
+        field("matched", DataType::UInt16),
         field("window", DataType::UInt16),
         field("ttl", DataType::UInt8),
         field("options_length", DataType::UInt8),
@@ -115,8 +115,8 @@ fn losses() -> Schema {
         field("syns", DataType::UInt64),
         field("packets", DataType::UInt64),
         field("lost", DataType::UInt64),
-        field("unsampled", DataType::UInt64),
-        field("not_written", DataType::UInt64),
+        field("sampled_out", DataType::UInt64),
+        field("dropped_by_archive", DataType::UInt64),
         field("filtered", DataType::UInt64),
         optional("payloads", DataType::UInt64),
         optional("payloads_lost", DataType::UInt64),
@@ -138,11 +138,11 @@ fn payloads() -> Schema {
         field("how", words()),
         optional("exploit", words()),
         optional("exploit_rule", words()),
-        optional("exploit_certainty", words()),
+        optional("exploit_confidence", words()),
         field("family", words()),
-        field("decided_by", words()),
+        field("attribution_source", words()),
         optional("evidence", words()),
-        optional("family_certainty", words()),
+        optional("family_confidence", words()),
         optional("url_host", DataType::Utf8),
         optional("url_path", DataType::Utf8),
         optional("url_file", DataType::Utf8),

@@ -16,7 +16,7 @@ impl Table {
     /// Rows that are sorted at a time, and in a row group: about 150 MB of memory while they are.
     pub const fn sorted_rows(self) -> usize {
         match self {
-            Self::Flows | Self::Losses => 1 << 19,
+            Self::Flows | Self::Accounting => 1 << 19,
             Self::Payloads => 1 << 16,
         }
     }
@@ -55,7 +55,7 @@ fn order<K: Ord>(table: Table, batch: &RecordBatch, tie: impl Fn(usize) -> K) ->
     let mut order: Vec<u32> = (0..n).collect();
     let column = |name: &str| batch.column_by_name(name).expect("the schema was compared");
     match table {
-        Table::Losses => {
+        Table::Accounting => {
             let starts = column("interval_start").as_primitive::<TimestampMillisecondType>();
             order.sort_by_cached_key(|&row| (starts.value(row as usize), tie(row as usize)));
         }

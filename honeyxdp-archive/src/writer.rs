@@ -10,13 +10,13 @@ use arrow_array::RecordBatch;
 use jiff::{Timestamp, civil::Date};
 
 use crate::{
-    Accounted, Archive, Error, Loss, Name, Origin, Payload, Result, Row, Table,
-    accounted::ACCOUNTED_KEY,
+    AccountingRow, Archive, Checkpoint, Error, FileName, FlowRow, Origin, PayloadRow, Result, Table,
+    accounted::CHECKPOINT_KEY,
+    directory::{date_of, names},
     file::WholeFile,
-    folder::{date_of, names},
     lock,
     payload::payloads_batch,
-    row::{flows_batch, losses_batch},
+    row::{accounting_batch, flows_batch},
 };
 
 /// Rows that become columns at a time.
@@ -38,14 +38,14 @@ pub struct Writer {
     /// As it is in names.
     name: String,
     most: usize,
-    rows: Vec<Row>,
-    payloads: Vec<Payload>,
+    rows: Vec<FlowRow>,
+    payloads: Vec<PayloadRow>,
     /// What these take, and may take.
     payload_bytes: usize,
     most_payload_bytes: usize,
-    losses: Vec<Loss>,
+    losses: Vec<AccountingRow>,
     /// The counters at the ends of these.
-    accounted: Vec<Accounted>,
+    accounted: Vec<Checkpoint>,
     number: u64,
     _lock: File,
 }
@@ -54,13 +54,13 @@ impl Writer {
     /// Writes rows of this sensor to an archive, which is made if it is not there. At most `most` rows are gathered.
     ///
     /// # Errors
-    /// When the folder cannot be written, or another process writes there under the same name of a sensor.
+    /// When the directory cannot be written, or another process writes there under the same name of a sensor.
     pub fn open(archive: &Archive, sensor: &str, most: usize) -> Result<Self> {
         let root = archive.root();
-        let name = Name::sensor_of(sensor);
+        let name = FileName::sensor_of(sensor);
         for table in Table::ALL {
-            let folder = root.join(table.folder());
-            fs::create_dir_all(&folder).map_err(Error::io(&folder))?;
+            let directory = root.join(table.directory());
+            fs::create_dir_all(&directory).map_err(Error::io(&directory))?;
         }
         let lock = lock::take(&root.join(format!(".{name}.lock")), || {
             format!(
@@ -104,7 +104,7 @@ impl Writer {
     /// # Errors
     /// When they cannot be written. Then the row was not taken, and the others are still there: try again, or
     /// [`Writer::discard`].
-    pub fn push(&mut self, row: Row) -> Result<()> {
+    pub fn push(&mut self, row: FlowRow) -> Result<()> {
         if self.is_full() {
             self.flush_rows()?;
         }
@@ -117,7 +117,7 @@ impl Writer {
     /// # Errors
     /// When they cannot be written. Then this one was not taken, and the others are still there: try again, or
     /// [`Writer::discard_payloads`].
-    pub fn push_payload(&mut self, mut payload: Payload) -> Result<()> {
+    pub fn push_payload(&mut self, mut payload: PayloadRow) -> Result<()> {
         payload.cut();
         let bytes = payload.memory();
         if self.payload_bytes + bytes > self.most_payload_bytes {
@@ -129,13 +129,13 @@ impl Writer {
     }
 
     /// Takes the account of an interval. It is written after the rows.
-    pub fn account(&mut self, loss: Loss) {
+    pub fn account(&mut self, loss: AccountingRow) {
         self.losses.push(loss);
     }
 
     /// Takes the counters at the end of the interval that was accounted for last. They are for who goes on with them when this
     /// process is gone, see [`Archive::accounted`].
-    pub fn accounted(&mut self, accounted: Accounted) {
+    pub fn accounted(&mut self, accounted: Checkpoint) {
         self.accounted.push(accounted);
     }
 
@@ -155,17 +155,17 @@ impl Writer {
     }
 
     /// Rows in memory.
-    pub fn rows(&self) -> &[Row] {
+    pub fn rows(&self) -> &[FlowRow] {
         &self.rows
     }
 
     /// Rows in memory, to be completed.
-    pub fn rows_mut(&mut self) -> &mut [Row] {
+    pub fn rows_mut(&mut self) -> &mut [FlowRow] {
         &mut self.rows
     }
 
     /// Accounts in memory.
-    pub fn losses(&mut self) -> &mut Vec<Loss> {
+    pub fn losses(&mut self) -> &mut Vec<AccountingRow> {
         &mut self.losses
     }
 
@@ -175,7 +175,7 @@ impl Writer {
     }
 
     /// Payloads in memory.
-    pub fn payloads(&self) -> &[Payload] {
+    pub fn payloads(&self) -> &[PayloadRow] {
         &self.payloads
     }
 
@@ -219,9 +219,9 @@ impl Writer {
     /// As [`Writer::flush`].
     pub fn flush_payloads(&mut self) -> Result<()> {
         let mut rows = mem::take(&mut self.payloads);
-        let day = |row: &Payload| row.time.div_euclid(DAY_MS);
+        let day = |row: &PayloadRow| row.time.div_euclid(DAY_MS);
         rows.sort_by(|a, b| {
-            let key = |row: &Payload| (row.dport, row.src, row.time);
+            let key = |row: &PayloadRow| (row.dport, row.src, row.time);
             day(a).cmp(&day(b)).then_with(|| a.family.family().cmp(b.family.family())).then_with(|| key(a).cmp(&key(b)))
         });
         let written = self.write_days(
@@ -230,7 +230,7 @@ impl Writer {
             |row| row.time,
             |origin, rows| payloads_batch(origin, rows.iter()),
         );
-        self.payload_bytes = rows.iter().map(Payload::memory).sum();
+        self.payload_bytes = rows.iter().map(PayloadRow::memory).sum();
         self.payloads = rows;
         written
     }
@@ -261,18 +261,18 @@ impl Writer {
     }
 
     fn flush_losses(&mut self) -> Result<()> {
-        let mut days: BTreeMap<i64, Vec<Loss>> = BTreeMap::new();
+        let mut days: BTreeMap<i64, Vec<AccountingRow>> = BTreeMap::new();
         for loss in &self.losses {
             days.entry(loss.interval_start.div_euclid(DAY_MS)).or_default().push(*loss);
         }
         for (day, losses) in days {
             let number = self.next_number();
-            let path = self.path(Table::Losses, losses[0].interval_start, number);
+            let path = self.path(Table::Accounting, losses[0].interval_start, number);
             let end = losses.last().map(|loss| loss.interval_end);
             let last = self.accounted.iter().rposition(|accounted| Some(accounted.until) == end);
-            let footer = last.map(|last| (ACCOUNTED_KEY, self.accounted[last].footer()));
-            let mut file = WholeFile::begin(&path, Table::Losses, footer.as_slice())?;
-            file.write(&losses_batch(self.origin(), losses.iter())?)?;
+            let footer = last.map(|last| (CHECKPOINT_KEY, self.accounted[last].footer()));
+            let mut file = WholeFile::begin(&path, Table::Accounting, footer.as_slice())?;
+            file.write(&accounting_batch(self.origin(), losses.iter())?)?;
             file.finish()?;
             self.number = number;
             self.losses.retain(|loss| loss.interval_start.div_euclid(DAY_MS) != day);
@@ -286,8 +286,8 @@ impl Writer {
     }
 
     fn path(&self, table: Table, milliseconds: i64, number: u64) -> std::path::PathBuf {
-        let name = Name { sensor: self.name.clone(), first: number, last: number, level: 0 };
-        self.archive.folder(table, date_of(milliseconds)).join(name.to_string())
+        let name = FileName { sensor: self.name.clone(), first: number, last: number, level: 0 };
+        self.archive.directory(table, date_of(milliseconds)).join(name.to_string())
     }
 
     /// The time, so that numbers of an archive that was emptied do not begin again; but always a greater one.
@@ -299,11 +299,11 @@ impl Writer {
 
 /// Removes what this sensor had begun to write when it was killed.
 fn remove_unfinished(archive: &Archive, table: Table, date: Date, sensor: &str) -> Result<()> {
-    let folder = archive.folder(table, date);
-    for file in names(&folder)? {
-        let unfinished = file.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")?.parse::<Name>().ok());
+    let directory = archive.directory(table, date);
+    for file in names(&directory)? {
+        let unfinished = file.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp")?.parse::<FileName>().ok());
         if unfinished.is_some_and(|name| name.sensor == sensor && name.level == 0) {
-            let path = folder.join(file);
+            let path = directory.join(file);
             fs::remove_file(&path).map_err(Error::io(&path))?;
         }
     }

@@ -15,12 +15,12 @@ use arrow_array::{
     cast::AsArray as _,
     types::{Int32Type, UInt16Type},
 };
-use honeyxdp_archive::{Archive, Loss, Reader, Retention, Table, Writer, check, compact, prune};
+use honeyxdp_archive::{AccountingRow, Archive, Reader, Retention, Table, Writer, check, compact, prune};
 use jiff::{SignedDuration, Timestamp};
 use sample::{payload, row};
 
-/// In the child: the folder, and the step before which it is killed.
-const FOLDER: &str = "HONEYXDP_TEST_COMPACT";
+/// In the child: the directory, and the step before which it is killed.
+const DIRECTORY: &str = "HONEYXDP_TEST_COMPACT";
 const STEP: &str = "HONEYXDP_TEST_STEP";
 const FILES: u32 = 6;
 const ROWS: u32 = 50;
@@ -46,7 +46,7 @@ fn fill_with(root: &Path, files: u32) -> Archive {
         for n in 0..PAYLOADS {
             writer.push_payload(payload(file * PAYLOADS + n, start)).unwrap();
         }
-        let loss = Loss {
+        let loss = AccountingRow {
             interval_start: start,
             interval_end: start + 10_000,
             syns: packets + 3,
@@ -54,7 +54,7 @@ fn fill_with(root: &Path, files: u32) -> Archive {
             packets,
             payloads: Some(PAYLOADS.into()),
             payloads_lost: Some(2),
-            ..Loss::default()
+            ..AccountingRow::default()
         };
         writer.account(loss);
         writer.flush().unwrap();
@@ -81,11 +81,11 @@ fn files(archive: &Archive, table: Table) -> usize {
 /// The child of the test below: it compacts, and dies where it is told.
 #[test]
 fn child() {
-    let (Ok(folder), Ok(step)) = (env::var(FOLDER), env::var(STEP)) else {
+    let (Ok(directory), Ok(step)) = (env::var(DIRECTORY), env::var(STEP)) else {
         return;
     };
     let mut left: usize = step.parse().unwrap();
-    compact(&Archive::new(folder), later(), |_| {
+    compact(&Archive::new(directory), later(), |_| {
         if left == 0 {
             abort();
         }
@@ -98,13 +98,13 @@ fn child() {
 fn killed_at_any_step_it_loses_and_doubles_nothing() {
     let mut steps = 0;
     loop {
-        let folder = tempfile::tempdir().unwrap();
-        let archive = fill(folder.path());
+        let directory = tempfile::tempdir().unwrap();
+        let archive = fill(directory.path());
         let whole = read(&archive);
         assert_eq!((whole.0, whole.2), (u64::from(FILES * ROWS), u64::from(FILES * PAYLOADS)));
         let child = Command::new(env::current_exe().unwrap())
             .args(["--exact", "child"])
-            .env(FOLDER, folder.path())
+            .env(DIRECTORY, directory.path())
             .env(STEP, steps.to_string())
             .output()
             .unwrap();
@@ -118,7 +118,7 @@ fn killed_at_any_step_it_loses_and_doubles_nothing() {
         let checked = check(&archive).unwrap();
         assert!(checked.leftovers.is_empty(), "{checked:?}");
         assert_eq!(Table::ALL.map(|table| files(&archive, table)), [1; 3]);
-        let hidden = walk(folder.path()).into_iter().filter(|name| name.ends_with(".tmp")).count();
+        let hidden = walk(directory.path()).into_iter().filter(|name| name.ends_with(".tmp")).count();
         assert_eq!(hidden, 0, "half a file is left");
         steps += 1;
     }
@@ -126,9 +126,9 @@ fn killed_at_any_step_it_loses_and_doubles_nothing() {
     assert!(steps >= 3 * (3 + FILES as usize), "{steps} steps");
 }
 
-fn walk(folder: &Path) -> Vec<String> {
+fn walk(directory: &Path) -> Vec<String> {
     let mut all = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
+    for entry in std::fs::read_dir(directory).unwrap() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_dir() {
             all.extend(walk(&entry.path()));
@@ -141,8 +141,8 @@ fn walk(folder: &Path) -> Vec<String> {
 
 #[test]
 fn a_damaged_file_is_found_and_neither_merged_nor_removed() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
     let date = archive.dates(Table::Flows).unwrap()[0];
     let damaged = archive.files(Table::Flows, date).unwrap().remove(3);
     let bytes = std::fs::read(&damaged.path).unwrap();
@@ -164,8 +164,8 @@ fn a_damaged_file_is_found_and_neither_merged_nor_removed() {
 #[test]
 fn rows_that_are_there_twice_or_missing_are_found() {
     for (table, what) in [(Table::Flows, "SYNs"), (Table::Payloads, "payloads")] {
-        let folder = tempfile::tempdir().unwrap();
-        let archive = fill(folder.path());
+        let directory = tempfile::tempdir().unwrap();
+        let archive = fill(directory.path());
         let date = archive.dates(table).unwrap()[0];
         let file = archive.files(table, date).unwrap().remove(0);
         let mut twin = file.name.clone();
@@ -194,8 +194,8 @@ fn words(column: &ArrayRef) -> Vec<String> {
 
 #[test]
 fn rows_are_sorted_and_statistics_tell_where_they_are() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
     compact(&archive, later(), |_| {}).unwrap();
     for (table, rows) in [(Table::Flows, ROWS), (Table::Payloads, PAYLOADS)] {
         let date = archive.dates(table).unwrap()[0];
@@ -213,23 +213,23 @@ fn rows_are_sorted_and_statistics_tell_where_they_are() {
 
 #[test]
 fn what_is_too_old_or_too_much_goes_by_whole_dates() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
     let now = "2019-11-10T00:00:00Z".parse::<Timestamp>().unwrap();
     let keep = |days: i64| Retention { age: Some(SignedDuration::from_hours(24 * days)), bytes: None };
     assert_eq!(prune(&archive, &keep(10), now).unwrap().files, 0);
     assert_eq!(prune(&archive, &Retention { age: None, bytes: Some(1 << 30) }, now).unwrap().files, 0);
     let done = prune(&archive, &Retention { age: None, bytes: Some(1) }, now).unwrap();
     assert_eq!((done.files, done.left, done.dates.len()), (u64::from(3 * FILES), 0, 1));
-    let archive = fill(folder.path());
+    let archive = fill(directory.path());
     assert_eq!(prune(&archive, &keep(3), now).unwrap().files, u64::from(3 * FILES));
     assert_eq!(Table::ALL.map(|table| files(&archive, table)), [0; 3]);
 }
 
 #[test]
 fn two_writers_under_one_name_are_refused_and_numbers_go_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
     let date = archive.dates(Table::Flows).unwrap()[0];
     let last = archive.files(Table::Flows, date).unwrap().last().unwrap().name.last;
     let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
@@ -243,8 +243,8 @@ fn two_writers_under_one_name_are_refused_and_numbers_go_on() {
 fn whoever_lists_files_while_they_are_merged_finds_every_row_once() {
     const ROUNDS: usize = 10;
     for _ in 0..ROUNDS {
-        let folder = tempfile::tempdir().unwrap();
-        let archive = fill_with(folder.path(), 40);
+        let directory = tempfile::tempdir().unwrap();
+        let archive = fill_with(directory.path(), 40);
         let date = archive.dates(Table::Flows).unwrap()[0];
         let list = || archive.files(Table::Flows, date).unwrap();
         let merged = AtomicBool::new(false);
@@ -271,11 +271,11 @@ fn whoever_lists_files_while_they_are_merged_finds_every_row_once() {
 
 #[test]
 fn a_check_and_a_compaction_keep_out_of_each_others_way() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
     // Nobody has merged anything yet, and a check makes no file.
     check(&archive).unwrap();
-    assert!(!folder.path().join(".maintenance.lock").exists());
+    assert!(!directory.path().join(".maintenance.lock").exists());
     let mut refused = String::new();
     compact(&archive, later(), |_| refused = check(&archive).unwrap_err().to_string()).unwrap();
     assert!(refused.contains("merges or removes files"), "{refused}");

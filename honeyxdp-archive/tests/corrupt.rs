@@ -5,7 +5,7 @@ mod sample;
 
 use std::{env, fs, path::Path};
 
-use honeyxdp_archive::{Archive, Entry, Loss, Reader, Table, Writer, check, compact};
+use honeyxdp_archive::{AccountingRow, Archive, Entry, Reader, Table, Writer, check, compact};
 use jiff::{SignedDuration, Timestamp};
 use sample::{payload, row};
 
@@ -26,7 +26,14 @@ fn fill(root: &Path) -> Archive {
         (0..ROWS).for_each(|n| writer.push_payload(payload(n, start)).unwrap());
         let (interval_start, interval_end) = (start, start + 10_000);
         let payloads = Some(u64::from(ROWS));
-        writer.account(Loss { interval_start, interval_end, syns: packets, packets, payloads, ..Loss::default() });
+        writer.account(AccountingRow {
+            interval_start,
+            interval_end,
+            syns: packets,
+            packets,
+            payloads,
+            ..AccountingRow::default()
+        });
         writer.flush().unwrap();
     }
     archive
@@ -48,8 +55,8 @@ fn sums(archive: &Archive) -> (Vec<String>, [u64; 4]) {
 
 #[test]
 fn a_file_that_is_cut_at_any_byte_is_named_and_nothing_of_it_counts() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
     let (problems, whole) = sums(&archive);
     assert_eq!(problems, [""; 0]);
     for table in Table::ALL {
@@ -77,8 +84,8 @@ fn a_file_that_is_cut_at_any_byte_is_named_and_nothing_of_it_counts() {
 
 #[test]
 fn a_byte_that_flips_anywhere_is_named_or_changes_no_sum() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = fill(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
     let (_, whole) = sums(&archive);
     let flips = env::var("HONEYXDP_FLIPS").map_or(FLIPS, |text| text.parse().unwrap());
     for table in Table::ALL {

@@ -4,7 +4,7 @@ mod mmdb;
 
 use std::{fs, net::Ipv4Addr};
 
-use honeyxdp_archive::{Geo, Place};
+use honeyxdp_archive::{Geo, Location};
 use mmdb::{
     Value::{Map, Text, U32},
     database,
@@ -15,8 +15,8 @@ const HOST: Ipv4Addr = Ipv4Addr::new(198, 51, 100, 77);
 
 #[test]
 fn every_layout_names_country_and_network() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.mmdb");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.mmdb");
     let maxmind = || {
         Map(vec![("geoname_id", U32(1_861_060)), ("iso_code", Text("JP")), ("names", Map(vec![("en", Text("Japan"))]))])
     };
@@ -40,16 +40,16 @@ fn every_layout_names_country_and_network() {
     for (layout, (value, country, asn)) in layouts {
         database(&path, vec![(NET, 24, value)]);
         let geo = Geo::open(Some(&path), Some(&path)).unwrap();
-        assert_eq!(geo.place(HOST.into()), Place { country, asn }, "{layout}");
-        assert_eq!(geo.place(Ipv4Addr::new(198, 51, 101, 1).into()), Place::default(), "{layout}");
-        assert_eq!(geo.place("2001:db8::1".parse().unwrap()), Place::default(), "{layout}");
+        assert_eq!(geo.place(HOST.into()), Location { country, asn }, "{layout}");
+        assert_eq!(geo.place(Ipv4Addr::new(198, 51, 101, 1).into()), Location::default(), "{layout}");
+        assert_eq!(geo.place("2001:db8::1".parse().unwrap()), Location::default(), "{layout}");
     }
 }
 
 #[test]
 fn a_file_that_changes_is_read_again_and_a_broken_one_leaves_the_old_in_force() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.mmdb");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("x.mmdb");
     let code = |text| Map(vec![("country_code", Text(text))]);
     database(&path, vec![(NET, 24, code("JP"))]);
     let mut geo = Geo::open(Some(&path), None).unwrap();

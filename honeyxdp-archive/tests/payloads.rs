@@ -11,7 +11,8 @@ use arrow_array::{
 };
 use arrow_schema::Schema;
 use honeyxdp_archive::{
-    Archive, Decided, Entry, Loss, MOST_PAYLOAD, Payload, Reader, SCHEMA_KEY, Table, Writer, check, compact,
+    AccountingRow, Archive, Attribution, Entry, MOST_PAYLOAD, PayloadRow, Reader, SCHEMA_KEY, Table, Writer, check,
+    compact,
 };
 use jiff::{SignedDuration, Timestamp};
 use parquet::{
@@ -64,7 +65,7 @@ fn written(batch: &RecordBatch, row: usize) -> Vec<String> {
 }
 
 /// The same of a payload that was pushed.
-fn pushed(row: &Payload) -> Vec<String> {
+fn pushed(row: &PayloadRow) -> Vec<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let exploit = row.exploit.as_ref();
     let label = row.family.label();
@@ -80,11 +81,11 @@ fn pushed(row: &Payload) -> Vec<String> {
         ("how", row.how.name().to_owned()),
         ("exploit", exploit.map(|label| label.name.to_string()).unwrap_or_default()),
         ("exploit_rule", exploit.map(|label| label.rule.to_string()).unwrap_or_default()),
-        ("exploit_certainty", exploit.map(|label| label.certainty.to_string()).unwrap_or_default()),
+        ("exploit_confidence", exploit.map(|label| label.confidence.to_string()).unwrap_or_default()),
         ("family", row.family.family().to_owned()),
-        ("decided_by", row.family.by().to_owned()),
+        ("attribution_source", row.family.by().to_owned()),
         ("evidence", label.map(|label| label.rule.to_string()).unwrap_or_default()),
-        ("family_certainty", label.map(|label| label.certainty.to_string()).unwrap_or_default()),
+        ("family_confidence", label.map(|label| label.confidence.to_string()).unwrap_or_default()),
         ("url_host", text(&row.url_host)),
         ("url_path", text(&row.url_path)),
         ("url_file", text(&row.url_file)),
@@ -114,8 +115,8 @@ fn later() -> Timestamp {
 
 #[test]
 fn every_column_comes_back_also_when_files_were_merged() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
     let rows: Vec<_> = (0..300).map(|n| payload(n, START)).collect();
     for rows in rows.chunks(70) {
@@ -136,13 +137,13 @@ fn every_column_comes_back_also_when_files_were_merged() {
 
 #[test]
 fn nothing_of_an_attacker_is_longer_than_what_is_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
     let long = || Some("ä".repeat(MOST_PAYLOAD) + "\0</script>");
     let row = payload(1, START);
-    let texts = Payload { url_path: long(), password: Some("x".to_owned() + &long().unwrap()), ..row };
-    writer.push_payload(Payload { payload: vec![7; 5_000], length: 5_000, ..texts }).unwrap();
+    let texts = PayloadRow { url_path: long(), password: Some("x".to_owned() + &long().unwrap()), ..row };
+    writer.push_payload(PayloadRow { payload: vec![7; 5_000], length: 5_000, ..texts }).unwrap();
     let row = &writer.payloads()[0];
     assert_eq!((row.payload.len(), row.length), (MOST_PAYLOAD, 5_000));
     assert_eq!(row.url_path, Some("ä".repeat(MOST_PAYLOAD / 2)));
@@ -153,12 +154,12 @@ fn nothing_of_an_attacker_is_longer_than_what_is_kept() {
 
 #[test]
 fn payloads_wait_for_the_disk_up_to_a_bound() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
     writer.bound_payloads(20_000);
-    // As a full disk: no folder of a date can be made.
-    let place = folder.path().join("payloads");
+    // As a full disk: no directory of a date can be made.
+    let place = directory.path().join("payloads");
     fs::remove_dir(&place).unwrap();
     fs::write(&place, "").unwrap();
     let mut taken = 0;
@@ -168,10 +169,14 @@ fn payloads_wait_for_the_disk_up_to_a_bound() {
     assert_eq!(writer.payloads().len(), taken as usize);
     assert!((30..100).contains(&taken), "{taken}");
     writer.push(row(1, START)).unwrap();
-    writer.account(Loss { interval_start: START, payloads: Some(taken.into()), ..Loss::default() });
+    writer.account(AccountingRow { interval_start: START, payloads: Some(taken.into()), ..AccountingRow::default() });
     assert!(writer.flush().is_err());
     assert_eq!(writer.payloads().len(), taken as usize);
-    assert_eq!((files(&archive, Table::Flows).len(), files(&archive, Table::Losses).len()), (1, 0), "rows come first");
+    assert_eq!(
+        (files(&archive, Table::Flows).len(), files(&archive, Table::Accounting).len()),
+        (1, 0),
+        "rows come first"
+    );
 
     // There is room again: each is written once.
     fs::remove_file(&place).unwrap();
@@ -188,8 +193,8 @@ fn payloads_wait_for_the_disk_up_to_a_bound() {
 
 #[test]
 fn an_interval_of_a_killed_sensor_has_its_payloads_accounted_for() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
     writer.push(row(1, START)).unwrap();
     for (n, start) in [(1, START), (2, START), (3, START + 10_000)] {
@@ -232,14 +237,15 @@ fn sites(archive: &Archive, table: Table) -> Vec<Option<String>> {
 
 #[test]
 fn rows_say_their_site_and_those_from_before_there_were_sites_say_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     let fill = |start: i64, site: Option<&str>| {
         let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
         writer.at_site(site);
         writer.push(row(8, start)).unwrap();
         writer.push_payload(payload(1, start)).unwrap();
-        let loss = Loss { interval_start: start, syns: 9, packets: 9, payloads: Some(1), ..Loss::default() };
+        let loss =
+            AccountingRow { interval_start: start, syns: 9, packets: 9, payloads: Some(1), ..AccountingRow::default() };
         writer.account(loss);
         writer.flush().unwrap();
     };
@@ -247,7 +253,7 @@ fn rows_say_their_site_and_those_from_before_there_were_sites_say_none() {
     fill(day, Some("lost with the column"));
     for (table, version, columns) in [
         (Table::Flows, "honeyxdp.flows/1", 22),
-        (Table::Losses, "honeyxdp.losses/2", 12),
+        (Table::Accounting, "honeyxdp.losses/2", 12),
         (Table::Payloads, "honeyxdp.payloads/1", 24),
     ] {
         make_old(&archive, table, version, columns);
@@ -267,23 +273,29 @@ fn rows_say_their_site_and_those_from_before_there_were_sites_say_none() {
 
 #[test]
 fn an_archive_from_before_there_were_payloads_is_read_and_gone_on_with() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     let fill = |start: i64, payloads: Option<u32>| {
         let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
         writer.push(row(8, start)).unwrap();
         (0..payloads.unwrap_or(0)).for_each(|n| writer.push_payload(payload(n, start)).unwrap());
         let payloads = payloads.map(u64::from);
-        let loss =
-            Loss { interval_start: start, syns: 9, packets: 9, payloads, payloads_lost: payloads, ..Loss::default() };
+        let loss = AccountingRow {
+            interval_start: start,
+            syns: 9,
+            packets: 9,
+            payloads,
+            payloads_lost: payloads,
+            ..AccountingRow::default()
+        };
         writer.account(loss);
         writer.flush().unwrap();
     };
     let day = START - 10_000_000;
     fill(day, None);
     fill(day + 10_000, None);
-    make_old(&archive, Table::Losses, "honeyxdp.losses/1", 10);
-    fs::remove_dir(folder.path().join("payloads")).unwrap();
+    make_old(&archive, Table::Accounting, "honeyxdp.losses/1", 10);
+    fs::remove_dir(directory.path().join("payloads")).unwrap();
     let checked = check(&archive).unwrap();
     assert_eq!((checked.problems, checked.intervals, checked.payloads), (vec![], 2, 0));
     assert_eq!(archive.unaccounted("test/1").unwrap(), []);
@@ -297,7 +309,7 @@ fn an_archive_from_before_there_were_payloads_is_read_and_gone_on_with() {
         let checked = check(&archive).unwrap();
         assert_eq!((checked.problems, checked.intervals), (vec![], 3));
         assert_eq!((checked.payloads, checked.payloads_missing), (4, 4));
-        let known: Vec<_> = batches(&archive, Table::Losses)
+        let known: Vec<_> = batches(&archive, Table::Accounting)
             .iter()
             .flat_map(|batch| {
                 batch.column_by_name("payloads").unwrap().as_primitive::<UInt64Type>().iter().collect::<Vec<_>>()
@@ -309,7 +321,7 @@ fn an_archive_from_before_there_were_payloads_is_read_and_gone_on_with() {
 
 #[test]
 fn what_decided_is_in_words() {
-    assert_eq!((Decided::default().family(), Decided::default().by()), ("unknown", "none"));
+    assert_eq!((Attribution::default().family(), Attribution::default().by()), ("unknown", "none"));
     let decided = payload(4, START).family;
-    assert_eq!((decided.family(), decided.by(), decided.label().unwrap().certainty), ("qbot", "payload", 'B'));
+    assert_eq!((decided.family(), decided.by(), decided.label().unwrap().confidence), ("qbot", "payload", 'B'));
 }

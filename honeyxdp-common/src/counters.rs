@@ -11,7 +11,7 @@
 //! A counter is a map element of its own, and not a field of a larger one, because a program without CAP_PERFMON may
 //! look up a variable key but may not add a variable to a pointer that came from several paths.
 
-use crate::{Disposition, Family, FilterReason, Tags};
+use crate::{Disposition, Family, FamilySet, FilterReason};
 
 /// Version of the layout of all maps that outlive a process. Whoever changes a layout, or what a counter means, raises it: then
 /// no new version goes on with the maps of an old one.
@@ -33,25 +33,25 @@ pub const INTERFACE_COUNTERS: usize = 64;
 #[repr(C)]
 pub struct Counter {
     /// Frames; of [`LOST`] records.
-    pub count: u64,
+    pub events: u64,
     /// Of a disposition the bytes of the frames, without the check sequence; of [`LOST`] the SYNs in the records; else 0.
-    pub of: u64,
+    pub amount: u64,
 }
 
 impl Counter {
     /// Adds another one.
     pub const fn add(&mut self, other: Self) {
-        self.count += other.count;
-        self.of += other.of;
+        self.events += other.events;
+        self.amount += other.amount;
     }
 }
 
 /// Its counter of flow records that found no room.
 pub const LOST: usize = 10;
 /// Its counter of SYNs that sampling left out of the records.
-pub const UNSAMPLED: usize = LOST + 1;
+pub const SAMPLED_OUT: usize = LOST + 1;
 /// Where its counters of filtered SYNs begin, by [`FilterReason`].
-pub const FILTERED: usize = UNSAMPLED + 1;
+pub const FILTERED: usize = SAMPLED_OUT + 1;
 /// Where an interface's counters of SYNs over IPv6 begin, by primary family; also counted in [`port_counter`].
 pub const V6: usize = 16;
 /// Where its counters of SYNs begin that carried a family's mark while another family was primary.
@@ -63,7 +63,7 @@ pub const FAMILIES: usize = SECONDARY + FAMILY_SLOTS;
 const _: () = assert!(Disposition::ALL.len() <= LOST);
 const _: () = assert!(FILTERED + FilterReason::ALL.len() <= V6);
 const _: () = assert!(FAMILIES + FAMILY_SLOTS <= INTERFACE_COUNTERS);
-const _: () = assert!(FAMILY_SLOTS <= Tags::BITS as usize);
+const _: () = assert!(FAMILY_SLOTS <= FamilySet::BITS as usize);
 
 /// Number of a CPU's part in one generation.
 #[inline(always)]

@@ -1,11 +1,11 @@
 //! The families that a SYN can be counted under, and the table of their rules.
 
 /// A set of families: bit `n` stands for the family with wire id `n`.
-pub type Tags = u32;
+pub type FamilySet = u32;
 
 /// How well a rule is founded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Certainty {
+pub enum Confidence {
     /// Read in the tool's own source.
     A,
     /// Two or more public sources agree.
@@ -16,7 +16,7 @@ pub enum Certainty {
     D,
 }
 
-impl Certainty {
+impl Confidence {
     /// Its letter.
     pub const fn name(self) -> &'static str {
         match self {
@@ -46,16 +46,16 @@ pub struct Rule {
     /// Whose mark it is.
     pub name: &'static str,
     /// What must hold, in the notation of docs/marks.md.
-    pub test: &'static str,
+    pub condition: &'static str,
     /// How well that is founded.
-    pub certainty: Certainty,
+    pub confidence: Confidence,
     /// Where it was found.
     pub source: &'static str,
     /// How often an unrelated SYN shows it, and whom it misses.
     pub caveat: &'static str,
 }
 
-/// A family: its wire id. The compiler knows all of them from the table in [`crate::marks`].
+/// A family: its wire id. The compiler knows all of them from the table in [`crate::fingerprints`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Family(pub(crate) u8);
 
@@ -68,7 +68,7 @@ impl Family {
         Self::ALL.iter().copied().find(|family| family.0 == id)
     }
 
-    /// Index of its counter, and its bit in [`Tags`].
+    /// Index of its counter, and its bit in [`FamilySet`].
     #[inline(always)]
     pub const fn wire_id(self) -> usize {
         self.0 as usize

@@ -3,7 +3,7 @@
 //! A flow is also the record that user space gets: what CAIDA calls a flow tuple. Every counted SYN is in exactly one
 //! record, or counted as lost.
 
-use crate::{Address, Family, Syn, Tags};
+use crate::{Address, Family, FamilySet, Syn};
 
 /// The SYNs of one source to one port under one primary family, since the flow came into the cache.
 ///
@@ -25,7 +25,7 @@ pub struct Flow {
     /// SYNs. It does not overflow: flows leave the cache once a minute at least.
     pub packets: u32,
     /// Marks that any of the SYNs carried: bit `n` is the family with wire id `n`.
-    tags: u16,
+    matched: u16,
     /// IPv4 identification of the first SYN; 0 on IPv6.
     pub ip_id: u16,
     /// Clock tick of the first SYN, the low half of the kernel's jiffies.
@@ -65,7 +65,7 @@ const SEQ_VARIES: u32 = 1 << 26;
 impl Flow {
     /// The flow that begins with this SYN.
     #[inline(always)]
-    pub const fn begin(syn: &Syn, family: Family, tags: Tags, tick: u32, generation: u32) -> Self {
+    pub const fn begin(syn: &Syn, family: Family, matched: FamilySet, tick: u32, generation: u32) -> Self {
         let mut head = key(syn, family) | ((generation & 1) * GENERATION);
         if syn.dont_fragment {
             head |= DONT_FRAGMENT;
@@ -77,7 +77,7 @@ impl Flow {
             ttl: syn.ttl,
             options_length: syn.options.claimed,
             packets: 1,
-            tags: tags as u16,
+            matched: matched as u16,
             ip_id: syn.ip_id,
             first_tick: tick,
             last_tick: tick,
@@ -93,15 +93,15 @@ impl Flow {
 
     /// Whether the SYN belongs to this flow. An empty place in the cache may say so too: look at its packets.
     #[inline(always)]
-    pub const fn holds(&self, syn: &Syn, family: Family) -> bool {
+    pub const fn matches(&self, syn: &Syn, family: Family) -> bool {
         self.src.low == syn.src.low && self.head & KEY == key(syn, family) && self.src.high == syn.src.high
     }
 
     /// Adds a SYN that belongs to it.
     #[inline(always)]
-    pub const fn add(&mut self, syn: &Syn, tags: Tags, tick: u32) {
+    pub const fn add(&mut self, syn: &Syn, matched: FamilySet, tick: u32) {
         self.packets += 1;
-        self.tags |= tags as u16;
+        self.matched |= matched as u16;
         self.last_tick = tick;
         if self.last_seq != syn.seq {
             self.head |= SEQ_VARIES;
@@ -130,8 +130,8 @@ impl Flow {
     }
 
     /// Marks that any of the SYNs carried.
-    pub const fn tags(&self) -> Tags {
-        self.tags as Tags
+    pub const fn matched(&self) -> FamilySet {
+        self.matched as FamilySet
     }
 
     /// Generation that its SYNs were counted in, 0 or 1.

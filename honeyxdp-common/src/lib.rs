@@ -2,7 +2,7 @@
 //! and how the counters lie in memory.
 //!
 //! A frame's way goes through this crate in one direction: [`dissect`] turns bytes into a [`Syn`] or into the
-//! [`Disposition`] that says why there is none; [`marks::tags`] names every family whose rule holds; [`marks::primary`]
+//! [`Disposition`] that says why there is none; [`fingerprints::matching`] names every family whose rule holds; [`fingerprints::primary`]
 //! picks the one that is counted; [`counters`] says where.
 //!
 //! The XDP program, the capture reader and the tests run this same code. It allocates nothing and never panics.
@@ -13,18 +13,18 @@ extern crate std;
 
 mod address;
 pub mod counters;
-pub mod dialogue;
 mod disposition;
 pub mod dissect;
 pub mod family;
 pub mod filter;
+pub mod fingerprints;
 pub mod flow;
-pub mod marks;
+pub mod responder;
 pub mod sketch;
 mod syn;
 
 pub use address::Address;
 pub use disposition::{Disposition, FilterReason};
 pub use dissect::{Frame, dissect};
-pub use family::{Family, Tags};
+pub use family::{Family, FamilySet};
 pub use syn::{IpVersion, Options, Syn};

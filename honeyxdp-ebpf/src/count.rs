@@ -2,14 +2,14 @@
 
 use aya_ebpf::{Global, bindings::BPF_F_MMAPABLE, macros::map, maps::Array, programs::XdpContext};
 use honeyxdp_common::{
-    Disposition, Family, FilterReason, Frame, Syn, Tags,
+    Disposition, Family, FamilySet, FilterReason, Frame, Syn,
     counters::{
         Counter, FAMILIES, FILTERED, INTERFACES as MAX_INTERFACES, SECONDARY, V6, interface_counter, port_counter,
     },
-    marks,
+    fingerprints,
 };
 
-use crate::{element::element, part::Part};
+use crate::{element::element, shard::Part};
 
 /// SYNs by port and family. The loader sets the size: a row per port for every part.
 #[map]
@@ -42,7 +42,7 @@ impl Counters {
 
     /// Counts a SYN.
     #[inline(always)]
-    pub(crate) fn syn(self, syn: &Syn, family: Family, tags: Tags) {
+    pub(crate) fn syn(self, syn: &Syn, family: Family, matched: FamilySet) {
         add(&PORTS, port_counter(self.part.number, syn.dport, family));
         if SLOTS.load() > 1 {
             self.interface(FAMILIES + family.wire_id(), 1, 0);
@@ -50,9 +50,9 @@ impl Counters {
         if !syn.is_v4() {
             self.interface(V6 + family.wire_id(), 1, 0);
         }
-        let secondary = marks::secondary(tags, family);
+        let secondary = fingerprints::secondary(matched, family);
         if secondary != 0 {
-            marks::each(secondary, |family| self.interface(SECONDARY + family.wire_id(), 1, 0));
+            fingerprints::each(secondary, |family| self.interface(SECONDARY + family.wire_id(), 1, 0));
         }
     }
 
@@ -75,8 +75,8 @@ impl Counters {
         if let Some(counter) = element(&INTERFACES, index) {
             // SAFETY: as in `add`.
             let counter = unsafe { &mut *counter };
-            counter.count += count;
-            counter.of += of;
+            counter.events += count;
+            counter.amount += of;
         }
     }
 }

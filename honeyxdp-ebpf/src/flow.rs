@@ -12,12 +12,12 @@ use aya_ebpf::{
     maps::Array,
 };
 use honeyxdp_common::{
-    Family, Syn, Tags,
-    counters::{LOST, UNSAMPLED},
+    Family, FamilySet, Syn,
+    counters::{LOST, SAMPLED_OUT},
     flow::{Flow, Position, place},
 };
 
-use crate::{count::Counters, element::element, part::Part, ring, sketch};
+use crate::{count::Counters, element::element, ring, shard::Part, sketch};
 
 /// The cache. The loader sets the size: a power of two of places for every part.
 #[map]
@@ -49,7 +49,7 @@ static SAMPLE: Global<u32> = Global::new(0);
 
 /// Puts a counted SYN into its flow.
 #[inline(always)]
-pub(crate) fn record(counters: Counters, part: Part, syn: &Syn, family: Family, tags: Tags) {
+pub(crate) fn record(counters: Counters, part: Part, syn: &Syn, family: Family, matched: FamilySet) {
     let bits = FLOW_BITS.load();
     if bits == 0 {
         return;
@@ -61,7 +61,7 @@ pub(crate) fn record(counters: Counters, part: Part, syn: &Syn, family: Family, 
         sketch::add(part, family, syn.src, seed);
         // SAFETY: the helper only draws a number.
         if unsafe { bpf_get_prandom_u32() } % sample != 0 {
-            counters.interface(UNSAMPLED, 1, 0);
+            counters.interface(SAMPLED_OUT, 1, 0);
             return;
         }
     }
@@ -75,14 +75,14 @@ pub(crate) fn record(counters: Counters, part: Part, syn: &Syn, family: Family, 
     let tick = unsafe { bpf_jiffies64() } as u32;
     if flow.packets != 0 {
         if flow.holds(syn, family) {
-            flow.add(syn, tags, tick);
+            flow.add(syn, matched, tick);
             return;
         }
         if !emit(part.cpu, flow) {
             counters.interface(LOST, 1, flow.packets.into());
         }
     }
-    *flow = Flow::begin(syn, family, tags, tick, part.generation);
+    *flow = Flow::begin(syn, family, matched, tick, part.generation);
     if sample <= 1 {
         // A source whose flow is in the cache was added when it came in.
         sketch::add(part, family, syn.src, seed);

@@ -3,7 +3,7 @@
 use core::arch::asm;
 
 use aya_ebpf::{helpers::bpf_ktime_get_ns, macros::map, maps::Array};
-use honeyxdp_common::dialogue::{Limit, limit_of_all, limit_of_source};
+use honeyxdp_common::responder::{Limit, limit_of_all, limit_of_source};
 
 use crate::element::element;
 

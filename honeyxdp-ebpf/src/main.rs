@@ -1,5 +1,5 @@
 //! honeyxdp's XDP program: a frame is read, filtered, gets its disposition, its marks, its count and its flow, and goes on. Where it
-//! is told to, it answers, and keeps what comes first ([`dialogue`]).
+//! is told to, it answers, and keeps what comes first ([`responder`]).
 //!
 //! It needs CAP_BPF and CAP_NET_ADMIN and, from Linux 6.18 on, no more. Everything that could be switched is decided in .rodata when it is
 //! loaded, so that the verifier removes what is off.
@@ -9,15 +9,15 @@
 
 mod bound;
 mod count;
-mod dialogue;
 mod element;
 mod filter;
 mod flow;
 mod frame;
 mod limit;
-mod part;
 mod payload;
+mod responder;
 mod ring;
+mod shard;
 mod sketch;
 mod trace;
 
@@ -25,13 +25,13 @@ use aya_ebpf::{Global, bindings::xdp_action, macros::xdp, programs::XdpContext};
 use honeyxdp_common::{
     Disposition, Frame, Syn, dissect,
     dissect::{Sink, ethernet},
-    marks,
+    fingerprints,
 };
 
 use crate::{
     count::Counters,
     frame::{Copied, Direct},
-    part::Part,
+    shard::Part,
 };
 
 /// Whether a counted SYN is dropped; else it goes on like every other frame.
@@ -58,8 +58,8 @@ pub fn honeyxdp(ctx: XdpContext) -> u32 {
 /// What comes after the SYN, in a program of its own.
 #[xdp(frags)]
 #[inline(always)]
-pub fn dialogue(ctx: XdpContext) -> u32 {
-    dialogue::go_on(&ctx)
+pub fn responder(ctx: XdpContext) -> u32 {
+    responder::go_on(&ctx)
 }
 
 /// What becomes of a frame.
@@ -87,8 +87,8 @@ impl<'a> Run<'a> {
     #[inline(always)]
     fn finish(self, frame: &impl Frame, disposition: Disposition) -> u32 {
         self.counters.frame(frame, disposition);
-        if dialogue::is_on() && matches!(disposition, Disposition::Syn | Disposition::TcpOther) {
-            dialogue::call(self.ctx);
+        if responder::is_on() && matches!(disposition, Disposition::Syn | Disposition::TcpOther) {
+            responder::call(self.ctx);
         }
         verdict(matches!(disposition, Disposition::Syn))
     }
@@ -103,15 +103,15 @@ impl Sink for Run<'_> {
             return Disposition::Filtered;
         }
         let syn = filter::public(syn);
-        let tags = marks::tags(&syn);
-        let family = marks::primary(tags);
+        let matched = fingerprints::matching(&syn);
+        let family = fingerprints::primary(matched);
         if let Some(reason) = filter::of_family(family) {
             self.counters.filtered(reason);
             return Disposition::Filtered;
         }
-        self.counters.syn(&syn, family, tags);
-        flow::record(self.counters, self.part, &syn, family, tags);
-        dialogue::expect(&syn);
+        self.counters.syn(&syn, family, matched);
+        flow::record(self.counters, self.part, &syn, family, matched);
+        responder::expect(&syn);
         trace::mark(self.ctx, &syn, family);
         Disposition::Syn
     }

@@ -7,12 +7,12 @@ use aya_ebpf::{
     programs::XdpContext,
 };
 use honeyxdp_common::{
-    dialogue::{Event, Limit, PAYLOAD, PAYLOAD_BITS, Payload, Stage},
     dissect::Segment,
     flow::Position,
+    responder::{Event, Limit, PAYLOAD, PAYLOAD_BITS, Payload, Stage},
 };
 
-use crate::{bound::between, element::element, limit, part::Part, ring};
+use crate::{bound::between, element::element, limit, ring, shard::Part};
 
 /// The rings: 2^[`PAYLOAD_BITS`] payloads for each CPU.
 #[map]
@@ -39,7 +39,7 @@ pub(crate) fn keep(
     connection: u64,
 ) -> Event {
     if limit::take(Limit::Payloads, source, PAYLOADS_OF_SOURCE.load(), PAYLOADS_OF_ALL.load()).is_err() {
-        return Event::PayloadLimited;
+        return Event::PayloadRateLimited;
     }
     let Some(place) = ring::reserve(&PAYLOAD_POSITIONS, part.cpu, PAYLOAD_BITS) else {
         return Event::PayloadLost;

@@ -6,7 +6,7 @@ use honeyxdp_common::{
     sketch::{self, Observation},
 };
 
-use crate::{element::element, part::Part};
+use crate::{element::element, shard::Part};
 
 /// Registers of every family in every part, eight to an element. The loader sets the size.
 #[map]

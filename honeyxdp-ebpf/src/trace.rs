@@ -1,4 +1,4 @@
-//! `--trace-marks`: a log line for a marked SYN. Off by default, and then not part of the loaded program.
+//! `--trace-matches`: a log line for a marked SYN. Off by default, and then not part of the loaded program.
 
 use aya_ebpf::{Global, helpers::bpf_ktime_get_ns, macros::map, maps::PerCpuArray, programs::XdpContext};
 use aya_log_ebpf::info;

@@ -1,4 +1,4 @@
-//! Bringing an archive from object storage into a folder, where everything that reads folders can read it.
+//! Bringing an archive from object storage into a directory, where everything that reads directories can read it.
 
 use std::{fs, io, path::Path};
 
@@ -34,24 +34,24 @@ pub struct Fetched {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// Files that were in the folder already.
+    /// Files that were in the directory already.
     pub known: u64,
-    /// Files in the folder that were removed, because others that came stand in for them.
+    /// Files in the directory that were removed, because others that came stand in for them.
     pub merged: u64,
 }
 
-/// Brings the files that count into a folder. What is there already is not brought again. `progress` is told how many of how many
+/// Brings the files that count into a directory. What is there already is not brought again. `progress` is told how many of how many
 /// files of a date came.
 ///
 /// # Errors
-/// When the place cannot be read, or the folder cannot be written. A file is whole from the moment it has its name.
+/// When the place cannot be read, or the directory cannot be written. A file is whole from the moment it has its name.
 pub async fn fetch(
     place: &Place,
-    folder: &Path,
+    directory: &Path,
     wanted: Wanted<'_>,
     progress: &dyn Fn(Date, u64, u64),
 ) -> anyhow::Result<Fetched> {
-    let archive = Archive::new(folder);
+    let archive = Archive::new(directory);
     let mut done = Fetched::default();
     for &table in wanted.tables {
         let mut dates = place.dates(table).await?;
@@ -71,8 +71,8 @@ async fn date_of(
     done: &mut Fetched,
     progress: &dyn Fn(Date, u64, u64),
 ) -> anyhow::Result<()> {
-    let folder = archive.folder(table, date);
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    let directory = archive.directory(table, date);
+    fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
     for _ in 0..MOST_LISTINGS {
         let here: std::collections::BTreeMap<_, _> =
             archive.all_files(table, date)?.into_iter().map(|file| (file.name, file.bytes)).collect();
@@ -82,7 +82,7 @@ async fn date_of(
         let of = missing.len() as u64;
         let mut came = 0;
         let mut bring =
-            stream::iter(missing.iter().map(|file| bring(place, file, &folder))).buffer_unordered(AT_A_TIME);
+            stream::iter(missing.iter().map(|file| bring(place, file, &directory))).buffer_unordered(AT_A_TIME);
         let mut is_gone = false;
         while let Some(bytes) = bring.try_next().await? {
             let Some(bytes) = bytes else {
@@ -106,15 +106,15 @@ async fn date_of(
 }
 
 /// Brings one file, and returns its bytes, or nothing if it was merged into another one.
-async fn bring(place: &Place, file: &Object, folder: &Path) -> anyhow::Result<Option<u64>> {
+async fn bring(place: &Place, file: &Object, directory: &Path) -> anyhow::Result<Option<u64>> {
     let url = place.url_of(&file.location);
     let cannot = || format!("cannot fetch {url}");
     let mut pieces = match place.store().get(&file.location).await {
         Err(Error::NotFound { .. }) => return Ok(None),
         found => found.with_context(cannot)?.into_stream(),
     };
-    let path = folder.join(file.name.to_string());
-    let beside = folder.join(format!(".{}.fetched.tmp", file.name));
+    let path = directory.join(file.name.to_string());
+    let beside = directory.join(format!(".{}.fetched.tmp", file.name));
     let write = |error: io::Error| anyhow::Error::new(error).context(format!("cannot write {}", path.display()));
     let mut to = File::create(&beside).await.map_err(write)?;
     let mut bytes = 0;

@@ -2,13 +2,13 @@
 
 use anyhow::{Context as _, bail};
 use futures_util::{StreamExt as _, TryStreamExt as _};
-use honeyxdp_archive::{Name, Table};
+use honeyxdp_archive::{FileName, Table};
 use jiff::{Timestamp, civil::Date};
 use object_store::{ObjectMeta, path::Path};
 
 use crate::Place;
 
-/// How often a folder is listed until two lists agree.
+/// How often a directory is listed until two lists agree.
 const MOST_LISTINGS: usize = 20;
 
 /// A file of an archive, wherever it is.
@@ -19,7 +19,7 @@ pub struct Object {
     /// UTC date of its rows.
     pub date: Date,
     /// What its name says.
-    pub name: Name,
+    pub name: FileName,
     /// Where it is in the store.
     pub location: Path,
     /// Bytes.
@@ -29,13 +29,13 @@ pub struct Object {
     /// What the store calls this content, if it says.
     pub etag: Option<String>,
     /// The name of the file that stands in for it: it was merged into that one, and is to be read by nobody.
-    pub superseded_by: Option<Name>,
+    pub superseded_by: Option<FileName>,
 }
 
 impl Place {
-    /// Folder of a table's rows of one date.
-    pub fn folder(&self, table: Table, date: Date) -> Path {
-        self.prefix().clone().join(table.folder()).join(format!("date={date}"))
+    /// Directory of a table's rows of one date.
+    pub fn directory(&self, table: Table, date: Date) -> Path {
+        self.prefix().clone().join(table.directory()).join(format!("date={date}"))
     }
 
     /// The dates of a table, ascending.
@@ -43,9 +43,9 @@ impl Place {
     /// # Errors
     /// When they cannot be listed.
     pub async fn dates(&self, table: Table) -> anyhow::Result<Vec<Date>> {
-        let folder = self.prefix().clone().join(table.folder());
-        let listed = self.store().list_with_delimiter(Some(&folder)).await;
-        let listed = listed.with_context(|| format!("cannot list {}", self.url_of(&folder)))?;
+        let directory = self.prefix().clone().join(table.directory());
+        let listed = self.store().list_with_delimiter(Some(&directory)).await;
+        let listed = listed.with_context(|| format!("cannot list {}", self.url_of(&directory)))?;
         let date = |path: &Path| path.filename()?.strip_prefix("date=")?.parse().ok();
         let mut dates: Vec<Date> = listed.common_prefixes.iter().filter_map(date).collect();
         dates.sort_unstable();
@@ -77,7 +77,7 @@ impl Place {
             }
             listed = again;
         }
-        bail!("the files in {} change faster than they can be listed", self.url_of(&self.folder(table, date)));
+        bail!("the files in {} change faster than they can be listed", self.url_of(&self.directory(table, date)));
     }
 
     /// The files of a table and date of one sensor, by its name in names of files.
@@ -89,13 +89,13 @@ impl Place {
     }
 
     async fn list(&self, table: Table, date: Date, sensor: Option<&str>) -> anyhow::Result<Vec<Object>> {
-        let folder = self.folder(table, date);
-        let cannot = || format!("cannot list {}", self.url_of(&folder));
+        let directory = self.directory(table, date);
+        let cannot = || format!("cannot list {}", self.url_of(&directory));
         // Of many sensors' files those of one are next to each other.
         let begin = sensor.map(|sensor| format!("{sensor}-"));
         let found = match &begin {
-            Some(begin) => self.store().list_with_offset(Some(&folder), &folder.clone().join(begin.as_str())),
-            None => self.store().list(Some(&folder)),
+            Some(begin) => self.store().list_with_offset(Some(&directory), &directory.clone().join(begin.as_str())),
+            None => self.store().list(Some(&directory)),
         };
         let is_over = |found: &ObjectMeta| {
             let name = found.location.filename().unwrap_or_default();
@@ -120,7 +120,7 @@ fn object(table: Table, date: Date, found: ObjectMeta) -> Option<Object> {
 }
 
 fn judged(mut objects: Vec<Object>) -> Vec<Object> {
-    let stand_ins = Name::stand_ins(objects.iter().map(|object| &object.name));
+    let stand_ins = FileName::stand_ins(objects.iter().map(|object| &object.name));
     for (object, by) in objects.iter_mut().zip(stand_ins) {
         object.superseded_by = by;
     }

@@ -1,4 +1,4 @@
-//! Where an archive is: a folder, or a prefix of a bucket.
+//! Where an archive is: a directory, or a prefix of a bucket.
 
 use std::{fmt, path::Path as FilePath, sync::Arc, time::Duration};
 
@@ -29,8 +29,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The place that a text names: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `file:///folder`, or
-    /// the path of a folder, which is made if it is not there.
+    /// The place that a text names: `s3://bucket/prefix`, `gs://bucket/prefix`, `az://container/prefix`, `file:///directory`, or
+    /// the path of a directory, which is made if it is not there.
     ///
     /// Who may do what there, and at which server, the environment says, by the variables that the clouds' own tools have:
     /// `AWS_ACCESS_KEY_ID`, `AWS_ENDPOINT`, `AWS_REGION` and so on, `GOOGLE_APPLICATION_CREDENTIALS`, `AZURE_STORAGE_ACCOUNT_NAME`
@@ -42,7 +42,7 @@ impl Place {
         let url = url_of(text)?;
         let wrong = || {
             format!(
-                "{text} names no place of an archive: write it as s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, or as a folder"
+                "{text} names no place of an archive: write it as s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, or as a directory"
             )
         };
         let (scheme, prefix) = ObjectStoreScheme::parse(&url).with_context(wrong)?;
@@ -78,7 +78,7 @@ impl Place {
         Ok(Self { store, base, prefix, scheme })
     }
 
-    /// Whether a text names a place that is no folder.
+    /// Whether a text names a place that is no directory.
     pub fn is_remote(text: &str) -> bool {
         text.split_once("://").is_some_and(|(scheme, _)| scheme != "file")
     }
@@ -133,8 +133,8 @@ fn url_of(text: &str) -> anyhow::Result<Url> {
     if text.contains("://") {
         return Url::parse(text).with_context(|| format!("{text} is no URL"));
     }
-    let folder = std::path::absolute(FilePath::new(text)).with_context(|| format!("{text:?} is no path"))?;
-    Url::from_file_path(&folder).ok().with_context(|| format!("{} is no path of a folder", folder.display()))
+    let directory = std::path::absolute(FilePath::new(text)).with_context(|| format!("{text:?} is no path"))?;
+    Url::from_file_path(&directory).ok().with_context(|| format!("{} is no path of a directory", directory.display()))
 }
 
 #[cfg(test)]
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_a_url_or_a_folder() {
+    fn a_place_is_a_url_or_a_directory() {
         let place = Place::open("/srv/a b/archive").unwrap();
         assert_eq!(
             (place.to_string().as_str(), place.prefix().as_ref()),

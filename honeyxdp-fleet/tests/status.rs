@@ -1,6 +1,6 @@
 //! A fleet's status, from accounts that were made up.
 
-use honeyxdp_archive::{Archive, Loss, Writer};
+use honeyxdp_archive::{AccountingRow, Archive, Writer};
 use honeyxdp_fleet::status::{Limits, State, Status, read, table};
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,7 +16,14 @@ fn week(archive: &Archive, sensor: &str, site: Option<&str>, misses: impl Fn(i64
     for minute in (0..7 * 24 * 60).filter(|minute| !misses(*minute)) {
         let (interval_start, syns) = (BEGIN + minute * MINUTE, syns(minute / (24 * 60)));
         let interval_end = interval_start + MINUTE;
-        writer.account(Loss { interval_start, interval_end, syns, packets: syns - 1, lost: 1, ..Loss::default() });
+        writer.account(AccountingRow {
+            interval_start,
+            interval_end,
+            syns,
+            packets: syns - 1,
+            lost: 1,
+            ..AccountingRow::default()
+        });
     }
     writer.flush().unwrap();
 }
@@ -31,15 +38,15 @@ fn status(archive: &Archive, from: i64, to: i64) -> Status {
 
 #[test]
 fn it_says_who_was_up_when_who_fell_silent_and_who_sees_what_others_do_not() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     let never = |_| false;
     // All see twice as much on the fourth day; sizes differ.
     let usual = |size: u64| move |day| if day == 3 { 2 * size } else { size };
     week(&archive, "a", Some("tokyo"), never, usual(10));
     week(&archive, "b", Some("tokyo"), |minute| (600..720).contains(&minute), usual(1_000));
     week(&archive, "c", None, |minute| minute >= 6 * 24 * 60, usual(50));
-    // Its cable was in the wrong socket on the fifth day.
+    // Its veth was in the wrong socket on the fifth day.
     week(&archive, "<d>", Some("osaka"), never, |day| if day == 4 { 3 } else { usual(100)(day) });
     let status = status(&archive, BEGIN, BEGIN + 7 * DAY);
 
@@ -72,8 +79,8 @@ fn it_says_who_was_up_when_who_fell_silent_and_who_sees_what_others_do_not() {
 
 #[test]
 fn only_what_lies_in_the_span_counts() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path());
     week(&archive, "a", None, |_| false, |_| 10);
     week(&archive, "gone", None, |minute| minute > 60, |_| 10);
     let status = status(&archive, BEGIN + 5 * DAY + MINUTE / 2, BEGIN + 7 * DAY + 10 * MINUTE);

@@ -1,8 +1,8 @@
-//! Uploads to a folder: what is there, what is removed, and when.
+//! Uploads to a directory: what is there, what is removed, and when.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
-use honeyxdp_archive::{Archive, Loss, Row, Table, Writer, check, compact};
+use honeyxdp_archive::{AccountingRow, Archive, FlowRow, Table, Writer, check, compact};
 use honeyxdp_fleet::{
     Place,
     fetch::{Wanted, fetch},
@@ -17,19 +17,19 @@ const HOUR: i64 = 3_600_000;
 /// Files get their numbers from the clock, and are merged when their hour is over.
 const LATER: SignedDuration = SignedDuration::from_hours(30);
 
-fn row(source: u32, time: i64) -> Row {
-    Row {
+fn row(source: u32, time: i64) -> FlowRow {
+    FlowRow {
         interval_start: time,
         interval_end: time + 1_000,
         family: "mirai",
         rule: "mirai/1",
-        settled: None,
+        attributed: None,
         src: std::net::Ipv4Addr::from(source).into(),
         dport: 23,
         packets: 1,
         first: time,
         last: time,
-        tags: 2,
+        matched: 2,
         window: 1,
         ttl: 64,
         options_length: 0,
@@ -43,16 +43,16 @@ fn row(source: u32, time: i64) -> Row {
 }
 
 /// Writes a file of one row, and its account, for each of some times.
-fn fill(folder: &Path, sensor: &str, times: impl IntoIterator<Item = i64>) {
-    let mut writer = Writer::open(&Archive::new(folder), sensor, 10).unwrap();
+fn fill(directory: &Path, sensor: &str, times: impl IntoIterator<Item = i64>) {
+    let mut writer = Writer::open(&Archive::new(directory), sensor, 10).unwrap();
     for time in times {
         writer.push(row(0xC612_0001, time)).unwrap();
-        writer.account(Loss {
+        writer.account(AccountingRow {
             interval_start: time,
             interval_end: time + 1_000,
             syns: 1,
             packets: 1,
-            ..Loss::default()
+            ..AccountingRow::default()
         });
         writer.flush().unwrap();
     }
@@ -71,8 +71,8 @@ fn pass(uploader: &mut Uploader, at: Timestamp) -> anyhow::Result<Pass> {
 }
 
 /// Names of a table's files, all of them.
-fn names(folder: &Path, table: Table) -> BTreeSet<String> {
-    let archive = Archive::new(folder);
+fn names(directory: &Path, table: Table) -> BTreeSet<String> {
+    let archive = Archive::new(directory);
     let dates = archive.dates(table).unwrap();
     dates
         .into_iter()
@@ -81,13 +81,13 @@ fn names(folder: &Path, table: Table) -> BTreeSet<String> {
         .collect()
 }
 
-fn folders() -> (TempDir, TempDir) {
+fn directories() -> (TempDir, TempDir) {
     (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap())
 }
 
 #[test]
 fn a_file_is_there_once_however_often_it_is_sent_and_in_whatever_form() {
-    let (here, there) = folders();
+    let (here, there) = directories();
     fill(here.path(), "a", [DAY, DAY + HOUR, DAY + 2 * HOUR]);
     let mut first = uploader(here.path(), there.path());
     assert_eq!(first.waiting().unwrap().0, 6);
@@ -106,7 +106,7 @@ fn a_file_is_there_once_however_often_it_is_sent_and_in_whatever_form() {
         compact(&Archive::new(here.path()), Timestamp::now() + LATER, |_| {}).unwrap();
         let done = pass(uploader, Timestamp::now()).unwrap();
         assert!(done.files == 2 && done.merged > 0, "{done:?}");
-        for table in [Table::Flows, Table::Losses] {
+        for table in [Table::Flows, Table::Accounting] {
             assert_eq!(names(here.path(), table), names(there.path(), table));
         }
     }
@@ -116,7 +116,7 @@ fn a_file_is_there_once_however_often_it_is_sent_and_in_whatever_form() {
 
 #[test]
 fn what_a_killed_upload_left_is_removed_by_the_next_one() {
-    let (here, there) = folders();
+    let (here, there) = directories();
     fill(here.path(), "a", [DAY, DAY + 1_000]);
     pass(&mut uploader(here.path(), there.path()), Timestamp::now()).unwrap();
     let parts = names(there.path(), Table::Flows);
@@ -125,7 +125,7 @@ fn what_a_killed_upload_left_is_removed_by_the_next_one() {
     let archive = Archive::new(here.path());
     let date = archive.dates(Table::Flows).unwrap()[0];
     let merged = &archive.files(Table::Flows, date).unwrap()[0];
-    fs::copy(&merged.path, Archive::new(there.path()).folder(Table::Flows, date).join(merged.name.to_string()))
+    fs::copy(&merged.path, Archive::new(there.path()).directory(Table::Flows, date).join(merged.name.to_string()))
         .unwrap();
     assert_eq!(check(&Archive::new(there.path())).unwrap().packets, 2, "readers go by the names");
     let done = pass(&mut uploader(here.path(), there.path()), Timestamp::now()).unwrap();
@@ -135,7 +135,7 @@ fn what_a_killed_upload_left_is_removed_by_the_next_one() {
 
 #[test]
 fn files_are_released_when_the_other_side_has_them_and_not_before() {
-    let (here, there) = folders();
+    let (here, there) = directories();
     fill(here.path(), "a", [DAY, DAY + 24 * HOUR, DAY + 48 * HOUR]);
     let at = |hours| Timestamp::from_millisecond(DAY + hours * HOUR).unwrap();
     let release = Some(SignedDuration::from_hours(24));
@@ -146,35 +146,35 @@ fn files_are_released_when_the_other_side_has_them_and_not_before() {
     assert_eq!((done.released, names(here.path(), Table::Flows).len()), (2, 2));
     // Lost there: it is not removed here, and sent again.
     let date = Archive::new(there.path()).dates(Table::Flows).unwrap()[1];
-    fs::remove_dir_all(Archive::new(there.path()).folder(Table::Flows, date)).unwrap();
+    fs::remove_dir_all(Archive::new(there.path()).directory(Table::Flows, date)).unwrap();
     let done = pass(&mut uploader, at(1_000)).unwrap();
     assert_eq!((done.released, names(here.path(), Table::Flows).len()), (1, 2), "the accounts are there");
     let done = pass(&mut uploader, at(1_000)).unwrap();
     assert_eq!((done.files, done.released), (1, 1));
     // The newest date stays: the sensor goes on from it.
-    assert_eq!((names(here.path(), Table::Flows).len(), names(here.path(), Table::Losses).len()), (1, 1));
+    assert_eq!((names(here.path(), Table::Flows).len(), names(here.path(), Table::Accounting).len()), (1, 1));
     let checked = check(&Archive::new(there.path())).unwrap();
     assert_eq!((checked.problems, checked.packets), (vec![], 3));
 }
 
 #[test]
 fn a_large_file_goes_in_parts_and_arrives_whole() {
-    let (here, there) = folders();
+    let (here, there) = directories();
     let mut writer = Writer::open(&Archive::new(here.path()), "a", 1 << 21).unwrap();
     // As random as it takes not to be compressed to nothing.
     let mut random = 1_u64;
     for number in 0..1_500_000 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let word = u32::try_from(random >> 32).unwrap();
-        writer.push(Row { seq_first: word, seq_last: !word, ..row(word, DAY + number / 100) }).unwrap();
+        writer.push(FlowRow { seq_first: word, seq_last: !word, ..row(word, DAY + number / 100) }).unwrap();
     }
     writer.flush().unwrap();
     let mut uploader = uploader(here.path(), there.path());
     let (files, bytes) = uploader.waiting().unwrap();
     assert!(files == 1 && bytes > 9 << 20, "{bytes}");
     assert_eq!(pass(&mut uploader, Timestamp::now()).unwrap().bytes, bytes);
-    let file = |folder: &Path| {
-        let archive = Archive::new(folder);
+    let file = |directory: &Path| {
+        let archive = Archive::new(directory);
         let date = archive.dates(Table::Flows).unwrap()[0];
         fs::read(&archive.files(Table::Flows, date).unwrap()[0].path).unwrap()
     };
@@ -183,7 +183,7 @@ fn a_large_file_goes_in_parts_and_arrives_whole() {
 
 #[test]
 fn two_machines_with_one_name_are_refused_and_nothing_is_written_over() {
-    let (here, there) = folders();
+    let (here, there) = directories();
     let other = tempfile::tempdir().unwrap();
     fill(here.path(), "a", [DAY]);
     fill(other.path(), "a", [DAY]);
@@ -198,14 +198,14 @@ fn two_machines_with_one_name_are_refused_and_nothing_is_written_over() {
     // One name with two contents is an error also where the claim is right.
     let name = names(other.path(), Table::Flows).into_iter().next().unwrap();
     let date = Archive::new(there.path()).dates(Table::Flows).unwrap()[0];
-    fs::write(Archive::new(there.path()).folder(Table::Flows, date).join(name), "another file").unwrap();
+    fs::write(Archive::new(there.path()).directory(Table::Flows, date).join(name), "another file").unwrap();
     let refused = pass(&mut uploader(other.path(), there.path()), Timestamp::now()).unwrap_err().to_string();
     assert!(refused.contains("two machines have one name"), "{refused}");
 }
 
 #[test]
 fn what_is_fetched_is_what_counts_and_comes_once() {
-    let (here, there) = folders();
+    let (here, there) = directories();
     let copy = tempfile::tempdir().unwrap();
     fill(here.path(), "a", [DAY, DAY + 24 * HOUR]);
     fill(here.path(), "b", [DAY]);

@@ -64,7 +64,7 @@ def main():
     parser.add_argument("year", type=int)
     parser.add_argument("--memory", default="4GB")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--temp", type=pathlib.Path, required=True, help="folder for what does not fit into the memory")
+    parser.add_argument("--temp", type=pathlib.Path, required=True, help="directory for what does not fit into the memory")
     parser.add_argument("--out", type=pathlib.Path, required=True)
     parser.add_argument("--at-once", action="store_true", help="all days in one query")
     args = parser.parse_args()
@@ -83,11 +83,11 @@ def main():
             text = text.replace(word, value)
         return text
 
-    folders = sorted((args.archive / "flows").glob(f"date={args.year}-*"))
+    directories = sorted((args.archive / "flows").glob(f"date={args.year}-*"))
     if args.at_once:
         roll_up_at_once(database, question, args.archive)
     else:
-        roll_up_days(database, question, folders)
+        roll_up_days(database, question, directories)
     tables = {name: name for name in DAYS}
     for name in MONTHS:
         table = name if name.endswith("counts") else f"month_{name}"
@@ -106,12 +106,12 @@ def main():
     args.out.write_text(json.dumps(answers, default=str))
 
 
-def roll_up_days(database, question, folders):
+def roll_up_days(database, question, directories):
     """Day after day, into one table each."""
-    for number, folder in enumerate(folders):
-        day = folder.name.removeprefix("date=")
+    for number, directory in enumerate(directories):
+        day = directory.name.removeprefix("date=")
         for table in ["flows", "payloads"]:
-            files = f"read_parquet('{folder.parent.parent}/{table}/{folder.name}/*.parquet', hive_partitioning = false)"
+            files = f"read_parquet('{directory.parent.parent}/{table}/{directory.name}/*.parquet', hive_partitioning = false)"
             database.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS SELECT * FROM {files}")
         for name in DAYS:
             text = question(f"day_{name}", day=day)

@@ -1,10 +1,10 @@
 -- The sources that knocked at some ports on one day, and what each of them is by all that it showed on that day, at any port.
 -- A payload goes before a mark: of several families first Hajime and Mozi, which have a way of their own to talk, then qBot,
 -- then Mirai, whose code the others reuse, then any other by name. Of marks the first of Mirai, Hajime, a scanning tool; what a
--- pair test settled goes before the single packet's mark. Who showed nothing is unknown.
+-- pair test attributed goes before the single packet's mark. Who showed nothing is unknown.
 WITH shown AS (
     SELECT DATE '{day}' AS day, src, src6, country, knocks, CAST(NULL AS VARCHAR) AS named,
-           CASE coalesce(settled, family) WHEN 'mirai' THEN 6 WHEN 'hajime' THEN 7 WHEN 'other' THEN 9 ELSE 8 END AS rank
+           CASE coalesce(attributed, family) WHEN 'mirai' THEN 6 WHEN 'hajime' THEN 7 WHEN 'other' THEN 9 ELSE 8 END AS rank
     FROM day_sources
     UNION ALL
     SELECT DATE '{day}' AS day, src, src6, NULL AS country,
@@ -12,7 +12,7 @@ WITH shown AS (
            CASE WHEN family NOT IN ('hajime', 'mozi', 'qbot', 'mirai') THEN family END AS named,
            CASE family WHEN 'hajime' THEN 1 WHEN 'mozi' THEN 2 WHEN 'qbot' THEN 3 WHEN 'mirai' THEN 4 ELSE 5 END AS rank
     FROM day_exploits
-    WHERE decided_by = 'payload'
+    WHERE attribution_source = 'payload'
 ), kinds AS (
     SELECT src, src6, max(country) AS country, bit_or(knocks) AS knocks, min(named) AS named, min(rank) AS rank
     FROM shown

@@ -1,7 +1,7 @@
 -- The rules that told exploits, and those that told families by payloads, with how many payloads each of them told.
-SELECT 'exploit' AS tells, exploit AS name, exploit_rule AS rule, exploit_certainty AS certainty, sum(payloads) AS payloads
-FROM month_exploits WHERE exploit IS NOT NULL GROUP BY exploit, exploit_rule, exploit_certainty
+SELECT 'exploit' AS tells, exploit AS name, exploit_rule AS rule, exploit_confidence AS confidence, sum(payloads) AS payloads
+FROM month_exploits WHERE exploit IS NOT NULL GROUP BY exploit, exploit_rule, exploit_confidence
 UNION ALL
-SELECT 'family' AS tells, family AS name, evidence AS rule, family_certainty AS certainty, sum(payloads) AS payloads
-FROM month_exploits WHERE decided_by = 'payload' GROUP BY family, evidence, family_certainty
-ORDER BY tells, name, rule, certainty
+SELECT 'family' AS tells, family AS name, evidence AS rule, family_confidence AS confidence, sum(payloads) AS payloads
+FROM month_exploits WHERE attribution_source = 'payload' GROUP BY family, evidence, family_confidence
+ORDER BY tells, name, rule, confidence

@@ -2,7 +2,7 @@
 -- itself tells the family.
 WITH once AS (
     SELECT exploit, family, dport, src, src6, sum(payloads) AS payloads, sum(logins) AS logins,
-           sum(CASE decided_by WHEN 'payload' THEN payloads ELSE 0 END) AS decided
+           sum(CASE attribution_source WHEN 'payload' THEN payloads ELSE 0 END) AS decided
     FROM month_exploits
     GROUP BY exploit, family, dport, src, src6
 )

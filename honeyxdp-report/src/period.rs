@@ -1,4 +1,4 @@
-//! Spans of days, and how they are cut into buckets. All days are days of UTC, as the folders of the archive are.
+//! Spans of days, and how they are cut into buckets. All days are days of UTC, as the directories of the archive are.
 
 use std::{fmt, str::FromStr};
 

@@ -68,7 +68,7 @@ impl Sources {
         self.sorted = self.v6.len();
     }
 
-    /// Adds all of another settled set.
+    /// Adds all of another attributed set.
     pub fn union(&mut self, other: &Self) {
         self.v4 |= &other.v4;
         self.v6.extend_from_slice(&other.v6);
@@ -96,7 +96,7 @@ impl Sources {
         !self.overflowed
     }
 
-    /// How many are in both settled sets.
+    /// How many are in both attributed sets.
     pub fn in_both(&self, other: &Self) -> u64 {
         let (few, many) = if self.v6.len() < other.v6.len() { (self, other) } else { (other, self) };
         let v6 = few.v6.iter().filter(|&address| many.v6.binary_search(address).is_ok()).count();

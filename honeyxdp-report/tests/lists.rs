@@ -11,7 +11,7 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use honeyxdp_archive::{Archive, Row, Writer};
+use honeyxdp_archive::{Archive, FlowRow, Writer};
 use serde_json::Value;
 
 const DAY: i64 = 86_400_000;
@@ -31,20 +31,20 @@ fn json(args: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
-fn row(day: i64, family: &'static str, src: IpAddr, dport: u16, packets: u32) -> Row {
+fn row(day: i64, family: &'static str, src: IpAddr, dport: u16, packets: u32) -> FlowRow {
     let first = NEW_YEAR + day * DAY + i64::from(dport);
-    Row {
+    FlowRow {
         interval_start: first,
         interval_end: first + 10_000,
         family,
         rule: "test/1",
-        settled: None,
+        attributed: None,
         src,
         dport,
         packets,
         first,
         last: first + 5_000,
-        tags: 0,
+        matched: 0,
         window: 1024,
         ttl: 64,
         options_length: 4,
@@ -57,8 +57,8 @@ fn row(day: i64, family: &'static str, src: IpAddr, dport: u16, packets: u32) ->
     }
 }
 
-fn archive(folder: &Path, rows: impl IntoIterator<Item = Row>) {
-    let mut writer = Writer::open(&Archive::new(folder), "test", 1 << 20).unwrap();
+fn archive(directory: &Path, rows: impl IntoIterator<Item = FlowRow>) {
+    let mut writer = Writer::open(&Archive::new(directory), "test", 1 << 20).unwrap();
     for row in rows {
         writer.push(row).unwrap();
     }
@@ -76,7 +76,7 @@ fn bot(number: u32) -> Ipv4Addr {
 
 #[test]
 fn the_overlap_is_what_it_is() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let v6 = |number: u16| Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, number);
     // Mirai: 20,000 sources in January and 10,000 in February, half of which were there before. Hajime: 5,000 others.
     let january = (0..20_000).map(|number| row(i64::from(number % 31), "mirai", bot(number).into(), 23, 2));
@@ -84,7 +84,7 @@ fn the_overlap_is_what_it_is() {
         (15_000..25_000).map(|number| row(31 + i64::from(number % 28), "mirai", bot(number).into(), 2323, 1));
     let hajime = (50_000..55_000).map(|number| row(40, "hajime", bot(number).into(), 5358, 1));
     let six = (0..100).map(|number| row(3, "other", v6(number).into(), 80, 1));
-    archive(&folder.path().join("archive"), january.chain(february).chain(hajime).chain(six));
+    archive(&directory.path().join("archive"), january.chain(february).chain(hajime).chain(six));
 
     // The list has 400 Mirai bots of January alone, 100 of both months, 50 of Hajime, 10 of IPv6, and 9,440 others: 10,000.
     let listed = (0..400).chain(15_000..15_100).chain(50_000..50_050).chain(100_000..109_440);
@@ -92,13 +92,13 @@ fn the_overlap_is_what_it_is() {
     text.extend((0..10).map(|number| format!("[{}]:23 admin:admin\n", v6(number))));
     // Each of the first 1,000 lines twice, as in a list that was put together from others.
     let doubled: String = text.lines().take(1_000).map(|line| format!("{line}\n")).collect();
-    let (list, packed) = (folder.path().join("list.txt"), folder.path().join("more.txt.gz"));
+    let (list, packed) = (directory.path().join("list.txt"), directory.path().join("more.txt.gz"));
     fs::write(&list, &text).unwrap();
     let mut encoder = GzEncoder::new(File::create(&packed).unwrap(), Compression::fast());
     encoder.write_all(doubled.as_bytes()).unwrap();
     encoder.finish().unwrap();
 
-    let archive = folder.path().join("archive");
+    let archive = directory.path().join("archive");
     let args = ["compare", path(&list), path(&packed), "--archive", path(&archive)];
     let told = json(&args);
     let total = &told["total"];
@@ -154,12 +154,12 @@ fn the_overlap_is_what_it_is() {
 #[test]
 fn a_list_of_510_000_lines_is_compared_in_two_seconds() {
     const LIMIT: Duration = Duration::from_secs(2);
-    let folder = tempfile::tempdir().unwrap();
-    let root = folder.path().join("archive");
+    let directory = tempfile::tempdir().unwrap();
+    let root = directory.path().join("archive");
     archive(&root, (0..1_000_000).map(|number| row(i64::from(number % 365), "mirai", bot(number).into(), 23, 1)));
     let mut lists = Vec::new();
     for file in 0..16 {
-        let path = folder.path().join(format!("{file}.txt"));
+        let path = directory.path().join(format!("{file}.txt"));
         let mut list = BufWriter::new(File::create(&path).unwrap());
         for line in (file..510_000_u32).step_by(16) {
             // 99,000 addresses, of which 1,980 are bots.
@@ -196,8 +196,8 @@ fn a_list_of_510_000_lines_is_compared_in_two_seconds() {
 
 #[test]
 fn credentials_are_ranked_and_masked() {
-    let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("list.csv");
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("list.csv");
     let mut file = File::create(&list).unwrap();
     writeln!(file, "ip;port;user;password").unwrap();
     // The ten most frequent pairs are half of all: 10 x 50 among 1,000.
@@ -220,8 +220,8 @@ fn credentials_are_ranked_and_masked() {
 
 #[test]
 fn what_an_attacker_wrote_is_shown_harmlessly() {
-    let folder = tempfile::tempdir().unwrap();
-    let list = folder.path().join("<img src=x>\u{1b}[2J.txt");
+    let directory = tempfile::tempdir().unwrap();
+    let list = directory.path().join("<img src=x>\u{1b}[2J.txt");
     let hostile: &[&[u8]] = &[
         b"192.0.2.1:23 <script>alert(1)</script>:\x1b[2J\x1b]0;owned\x07",
         b"192.0.2.2:23 root:\0\x9b31m\xff\xfe",
@@ -259,9 +259,9 @@ fn what_an_attacker_wrote_is_shown_harmlessly() {
 
 #[test]
 fn damaged_and_wrong_input_ends_with_a_sentence() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let file = |name: &str, bytes: &[u8]| {
-        let path = folder.path().join(name);
+        let path = directory.path().join(name);
         fs::write(&path, bytes).unwrap();
         path
     };
@@ -284,14 +284,14 @@ fn damaged_and_wrong_input_ends_with_a_sentence() {
     let zip = file("list.zip", b"PK\x03\x04");
     let list = file("list.txt", b"192.0.2.1\n");
     let bad_rules = file("rules.toml", b"[[survey]]\nname = 1");
-    fs::create_dir_all(folder.path().join("archive/flows/date=2019-01-01")).unwrap();
+    fs::create_dir_all(directory.path().join("archive/flows/date=2019-01-01")).unwrap();
     file("archive/flows/date=2019-01-01/a-000000000000001-000000000000001-0.parquet", b"PAR1 no parquet PAR1");
-    let root = folder.path().join("archive");
+    let root = directory.path().join("archive");
     for (args, code, words) in [
         (&["compare", path(&zip)][..], 1, "is a zip archive: unpack it first"),
-        (&["compare", path(folder.path())], 1, "it is a folder: name the files in it"),
+        (&["compare", path(directory.path())], 1, "it is a directory: name the files in it"),
         (&["compare", "/nonexistent"], 1, "cannot read /nonexistent"),
-        (&["compare", path(&list), "--archive", path(folder.path())], 1, "is no archive: name the folder"),
+        (&["compare", path(&list), "--archive", path(directory.path())], 1, "is no archive: name the directory"),
         (&["compare", path(&list), "--archive", path(&root)], 1, "cannot read"),
         (&["campaigns", "--archive", path(&root), "--rules", path(&bad_rules)], 1, "line 2"),
         (&["compare"], 2, "<LIST>..."),
@@ -340,7 +340,7 @@ fn a_line_of_a_gigabyte_takes_no_memory() {
 
 #[test]
 fn surveys_are_found_with_their_cadence() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let address = |a, b, c, d| IpAddr::V4(Ipv4Addr::new(a, b, c, d));
     let mut rows = Vec::new();
     // nmap, 250 ports, every Monday, and still there; two hosts take turns.
@@ -364,12 +364,12 @@ fn surveys_are_found_with_their_cadence() {
     let v6 = |number| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x77, number, 0, 0, 0, 1));
     rows.extend((0..150).map(|number| row(100, "zmap", v6(number), 443, 2)));
     rows.extend(
-        (0..120).map(|port| Row { settled: Some("naabu"), ..row(50, "other", address(192, 0, 2, 9), port, 1) }),
+        (0..120).map(|port| FlowRow { attributed: Some("naabu"), ..row(50, "other", address(192, 0, 2, 9), port, 1) }),
     );
     // Bots and ordinary hosts are no surveys, and neither is one SYN.
     rows.extend((0..30_000).map(|number| row(i64::from(number % 365), "mirai", bot(number).into(), 23, 1)));
     rows.push(row(364, "zmap", address(192, 0, 2, 200), 80, 1));
-    let root = folder.path().join("archive");
+    let root = directory.path().join("archive");
     archive(&root, rows);
 
     let args = ["campaigns", "--archive", path(&root)];
@@ -408,7 +408,7 @@ fn surveys_are_found_with_their_cadence() {
     assert_eq!(unknown[0]["activity"]["last_seen"], "2019-12-30T00:00:05.25Z");
 
     // Known ones, by rules, are told with their names, and are no longer unknown.
-    let rules = folder.path().join("surveys.toml");
+    let rules = directory.path().join("surveys.toml");
     fs::write(
         &rules,
         "[[survey]]\nname = \"<b>weekly\u{202e}</b>\"\nsources = [\"198.51.100.0/28\"]\ntool = \"nmap\"\n\

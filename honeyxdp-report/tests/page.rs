@@ -15,12 +15,12 @@ use tempfile::TempDir;
 
 /// Forty days in a report without PNG files.
 fn forty_days(language: Language) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_owned();
     honeyxdp_year::make(&honeyxdp_year::Request { out, rows: 8_000, scale: Some(0.002), seed: 2, days: 40, years: 1 })
         .unwrap();
     let request = Request {
-        archive: folder.path().join("archive"),
+        archive: directory.path().join("archive"),
         engine: None,
         scope: Scope::default(),
         by_sensor: false,
@@ -34,14 +34,14 @@ fn forty_days(language: Language) -> TempDir {
         geo: GeoFiles::default(),
         show_passwords: false,
         language,
-        out: folder.path().join("report"),
+        out: directory.path().join("report"),
         rollups: None,
         memory: 256 << 20,
         threads: 2,
         png: false,
     };
     report::make(&request, &|_, _| ()).unwrap();
-    folder
+    directory
 }
 
 /// Mirai's SYNs of a day by port, from the file beside the page; all other ports have no name.
@@ -95,8 +95,8 @@ fn top_of_axis(browser: &mut Browser) -> u64 {
 
 #[test]
 fn a_reader_points_clicks_and_presses_keys() {
-    let folder = forty_days(Language::En);
-    let report = folder.path().join("report");
+    let directory = forty_days(Language::En);
+    let report = directory.path().join("report");
     let mut browser = Browser::open(&report.join("report.html"), 1280, 900);
     browser.evaluate("document.getElementById('figure-1').scrollIntoView()");
 
@@ -158,8 +158,8 @@ fn a_reader_points_clicks_and_presses_keys() {
 
 #[test]
 fn everybody_can_read_it() {
-    let folder = forty_days(Language::Ja);
-    let page = folder.path().join("report/report.html");
+    let directory = forty_days(Language::Ja);
+    let page = directory.path().join("report/report.html");
     let mut browser = Browser::open(&page, 1280, 900);
     let titles = browser.evaluate("[...document.querySelectorAll('figure svg > title')].map((e) => e.textContent)");
     for title in [
@@ -196,7 +196,7 @@ fn everybody_can_read_it() {
         assert_eq!(browser.evaluate("document.documentElement.scrollWidth <= 390"), json!(true));
     }
     assert_eq!(browser.evaluate("getComputedStyle(document.body).backgroundColor"), json!("rgb(20, 24, 29)"));
-    let picture = folder.path().join("phone.png");
+    let picture = directory.path().join("phone.png");
     browser.screenshot(&picture);
     assert!(fs::read(picture).unwrap().starts_with(b"\x89PNG"));
     assert_eq!(browser.complaints(), Vec::<String>::new());

@@ -34,14 +34,14 @@ pub(crate) const COMMON: [&str; 10] = [
 
 /// Writes the lists, and says what is in them. `sources` is how many sources Mirai has.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 510,000")]
-pub(crate) fn write(folder: &Path, seed: u64, scale: f64, sources: u64) -> anyhow::Result<Value> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+pub(crate) fn write(directory: &Path, seed: u64, scale: f64, sources: u64) -> anyhow::Result<Value> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let lines = ((510_000.0 * scale) as u64).max(2_000);
     let unique = ((98_000.0 * scale) as u64).max(400);
     let seen = (unique / 50).min(sources);
     let mut files = (1..=FILES)
         .map(|number| {
-            let path = folder.join(format!("list-{number:02}.txt"));
+            let path = directory.join(format!("list-{number:02}.txt"));
             let file = fs::File::create(&path).with_context(|| format!("cannot write {}", path.display()))?;
             Ok(BufWriter::new(file))
         })

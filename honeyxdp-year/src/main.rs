@@ -18,7 +18,7 @@ use honeyxdp_year::{Request, make};
 #[derive(Parser)]
 #[command(name = "year", verbatim_doc_comment)]
 struct Args {
-    /// Folder for it; an archive must not be there yet
+    /// Directory for it; an archive must not be there yet
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// About how many rows

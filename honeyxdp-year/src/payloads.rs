@@ -1,6 +1,6 @@
 //! What sources send to the ports that they knock at: logins, exploits that load a program, and what nobody knows.
 
-use honeyxdp_archive::{Decided, How, Label, MOST_PAYLOAD, Payload, Row};
+use honeyxdp_archive::{Attribution, CaptureMode, Classification, FlowRow, MOST_PAYLOAD, PayloadRow};
 
 use crate::{
     lists::COMMON,
@@ -24,13 +24,13 @@ const TSUNAMI: Rule = ("tsunami", "tsunami-payload/1", 'C');
 const MIRAI_MARK: Rule = ("mirai", "mirai/1", 'A');
 const HAJIME_MARK: Rule = ("hajime", "hajime/1", 'B');
 
-fn label((name, rule, certainty): Rule) -> Label {
-    Label { name: name.into(), rule: rule.into(), certainty }
+fn label((name, rule, confidence): Rule) -> Classification {
+    Classification { name: name.into(), rule: rule.into(), confidence }
 }
 
 /// What a source sent after the SYNs of a row, if anything was captured of it. `day` is the begin of the day, in milliseconds
 /// since 1970.
-pub(crate) fn sent(population: &Population, row: &Row, day: i64, drawn: u64) -> Option<Payload> {
+pub(crate) fn sent(population: &Population, row: &FlowRow, day: i64, drawn: u64) -> Option<PayloadRow> {
     let drawn = |what: u64| draw(drawn, 8, what);
     let of_sixteen = match population.name {
         "qbot" => 12,
@@ -53,14 +53,14 @@ pub(crate) fn sent(population: &Population, row: &Row, day: i64, drawn: u64) -> 
         _ => "GET / HTTP/1.0\r\n\r\n".to_owned(),
     };
     let (url_host, url_path, url_file) = url.map_or((None, None, None), |(host, path, file)| (Some(host), path, file));
-    Some(Payload {
+    Some(PayloadRow {
         // The account of the day has it.
         interval_start: day,
         time: row.first,
         src: row.src,
         sport: 1024 + row.ip_id % 60_000,
         dport: row.dport,
-        how: choose(&[(How::Observed, 20), (How::Answered, 10), (How::Imported, 2)], drawn(3)),
+        how: choose(&[(CaptureMode::Observed, 20), (CaptureMode::Answered, 10), (CaptureMode::Imported, 2)], drawn(3)),
         exploit: exploit.map(label),
         family: family(population, drawn(4)),
         url_host,
@@ -86,21 +86,21 @@ fn exploit(port: u16) -> Option<Rule> {
 }
 
 /// Whom a payload gives away. A source can be two of them on one day.
-fn family(population: &Population, drawn: u64) -> Decided {
-    let by_payload = |rule| Decided::ByPayload(label(rule));
+fn family(population: &Population, drawn: u64) -> Attribution {
+    let by_payload = |rule| Attribution::ByPayload(label(rule));
     match (population.name, drawn % 32) {
-        ("qbot", 0..4) => Decided::ByNothing,
+        ("qbot", 0..4) => Attribution::Unattributed,
         ("qbot", _) => by_payload(QBOT),
         ("mirai", 0..14) => by_payload(MIRAI),
         ("mirai", 14..16) => by_payload(QBOT),
         ("mirai", 16) => by_payload(MOZI),
-        ("mirai", _) => Decided::ByMark(label(MIRAI_MARK)),
+        ("mirai", _) => Attribution::ByFingerprint(label(MIRAI_MARK)),
         ("hajime", 0..16) => by_payload(HAJIME),
         ("hajime", 16..18) => by_payload(MIRAI),
-        ("hajime", _) => Decided::ByMark(label(HAJIME_MARK)),
+        ("hajime", _) => Attribution::ByFingerprint(label(HAJIME_MARK)),
         (_, 0..8) => by_payload(MOZI),
         (_, 8..12) => by_payload(TSUNAMI),
-        _ => Decided::ByNothing,
+        _ => Attribution::Unattributed,
     }
 }
 

@@ -92,7 +92,7 @@ impl Survey {
 
     /// Its ports, spread over all.
     fn port(&self, number: u16) -> u16 {
-        // Odd, so that no two numbers meet below 2^16.
+        // Unsupported, so that no two numbers meet below 2^16.
         number.wrapping_mul(6_553).wrapping_add(23)
     }
 

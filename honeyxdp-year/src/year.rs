@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use honeyxdp_archive::{Archive, Loss, Payload, Row, Writer};
+use honeyxdp_archive::{AccountingRow, Archive, FlowRow, PayloadRow, Writer};
 use jiff::{ToSpan as _, civil::Date, tz::TimeZone};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ use crate::{
 /// What year is wanted.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Folder for it: `archive`, `lists` and `truth.json`.
+    /// Directory for it: `archive`, `lists` and `truth.json`.
     pub out: PathBuf,
     /// About how many rows of bots in all years; surveys and qBot come on top.
     pub rows: u64,
@@ -32,9 +32,9 @@ pub struct Request {
     pub scale: Option<f64>,
     /// Everything follows from it.
     pub seed: u64,
-    /// How many years, the last of them 2019.
+    /// CaptureMode many years, the last of them 2019.
     pub years: u16,
-    /// How many days of each year, from 1 January.
+    /// CaptureMode many days of each year, from 1 January.
     pub days: u16,
 }
 
@@ -50,11 +50,11 @@ const INTERVAL_MS: i64 = 600_000;
 /// Makes the years, and returns their truth.
 ///
 /// # Errors
-/// When the folder holds one already, or cannot be written.
+/// When the directory holds one already, or cannot be written.
 pub fn make(request: &Request) -> anyhow::Result<Value> {
     let Request { out, seed, years, days, .. } = request;
-    let folder = out.join("archive");
-    ensure!(!folder.exists(), "{} is there already: remove it, or give another folder.", folder.display());
+    let directory = out.join("archive");
+    ensure!(!directory.exists(), "{} is there already: remove it, or give another directory.", directory.display());
     ensure!((1..=365).contains(days), "a year has 1 to 365 days");
     ensure!((1..=20).contains(years), "it can be 1 to 20 years");
     #[expect(clippy::cast_precision_loss, reason = "about")]
@@ -68,7 +68,7 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
     // In thousandths, so that it is no matter of floating point.
     let per_source = (request.rows * 1_000 / source_days).max(1_000);
     let surveys = surveys(scale);
-    let archive = Archive::new(folder);
+    let archive = Archive::new(directory);
     let mut writers = Vec::new();
     for sensor in SENSORS {
         let mut writer = Writer::open(&archive, sensor, usize::MAX)?;
@@ -135,8 +135,8 @@ pub fn make(request: &Request) -> anyhow::Result<Value> {
 /// What a sensor sees on a day.
 #[derive(Default)]
 struct Seen {
-    rows: Vec<Row>,
-    payloads: Vec<Payload>,
+    rows: Vec<FlowRow>,
+    payloads: Vec<PayloadRow>,
 }
 
 impl Seen {
@@ -165,7 +165,7 @@ fn write(writers: &mut [Writer], seen: [Seen; SENSORS.len()], start: i64) -> any
                     let (lost, filtered) = (3, 11);
                     let syns = packets + lost;
                     let frames = syns + filtered;
-                    writer.account(Loss {
+                    writer.account(AccountingRow {
                         interval_start: start,
                         interval_end: start + DAY_MS,
                         frames,
@@ -175,7 +175,7 @@ fn write(writers: &mut [Writer], seen: [Seen; SENSORS.len()], start: i64) -> any
                         filtered,
                         payloads: Some(payloads),
                         payloads_lost: Some(1),
-                        ..Loss::default()
+                        ..AccountingRow::default()
                     });
                     writer.flush()
                 })
@@ -188,7 +188,7 @@ fn write(writers: &mut [Writer], seen: [Seen; SENSORS.len()], start: i64) -> any
     })
 }
 
-fn row(population: &Population, source: Source, dport: u16, packets: u32, start: i64, drawn: u64) -> Row {
+fn row(population: &Population, source: Source, dport: u16, packets: u32, start: i64, drawn: u64) -> FlowRow {
     let time = draw(drawn, 5, 0);
     let first = start + i64::from(low(time >> 16)) % DAY_MS;
     let interval_start = first - first.rem_euclid(INTERVAL_MS);
@@ -199,18 +199,18 @@ fn row(population: &Population, source: Source, dport: u16, packets: u32, start:
         Err(_) => IpAddr::V6(Ipv6Addr::from_bits((0x2001_0db8 << 96) | u128::from(source.key))),
     };
     let seq = low(draw(drawn, 6, 0));
-    Row {
+    FlowRow {
         interval_start,
         interval_end,
         family: population.family,
         rule: population.rule,
-        settled: None,
+        attributed: None,
         src,
         dport,
         packets,
         first,
         last: (first + i64::from(packets - 1) * 997).min(interval_end - 1),
-        tags: population.tag,
+        matched: population.tag,
         window: population.window(),
         ttl: 40 + u8::try_from(source.key % 20).unwrap_or(0),
         options_length: 0,

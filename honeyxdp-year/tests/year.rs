@@ -11,29 +11,29 @@ fn request(out: &Path, seed: u64) -> Request {
 
 #[test]
 fn the_seed_decides_everything() {
-    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let directories = [(); 3].map(|()| tempfile::tempdir().unwrap());
     let [first, same, other] =
-        [(0, 7), (1, 7), (2, 8)].map(|(at, seed): (usize, u64)| make(&request(folders[at].path(), seed)).unwrap());
+        [(0, 7), (1, 7), (2, 8)].map(|(at, seed): (usize, u64)| make(&request(directories[at].path(), seed)).unwrap());
     assert_eq!(first, same);
     assert_ne!(first["years"], other["years"]);
 }
 
 #[test]
 fn every_day_has_a_file_of_each_sensor_and_lists_have_their_lines() {
-    let folder = tempfile::tempdir().unwrap();
-    let truth = make(&request(folder.path(), 7)).unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
+    let directory = tempfile::tempdir().unwrap();
+    let truth = make(&request(directory.path(), 7)).unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
     for table in Table::ALL {
         let dates = archive.dates(table).unwrap();
         assert_eq!(dates.len(), 40);
         assert!(dates.iter().all(|date| archive.files(table, *date).unwrap().len() == 2));
     }
-    let files = std::fs::read_dir(folder.path().join("lists")).unwrap();
+    let files = std::fs::read_dir(directory.path().join("lists")).unwrap();
     let lines: usize = files.map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap().lines().count()).sum();
     assert_eq!(lines as u64, truth["lists"]["lines"].as_u64().unwrap());
     let mirai = &truth["years"]["2019"]["families"]["mirai"];
     let by_day = mirai["packets_by_day_and_port"].as_object().unwrap().values();
     let sum: u64 = by_day.flat_map(|days| days.as_array().unwrap()).map(|count| count.as_u64().unwrap()).sum();
     assert_eq!(mirai["packets"].as_u64().unwrap(), sum);
-    assert!(make(&request(folder.path(), 7)).is_err(), "what is there is not written over");
+    assert!(make(&request(directory.path(), 7)).is_err(), "what is there is not written over");
 }

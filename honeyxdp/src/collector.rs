@@ -5,11 +5,11 @@ use jiff::Timestamp;
 
 use crate::{
     Counts,
-    archive::Feed,
-    dialogue::{Gatherer, Tally as Labels},
+    archive::ArchiveQueue,
     kernel::{Cut, Maps, MapsError},
+    responder::{PayloadCapture, Tally as Labels},
     snapshot::{Captured, InterfaceReport},
-    sources::{Imbalance, Observer, Settings, Tally},
+    sources::{Imbalance, Settings, SourceTracker, Tally},
 };
 
 /// Why a cut failed.
@@ -27,20 +27,20 @@ pub enum CutError {
 #[derive(Debug)]
 pub struct Collector {
     maps: Maps,
-    sources: Observer,
-    dialogue: Option<Gatherer>,
+    sources: SourceTracker,
+    responder: Option<PayloadCapture>,
     responds: bool,
 }
 
 impl Collector {
     /// Collects from these maps, from now on.
     pub fn new(maps: Maps, settings: &Settings, now: Timestamp) -> Self {
-        Self { maps, sources: Observer::new(settings, now), dialogue: None, responds: false }
+        Self { maps, sources: SourceTracker::new(settings, now), responder: None, responds: false }
     }
 
     /// From now on payloads are labelled. `responds` says whether SYNs are answered.
-    pub fn dialogue(&mut self, gatherer: Gatherer, responds: bool) {
-        (self.dialogue, self.responds) = (Some(gatherer), responds);
+    pub fn responder(&mut self, payload_capture: PayloadCapture, responds: bool) {
+        (self.responder, self.responds) = (Some(payload_capture), responds);
     }
 
     /// Takes the records that wait. To be called so often that no ring fills up; returns how full the fullest was, from 0 to
@@ -52,51 +52,51 @@ impl Collector {
 
     /// Takes payloads, if anybody looks at them.
     fn payloads(&mut self) -> f64 {
-        let Some(dialogue) = &mut self.dialogue else { return 0.0 };
+        let Some(responder) = &mut self.responder else { return 0.0 };
         let now = Timestamp::now();
-        self.maps.payloads(|payload| dialogue.payload(payload, now))
+        self.maps.payloads(|payload| responder.payload(payload, now))
     }
 
     /// Takes records, up to a cut if there is one.
     fn records(&mut self, cut: Option<&Cut>) -> f64 {
-        let Some(dialogue) = &mut self.dialogue else {
+        let Some(responder) = &mut self.responder else {
             return self.maps.records(cut, |flow| self.sources.record(flow));
         };
         let now = Timestamp::now();
         self.maps.records(cut, |flow| {
             self.sources.record(flow);
-            dialogue.record(flow, now);
+            responder.record(flow, now);
         })
     }
 
     /// Labels what came up to now, after all marks up to a cut are known.
     fn label(&mut self) {
-        let Some(dialogue) = &mut self.dialogue else { return };
-        let mut feed = self.sources.feed();
-        dialogue.close(Timestamp::now(), |payload| {
-            if let Some(feed) = &mut feed {
-                feed.payload(payload);
+        let Some(responder) = &mut self.responder else { return };
+        let mut queue = self.sources.queue();
+        responder.close(Timestamp::now(), |payload| {
+            if let Some(queue) = &mut queue {
+                queue.payload(payload);
             }
         });
     }
 
     /// Nothing more will come: what goes on is over at the next cut.
     pub fn end(&mut self) {
-        if let Some(dialogue) = &mut self.dialogue {
-            dialogue.end();
+        if let Some(responder) = &mut self.responder {
+            responder.end();
         }
     }
 
     /// Goes on with what a process before had labelled.
     pub fn go_on(&mut self, labels: Labels) {
-        if let Some(dialogue) = &mut self.dialogue {
-            dialogue.resume(labels);
+        if let Some(responder) = &mut self.responder {
+            responder.resume(labels);
         }
     }
 
     /// Payloads up to the last cut, if anybody looks at them.
     pub fn captured(&self) -> Option<Captured> {
-        let tally = self.dialogue.as_ref()?.tally().clone();
+        let tally = self.responder.as_ref()?.tally().clone();
         Some(Captured { tally, events: self.maps.events(), responds: self.responds })
     }
 
@@ -140,14 +140,14 @@ impl Collector {
     }
 
     /// From now on every record goes into an archive too.
-    pub fn archive(&mut self, feed: Feed) {
-        self.sources.archive(feed);
+    pub fn archive(&mut self, queue: ArchiveQueue) {
+        self.sources.archive(queue);
     }
 
     /// Where records go besides, and the counters at the last cut.
-    pub const fn feed(&mut self) -> Option<(&mut Feed, &Counts)> {
-        match self.sources.feed() {
-            Some(feed) => Some((feed, self.maps.counted())),
+    pub const fn queue(&mut self) -> Option<(&mut ArchiveQueue, &Counts)> {
+        match self.sources.queue() {
+            Some(queue) => Some((queue, self.maps.counted())),
             None => None,
         }
     }
@@ -155,9 +155,9 @@ impl Collector {
     /// Ends an interval of the archive at the last cut, if there is an archive.
     pub fn account(&mut self, end: Timestamp) {
         let lost = self.captured().map_or(0, |captured| captured.lost());
-        if let Some((feed, counts)) = self.feed() {
-            feed.payloads_lost(lost);
-            feed.interval(end, counts);
+        if let Some((queue, counts)) = self.queue() {
+            queue.payloads_lost(lost);
+            queue.interval(end, counts);
         }
     }
 
@@ -177,7 +177,7 @@ impl Collector {
     }
 
     /// The sources up to the last cut.
-    pub const fn sources(&self) -> &Observer {
+    pub const fn sources(&self) -> &SourceTracker {
         &self.sources
     }
 

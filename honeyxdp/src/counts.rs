@@ -1,10 +1,10 @@
 //! All counters at one moment.
 
 use honeyxdp_common::{
-    Disposition, Family, FilterReason, Syn, Tags,
-    counters::{Counter, FAMILY_SLOTS, FILTERED, INTERFACE_COUNTERS, LOST, PORTS, SECONDARY, UNSAMPLED, V6},
+    Disposition, Family, FamilySet, FilterReason, Syn,
+    counters::{Counter, FAMILY_SLOTS, FILTERED, INTERFACE_COUNTERS, LOST, PORTS, SAMPLED_OUT, SECONDARY, V6},
     filter::{PORT_WORDS, port_bit},
-    marks,
+    fingerprints,
 };
 
 /// Cumulative counters, all CPUs and interfaces together.
@@ -38,25 +38,25 @@ impl Counts {
     #[inline]
     pub(crate) const fn frame(&mut self, disposition: Disposition, bytes: u64) {
         let counter = &mut self.others[disposition as usize];
-        counter.count += 1;
-        counter.of += bytes;
+        counter.events += 1;
+        counter.amount += bytes;
     }
 
     /// Counts which filter took a SYN out.
     pub(crate) const fn filter(&mut self, reason: FilterReason) -> Disposition {
-        self.others[FILTERED + reason as usize].count += 1;
+        self.others[FILTERED + reason as usize].events += 1;
         Disposition::Filtered
     }
 
     /// Counts a SYN by port and by its marks.
     #[inline(always)]
-    pub(crate) fn syn(&mut self, syn: &Syn, family: Family, tags: Tags) {
+    pub(crate) fn syn(&mut self, syn: &Syn, family: Family, matched: FamilySet) {
         let id = family.wire_id();
         self.row_mut(syn.dport)[id] += 1;
         if !syn.is_v4() {
-            self.others[V6 + id].count += 1;
+            self.others[V6 + id].events += 1;
         }
-        let others = marks::secondary(tags, family);
+        let others = fingerprints::secondary(matched, family);
         if others != 0 {
             self.secondary_marks(others);
         }
@@ -64,8 +64,8 @@ impl Counts {
 
     /// Rare enough to be no part of what every SYN goes through.
     #[inline(never)]
-    fn secondary_marks(&mut self, tags: Tags) {
-        marks::each(tags, |other| self.others[SECONDARY + other.wire_id()].count += 1);
+    fn secondary_marks(&mut self, matched: FamilySet) {
+        fingerprints::each(matched, |other| self.others[SECONDARY + other.wire_id()].events += 1);
     }
 
     /// SYNs to `port` whose primary family is `family`.
@@ -94,17 +94,17 @@ impl Counts {
 
     /// SYNs over IPv6 whose primary family is `family`.
     pub const fn family_v6(&self, family: Family) -> u64 {
-        self.others[V6 + family.wire_id()].count
+        self.others[V6 + family.wire_id()].events
     }
 
     /// SYNs that carry `family`'s mark while another family is primary.
     pub const fn secondary(&self, family: Family) -> u64 {
-        self.others[SECONDARY + family.wire_id()].count
+        self.others[SECONDARY + family.wire_id()].events
     }
 
     /// Frames with this disposition.
     pub const fn disposition(&self, disposition: Disposition) -> u64 {
-        self.others[disposition as usize].count
+        self.others[disposition as usize].events
     }
 
     /// SYNs that were counted by port.
@@ -114,7 +114,7 @@ impl Counts {
 
     /// SYNs that this filter took out.
     pub const fn filtered(&self, reason: FilterReason) -> u64 {
-        self.others[FILTERED + reason as usize].count
+        self.others[FILTERED + reason as usize].events
     }
 
     /// All frames.
@@ -124,22 +124,22 @@ impl Counts {
 
     /// Bytes of all frames.
     pub fn bytes(&self) -> u64 {
-        Disposition::ALL.into_iter().map(|disposition| self.others[disposition as usize].of).sum()
+        Disposition::ALL.into_iter().map(|disposition| self.others[disposition as usize].amount).sum()
     }
 
     /// Flow records that found no room.
     pub const fn lost_records(&self) -> u64 {
-        self.others[LOST].count
+        self.others[LOST].events
     }
 
     /// SYNs in those.
     pub const fn lost_packets(&self) -> u64 {
-        self.others[LOST].of
+        self.others[LOST].amount
     }
 
     /// SYNs that sampling left out of the records.
-    pub const fn unsampled(&self) -> u64 {
-        self.others[UNSAMPLED].count
+    pub const fn sampled_out(&self) -> u64 {
+        self.others[SAMPLED_OUT].events
     }
 
     /// Destination ports with at least one SYN, and their rows.
@@ -185,7 +185,7 @@ impl Counts {
         let rows =
             earlier.ports().all(|(port, row)| row.iter().zip(self.row(port)).all(|(earlier, now)| earlier <= now));
         let others = earlier.others.iter().zip(&self.others);
-        rows && others.into_iter().all(|(earlier, now)| earlier.count <= now.count && earlier.of <= now.of)
+        rows && others.into_iter().all(|(earlier, now)| earlier.events <= now.events && earlier.amount <= now.amount)
     }
 
     /// What was counted after `earlier`, which must be an older state of the same counters.
@@ -199,8 +199,8 @@ impl Counts {
             }
         }
         for (counter, before) in delta.others.iter_mut().zip(&earlier.others) {
-            counter.count -= before.count;
-            counter.of -= before.of;
+            counter.events -= before.events;
+            counter.amount -= before.amount;
         }
         delta
     }

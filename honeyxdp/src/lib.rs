@@ -7,16 +7,16 @@
 //! flags.
 
 pub mod archive;
-mod census;
 pub mod cli;
 pub mod collector;
 pub mod config;
 mod counts;
-pub mod dialogue;
 pub mod doctor;
 pub mod filter;
 pub mod kernel;
 pub mod logging;
+pub mod payloads;
+mod pipeline;
 pub mod replay;
 pub mod sandbox;
 pub mod server;
@@ -24,5 +24,5 @@ pub mod snapshot;
 pub mod sources;
 pub mod view;
 
-pub use census::Census;
 pub use counts::Counts;
+pub use pipeline::Pipeline;

@@ -4,7 +4,7 @@
 // It does the same with the same maps, variables and layouts, so the loader takes either, and the benchmarks compare their
 // counts with the host's before they compare their speed. Two things it may do that the program in Rust may not, because
 // benchmarks run as root: add variables to packet pointers (that takes CAP_PERFMON), and so read every usual frame in place.
-// --trace-marks is left out, and all that comes after the SYN; their variables and maps are there for the loader.
+// --trace-matches is left out, and all that comes after the SYN; their variables and maps are there for the loader.
 #include <linux/bpf.h>
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -21,7 +21,7 @@
 #define FAMILY_SLOTS 16
 #define INTERFACE_COUNTERS 64
 #define LOST 10
-#define UNSAMPLED 11
+#define SAMPLED_OUT 11
 #define FILTERED_COUNTERS 12
 #define V6_COUNTERS 16
 #define SECONDARY_COUNTERS 32
@@ -97,7 +97,7 @@ volatile const __u32 FILTER_DESTINATIONS = 0;
 volatile const __u32 FILTER_SOURCES = 0;
 volatile const __u32 TRANSLATE = 0;
 volatile const __u32 TRANSLATE_BITS = 1;
-volatile const __u32 DIALOGUE = 0;
+volatile const __u32 RESPONDER = 0;
 volatile const __u32 ANSWERS_OF_SOURCE = 0;
 volatile const __u32 ANSWERS_OF_ALL = 0;
 volatile const __u32 PAYLOADS_OF_SOURCE = 0;
@@ -376,7 +376,7 @@ static __always_inline void record(const struct run *run, const struct syn *syn,
 	if (sample > 1) {
 		sketch(run, family, syn, seed);
 		if (bpf_get_prandom_u32() % sample) {
-			count(run, UNSAMPLED, 1, 0);
+			count(run, SAMPLED_OUT, 1, 0);
 			return;
 		}
 	}

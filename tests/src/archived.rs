@@ -12,7 +12,7 @@ use honeyxdp_archive::{Archive, Checked, Reader, Table, check};
 
 use crate::{
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 
@@ -25,15 +25,15 @@ pub fn mirai(sources: u32, frames: u32) -> Vec<Vec<u8>> {
     (0..frames).map(|n| craft::mirai(Ipv4Addr::from(from + n % sources), [198, 18, 0, 1].into(), 23)).collect()
 }
 
-/// A sensor with the folders `archive` and `out` in this one, and an interval of 200 ms.
+/// A sensor with the directories `archive` and `out` in this one, and an interval of 200 ms.
 ///
 /// # Errors
 /// See [`Sensor::spawn`].
-pub fn sensor(cable: &Cable, binary: &str, folder: &Path, args: &str) -> anyhow::Result<Sensor> {
-    let mut command = cable.sensor.command(binary);
+pub fn sensor(veth: &VethPair, binary: &str, directory: &Path, args: &str) -> anyhow::Result<Sensor> {
+    let mut command = veth.sensor.command(binary);
     command.args(["run", "-i", SENSOR, "--interval", "200ms"]).args(args.split_whitespace());
-    command.arg("--archive").arg(folder.join("archive")).arg("--out").arg(folder.join("out"));
-    Sensor::spawn(command, folder.join("out"))
+    command.arg("--archive").arg(directory.join("archive")).arg("--out").arg(directory.join("out"));
+    Sensor::spawn(command, directory.join("out"))
 }
 
 /// Checks an archive.
@@ -41,7 +41,7 @@ pub fn sensor(cable: &Cable, binary: &str, folder: &Path, args: &str) -> anyhow:
 /// # Panics
 /// When something is wrong with it.
 pub fn good(archive: &Archive) -> Checked {
-    let checked = check(archive).expect("its folders can be read");
+    let checked = check(archive).expect("its directories can be read");
     assert_eq!(checked.problems, [""; 0]);
     checked
 }
@@ -64,8 +64,8 @@ pub fn wait_for(archive: &Archive, property: impl Fn(&Checked) -> bool) {
 /// When they cannot be read.
 pub fn batches(archive: &Archive, table: Table) -> Vec<RecordBatch> {
     let mut all = Vec::new();
-    for date in archive.dates(table).expect("its folders can be read") {
-        for file in archive.files(table, date).expect("its folders can be read") {
+    for date in archive.dates(table).expect("its directories can be read") {
+        for file in archive.files(table, date).expect("its directories can be read") {
             let reader = Reader::open(&file).expect("files are whole");
             all.extend(reader.batches(1 << 15).expect("files are whole").map(|batch| batch.expect("files are whole")));
         }

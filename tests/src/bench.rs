@@ -108,7 +108,7 @@ impl Bench {
         let cut = self.maps.cut().expect("the maps can be cut");
         self.maps.records(Some(&cut), |flow| self.flows.add(flow));
         let counts = self.maps.counts(&cut);
-        let accounted = self.flows.packets() + counts.lost_packets() + counts.unsampled();
+        let accounted = self.flows.packets() + counts.lost_packets() + counts.sampled_out();
         assert_eq!(counts.syns(), accounted, "every SYN is in one record, or accounted for");
         counts
     }

@@ -18,7 +18,7 @@ use crate::network::Namespace;
 /// How long anything may take that should come at once: the machine may be busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Runs in namespaces of its own, in `$1`, and becomes systemd. `$2` is a folder that is copied over the system's files.
+/// Runs in namespaces of its own, in `$1`, and becomes systemd. `$2` is a directory that is copied over the system's files.
 const BOOT: &str = r#"
 set -e
 mount --make-rprivate /
@@ -55,7 +55,7 @@ pub struct Booted {
 }
 
 impl Booted {
-    /// Boots it in a network namespace, with the files of a folder over the system's own.
+    /// Boots it in a network namespace, with the files of a directory over the system's own.
     ///
     /// # Errors
     /// Without root or systemd, or when it does not come up.
@@ -164,13 +164,13 @@ impl Group {
     }
 }
 
-/// Only the folders: the files in them are the kernel's.
-fn remove_groups(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+/// Only the directories: the files in them are the kernel's.
+fn remove_groups(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
         let entry = entry?;
         if entry.file_type()?.is_dir() {
             remove_groups(&entry.path())?;
         }
     }
-    fs::remove_dir(folder)
+    fs::remove_dir(directory)
 }

@@ -10,29 +10,29 @@ use tempfile::TempDir;
 
 /// A mounted BPF file system. It is unmounted when this is dropped, and what is pinned in it goes with it.
 pub struct BpfFs {
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl BpfFs {
-    /// Mounts one in a temporary folder.
+    /// Mounts one in a temporary directory.
     ///
     /// # Errors
     /// Without root.
     pub fn mount() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("hx-bpffs-").tempdir()?;
-        let output = Command::new("mount").args(["-t", "bpf", "bpf"]).arg(folder.path()).output()?;
+        let directory = tempfile::Builder::new().prefix("hx-bpffs-").tempdir()?;
+        let output = Command::new("mount").args(["-t", "bpf", "bpf"]).arg(directory.path()).output()?;
         ensure!(output.status.success(), "mount: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(Self { folder })
+        Ok(Self { directory })
     }
 
-    /// Path of a folder in it, which is not made.
-    pub fn folder(&self, name: &str) -> PathBuf {
+    /// Path of a directory in it, which is not made.
+    pub fn directory(&self, name: &str) -> PathBuf {
         self.path().join(name)
     }
 
     /// Where it is mounted.
     pub fn path(&self) -> &Path {
-        self.folder.path()
+        self.directory.path()
     }
 }
 

@@ -20,14 +20,14 @@ const REMEDY: &str =
 pub fn compile(name: &str) -> anyhow::Result<Vec<u8>> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("bpf/{name}.bpf.c"));
-    let folder = env::current_exe()?.parent().context("the program lies in no folder")?.join("bpf");
-    fs::create_dir_all(&folder)?;
+    let directory = env::current_exe()?.parent().context("the program lies in no directory")?.join("bpf");
+    fs::create_dir_all(&directory)?;
     // Under a name of its own first, because tests compile at the same time.
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let fresh = folder.join(format!("{name}.{}.{number}.o", process::id()));
+    let fresh = directory.join(format!("{name}.{}.{number}.o", process::id()));
     let output = Command::new("clang")
         .args(["-O2", "-g", "-mcpu=v3", "-target", "bpf", "-Wall", "-idirafter"])
-        // Debian keeps <asm/types.h> there, and the target "bpf" has no folder of its own.
+        // Debian keeps <asm/types.h> there, and the target "bpf" has no directory of its own.
         .arg(PathBuf::from(format!("/usr/include/{}-linux-gnu", env::consts::ARCH)))
         .arg("-c")
         .arg(&source)
@@ -42,6 +42,6 @@ pub fn compile(name: &str) -> anyhow::Result<Vec<u8>> {
         String::from_utf8_lossy(&output.stderr)
     );
     let object = fs::read(&fresh)?;
-    fs::rename(&fresh, folder.join(format!("{name}.o")))?;
+    fs::rename(&fresh, directory.join(format!("{name}.o")))?;
     Ok(object)
 }

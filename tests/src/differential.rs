@@ -2,7 +2,7 @@
 
 use anyhow::{bail, ensure};
 use honeyxdp::{
-    Census, Counts,
+    Counts, Pipeline,
     kernel::{OBJECT, Options},
     sources::Settings,
 };
@@ -22,7 +22,7 @@ const SOME: usize = 200;
 
 /// The host's answer.
 pub struct Host {
-    census: Census,
+    pipeline: Pipeline,
     options: Options,
     flows: Flows,
 }
@@ -30,24 +30,24 @@ pub struct Host {
 impl Host {
     /// With the filters of these options.
     pub fn new(options: &Options) -> Self {
-        let census = Census::new(options.filters.clone(), &Settings::default());
-        Self { census, options: options.clone(), flows: Flows::default() }
+        let pipeline = Pipeline::new(options.filters.clone(), &Settings::default());
+        Self { pipeline, options: options.clone(), flows: Flows::default() }
     }
 
     /// Takes a frame, and says what the program returns for it: an XDP action of linux/bpf.h.
     pub fn frame(&mut self, frame: &[u8]) -> u32 {
         let before = self.counts().syns();
         let dissected = dissect(frame);
-        self.census.frame(dissected, frame.len() as u64, 0);
+        self.pipeline.frame(dissected, frame.len() as u64, 0);
         let filters = &self.options.filters;
         if let Ok(syn) = dissected
             && filters.of_headers(&syn).is_none()
         {
             let syn = filters.public(syn);
-            let tags = marks::tags(&syn);
-            let family = marks::primary(tags);
+            let matched = fingerprints::matching(&syn);
+            let family = fingerprints::primary(matched);
             if filters.of_family(family).is_none() {
-                self.flows.add_syn(&syn, family, tags);
+                self.flows.add_syn(&syn, family, matched);
             }
         }
         let is_counted = self.counts().syns() > before;
@@ -56,7 +56,7 @@ impl Host {
 
     /// What it counted.
     pub const fn counts(&self) -> &Counts {
-        self.census.counts()
+        self.pipeline.counts()
     }
 
     /// What it saw of sources.
@@ -68,7 +68,7 @@ impl Host {
     /// it has little: then no record may say more than there was.
     pub fn agrees(&self, bench: &mut Bench) -> bool {
         let counts = bench.counts();
-        if counts.unsampled() == 0 && counts.lost_packets() == 0 {
+        if counts.sampled_out() == 0 && counts.lost_packets() == 0 {
             return counts == self.counts() && bench.flows() == &self.flows;
         }
         same_but_records(counts, self.counts()) && bench.flows().are_within(&self.flows)

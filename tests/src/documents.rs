@@ -1,11 +1,11 @@
 //! The documents that are made from the program, so that they cannot say something else.
 
-mod labels;
+mod signatures;
 
 use std::fmt::Write as _;
 
 use honeyxdp::{config::Kind, snapshot::json_schema, sources::Pair};
-use honeyxdp_common::{Disposition, Family, family::Certainty};
+use honeyxdp_common::{Disposition, Family, family::Confidence};
 
 /// Path from the repository's root, and content.
 pub fn all() -> Vec<(&'static str, String)> {
@@ -59,23 +59,23 @@ fn settings() -> String {
 fn marks() -> String {
     let mut text = String::from(
         "# The marks\n\n\
-         <!-- Made from honeyxdp-common/src/marks by `cargo xtask docs`. Do not edit. -->\n\n\
+         <!-- Made from honeyxdp-common/src/fingerprints by `cargo xtask docs`. Do not edit. -->\n\n\
          A mark is a property of one TCP SYN that a scanner leaves and ordinary stacks do not. A SYN is a segment with SYN\n\
          set and ACK, RST and FIN clear. Every rule is looked at for every SYN; the SYN is counted under the first family of\n\
-         this table whose rule holds (`packets`), and under `tagged` of all that hold.\n\n\
+         this table whose rule holds (`packets`), and under `matched` of all that hold.\n\n\
          In the rules `seq`, `ack`, `dst`, `dport`, `sport`, `ipid`, `win` and `ttl` are header fields as big-endian integers,\n\
          `DF` is IPv4's \"don't fragment\", `opts` the list of TCP options.\n\n\
-         | family | rule | what must hold | certainty | wire id |\n|---|---|---|---|---|\n",
+         | family | rule | what must hold | confidence | wire id |\n|---|---|---|---|---|\n",
     );
     for family in Family::ALL {
         for rule in family.rules() {
-            let certainty = rule.certainty.name();
+            let confidence = rule.confidence.name();
             let _ = writeln!(
                 text,
-                "| `{}` | `{}` | {} | {certainty} | {} |",
+                "| `{}` | `{}` | {} | {confidence} | {} |",
                 family.name(),
                 rule.id,
-                rule.test.replace('|', "\\|"),
+                rule.condition.replace('|', "\\|"),
                 family.wire_id()
             );
         }
@@ -84,21 +84,21 @@ fn marks() -> String {
         "\n## Pairs\n\n\
          Two SYNs of one source show what one alone does not. These rules are looked at in flow records, for sources whose\n\
          SYNs have no decisive mark (`other`, `nmap`, `unicornscan`, `naabu`, `hajime`). They settle a source, and with it all its\n\
-         SYNs: `settled` in the snapshot says how many. The counters of families and ports stay by the single packet's mark.\n\
+         SYNs: `attributed` in the snapshot says how many. The counters of families and ports stay by the single packet's mark.\n\
          A source is remembered for an hour after its last SYN at least; --memory bounds how many there can be.\n\n\
-         | family | rule | what must hold | certainty |\n|---|---|---|---|\n",
+         | family | rule | what must hold | confidence |\n|---|---|---|---|\n",
     );
     for pair in Pair::ALL {
         let rule = pair.rule();
-        let (test, certainty) = (rule.test.replace('|', "\\|"), rule.certainty.name());
-        let _ = writeln!(text, "| `{}` | `{}` | {test} | {certainty} |", pair.family().name(), rule.id);
+        let (test, confidence) = (rule.condition.replace('|', "\\|"), rule.confidence.name());
+        let _ = writeln!(text, "| `{}` | `{}` | {test} | {confidence} |", pair.family().name(), rule.id);
     }
-    text.push_str("\n## Certainty\n\n");
-    let used = |certainty: &Certainty| {
-        Family::ALL.iter().any(|family| family.rules().iter().any(|rule| rule.certainty == *certainty))
+    text.push_str("\n## Confidence\n\n");
+    let used = |confidence: &Confidence| {
+        Family::ALL.iter().any(|family| family.rules().iter().any(|rule| rule.confidence == *confidence))
     };
-    for certainty in [Certainty::A, Certainty::B, Certainty::C, Certainty::D].into_iter().filter(used) {
-        let _ = writeln!(text, "* **{}**: {}.", certainty.name(), certainty.meaning());
+    for confidence in [Confidence::A, Confidence::B, Confidence::C, Confidence::D].into_iter().filter(used) {
+        let _ = writeln!(text, "* **{}**: {}.", confidence.name(), confidence.meaning());
     }
     text.push_str("\n## Evidence, chance hits and misses\n");
     for family in Family::ALL {

@@ -1,4 +1,4 @@
-//! A fleet of sensors: an S3 server, and posts that watch cables of their own and have a way to it that can be cut.
+//! A fleet of sensors: an S3 server, and posts that watch veth pairs of their own and have a way to it that can be cut.
 
 use std::{fs, net::Ipv4Addr, path::PathBuf, process::Command, thread, time::Duration};
 
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use crate::{
     craft,
-    network::{Cable, Namespace, SENSOR},
+    network::{Namespace, SENSOR, VethPair},
     s3::{self, BUCKET, Server},
     sensor::Sensor,
 };
@@ -22,13 +22,13 @@ pub struct Fleet {
 }
 
 /// A sensor's place: what it watches, and its way to the server.
-pub struct Post {
+pub struct RestartScenario {
     /// What it watches.
-    pub cable: Cable,
+    pub veth: VethPair,
     /// Tells it from others.
     pub number: u8,
     /// Of its snapshots and its spool.
-    pub folder: TempDir,
+    pub directory: TempDir,
 }
 
 impl Fleet {
@@ -40,9 +40,9 @@ impl Fleet {
         let hub = Namespace::new("hub").unwrap();
         hub.ip("link set lo up").unwrap();
         let server = Server::start(s3, &hub).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        s3::installed(folder.path(), programs).unwrap();
-        Self { hub, server, programs: folder }
+        let directory = tempfile::tempdir().unwrap();
+        s3::installed(directory.path(), programs).unwrap();
+        Self { hub, server, programs: directory }
     }
 
     /// Where a program lies.
@@ -50,31 +50,31 @@ impl Fleet {
         self.programs.path().join(name)
     }
 
-    /// Lays a cable from a new sensor's namespace to the server.
+    /// Lays a veth from a new sensor's namespace to the server.
     ///
     /// # Panics
     /// When something is not as it should be.
-    pub fn post(&self, number: u8) -> Post {
-        let cable = Cable::silent(1_500).unwrap();
+    pub fn post(&self, number: u8) -> RestartScenario {
+        let veth = VethPair::silent(1_500).unwrap();
         let there = self.hub.name();
-        cable.sensor.ip(&format!("link add up0 type veth peer name down{number} netns {there}")).unwrap();
-        cable.sensor.ip(&format!("addr add 198.19.{number}.2/30 dev up0")).unwrap();
-        cable.sensor.ip("link set up0 up").unwrap();
+        veth.sensor.ip(&format!("link add up0 type veth peer name down{number} netns {there}")).unwrap();
+        veth.sensor.ip(&format!("addr add 198.19.{number}.2/30 dev up0")).unwrap();
+        veth.sensor.ip("link set up0 up").unwrap();
         self.hub.ip(&format!("addr add 198.19.{number}.1/30 dev down{number}")).unwrap();
         self.hub.ip(&format!("link set down{number} up")).unwrap();
-        Post { cable, number, folder: tempfile::tempdir().unwrap() }
+        RestartScenario { veth, number, directory: tempfile::tempdir().unwrap() }
     }
 
     /// Starts a sensor that uploads.
     ///
     /// # Panics
     /// When something is not as it should be.
-    pub fn start(&self, post: &Post, args: &str) -> Sensor {
-        let mut command = post.cable.sensor.command(self.program("honeyxdp"));
+    pub fn start(&self, post: &RestartScenario, args: &str) -> Sensor {
+        let mut command = post.veth.sensor.command(self.program("honeyxdp"));
         s3::at(&mut command, &format!("198.19.{}.1", post.number));
         command.args(["run", "-i", SENSOR, "--interval", "200ms", "--archive", &format!("s3://{BUCKET}/archive")]);
-        command.args(args.split_whitespace()).arg("--out").arg(post.folder.path());
-        Sensor::spawn(command, post.folder.path().to_owned()).unwrap()
+        command.args(args.split_whitespace()).arg("--out").arg(post.directory.path());
+        Sensor::spawn(command, post.directory.path().to_owned()).unwrap()
     }
 
     /// A command of honeyxdp, on the server's machine.
@@ -95,12 +95,12 @@ impl Fleet {
     /// # Panics
     /// When something is not as it should be.
     pub fn fetched(&self) -> (TempDir, Archive) {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let place = format!("s3://{BUCKET}/archive");
-        let output = self.command(&["fetch", &place, folder.path().to_str().unwrap()]).output().unwrap();
+        let output = self.command(&["fetch", &place, directory.path().to_str().unwrap()]).output().unwrap();
         assert!(output.status.success(), "{output:?}");
-        let archive = Archive::new(folder.path());
-        (folder, archive)
+        let archive = Archive::new(directory.path());
+        (directory, archive)
     }
 
     /// Files of a table in the bucket.
@@ -108,16 +108,16 @@ impl Fleet {
     /// # Panics
     /// When something is not as it should be.
     pub fn objects(&self, table: Table) -> usize {
-        let dates = fs::read_dir(self.server.bucket().join("archive").join(table.folder()));
+        let dates = fs::read_dir(self.server.bucket().join("archive").join(table.directory()));
         let files = dates.into_iter().flatten().flat_map(|date| fs::read_dir(date.unwrap().path()).unwrap());
         files.filter(|file| file.as_ref().unwrap().file_name().to_string_lossy().ends_with(".parquet")).count()
     }
 }
 
-impl Post {
+impl RestartScenario {
     /// The archive that it writes, from which files are uploaded.
     pub fn spool(&self) -> Archive {
-        Archive::new(self.folder.path().join("archive"))
+        Archive::new(self.directory.path().join("archive"))
     }
 
     /// Sends SYNs with Mirai's mark, one of each source.
@@ -126,7 +126,7 @@ impl Post {
     /// When something is not as it should be.
     pub fn scan(&self, sources: std::ops::Range<u32>) {
         let syn = |source| craft::mirai(Ipv4Addr::from(0xC612_1000 + source), [198, 18, 0, 1].into(), 23);
-        self.cable.send(&sources.map(syn).collect::<Vec<_>>()).unwrap();
+        self.veth.send(&sources.map(syn).collect::<Vec<_>>()).unwrap();
     }
 
     /// Cuts its way to the server, or mends it.
@@ -134,7 +134,7 @@ impl Post {
     /// # Panics
     /// When something is not as it should be.
     pub fn cut(&self, cut: bool) {
-        self.cable.sensor.ip(&format!("link set up0 {}", if cut { "down" } else { "up" })).unwrap();
+        self.veth.sensor.ip(&format!("link set up0 {}", if cut { "down" } else { "up" })).unwrap();
     }
 }
 

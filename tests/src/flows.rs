@@ -2,25 +2,25 @@
 
 use std::collections::HashMap;
 
-use honeyxdp_common::{Address, Family, Syn, Tags, flow::Flow};
+use honeyxdp_common::{Address, Family, FamilySet, Syn, flow::Flow};
 
 /// SYNs and marks by source, destination port, family and version.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Flows(HashMap<(Address, u16, Family, bool), (u64, Tags)>);
+pub struct Flows(HashMap<(Address, u16, Family, bool), (u64, FamilySet)>);
 
 impl Flows {
     /// Adds a record.
     pub fn add(&mut self, flow: &Flow) {
-        let (packets, tags) = self.0.entry((flow.src, flow.dport(), flow.family(), flow.is_v4())).or_default();
+        let (packets, matched) = self.0.entry((flow.src, flow.dport(), flow.family(), flow.is_v4())).or_default();
         *packets += u64::from(flow.packets);
-        *tags |= flow.tags();
+        *matched |= flow.matched();
     }
 
     /// Adds one SYN.
-    pub fn add_syn(&mut self, syn: &Syn, family: Family, new: Tags) {
-        let (packets, tags) = self.0.entry((syn.src, syn.dport, family, syn.is_v4())).or_default();
+    pub fn add_syn(&mut self, syn: &Syn, family: Family, new: FamilySet) {
+        let (packets, matched) = self.0.entry((syn.src, syn.dport, family, syn.is_v4())).or_default();
         *packets += 1;
-        *tags |= new;
+        *matched |= new;
     }
 
     /// SYNs in all flows.
@@ -30,9 +30,9 @@ impl Flows {
 
     /// Whether every flow is one of the others, with no more SYNs and no other marks.
     pub fn are_within(&self, all: &Self) -> bool {
-        self.0
-            .iter()
-            .all(|(key, (packets, tags))| all.0.get(key).is_some_and(|all| *packets <= all.0 && tags & !all.1 == 0))
+        self.0.iter().all(|(key, (packets, matched))| {
+            all.0.get(key).is_some_and(|all| *packets <= all.0 && matched & !all.1 == 0)
+        })
     }
 
     /// How many flows.

@@ -1,4 +1,4 @@
-//! SYNs made in the kernel, millions a second: for a program under test, or onto a cable.
+//! SYNs made in the kernel, millions a second: for a program under test, or onto a veth.
 //!
 //! An XDP program writes every one of them (tests/bpf/generator.bpf.c), and BPF_PROG_TEST_RUN runs it: without a socket, a
 //! copy or a system call per frame.
@@ -17,7 +17,7 @@ use aya::{
 
 use crate::{
     clang, craft,
-    network::{Cable, OUTSIDE, SENSOR},
+    network::{OUTSIDE, SENSOR, VethPair},
 };
 
 /// Live frames that the kernel sends together, as a driver would.
@@ -165,9 +165,9 @@ pub enum Amount {
 /// What was sent.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sent {
-    /// Frames that arrived at the other end of the cable.
+    /// Frames that arrived at the other end of the veth.
     pub frames: u64,
-    /// Frames that were made, but found no room in the cable.
+    /// Frames that were made, but found no room in the veth.
     pub dropped: u64,
     /// How long it took.
     pub time: Duration,
@@ -181,12 +181,12 @@ impl Sent {
     }
 }
 
-/// A generator at the outer end of a cable. Dropping it takes it off.
+/// A generator at the outer end of a veth. Dropping it takes it off.
 ///
-/// A cable takes such frames only while its far end is polled: that is so with a native XDP program there, or with generic
+/// A veth takes such frames only while its far end is polled: that is so with a native XDP program there, or with generic
 /// receive offload ([`Sender::poll_without_program`]).
 pub struct Sender<'a> {
-    cable: &'a Cable,
+    veth: &'a VethPair,
     generator: Generator,
     /// A program on this end: only an interface with one takes frames that the kernel made.
     _end: Ebpf,
@@ -194,19 +194,19 @@ pub struct Sender<'a> {
 }
 
 impl<'a> Sender<'a> {
-    /// Puts a generator to the outer end of a cable.
+    /// Puts a generator to the outer end of a veth.
     ///
     /// # Errors
     /// Without root or clang, or when there is a program already.
-    pub fn new(cable: &'a Cable, pattern: Pattern) -> anyhow::Result<Self> {
+    pub fn new(veth: &'a VethPair, pattern: Pattern) -> anyhow::Result<Self> {
         let generator = Generator::new(pattern)?;
         let mut end = EbpfLoader::new().load(&clang::compile("designs")?)?;
         load(&mut end, "empty")?;
-        let interface = cable.outside.inside(|| -> anyhow::Result<u32> {
+        let interface = veth.outside.inside(|| -> anyhow::Result<u32> {
             program(&mut end, "empty")?.attach(OUTSIDE, XdpMode::Driver)?;
             crate::network::index(OUTSIDE)
         })??;
-        Ok(Self { cable, generator, _end: end, interface })
+        Ok(Self { veth, generator, _end: end, interface })
     }
 
     /// Lets the far end take frames without a native program: with a generic one, or with a packet socket.
@@ -214,7 +214,7 @@ impl<'a> Sender<'a> {
     /// # Errors
     /// Without ethtool.
     pub fn poll_without_program(&self) -> anyhow::Result<()> {
-        self.cable.sensor.run(&format!("ethtool -K {SENSOR} gro on")).map(drop)
+        self.veth.sensor.run(&format!("ethtool -K {SENSOR} gro on")).map(drop)
     }
 
     /// Sends, at most `rate` frames a second if there is one, in bursts five times a second. Takes one CPU, on which the far end's program runs as well.
@@ -224,8 +224,8 @@ impl<'a> Sender<'a> {
     pub fn send(&mut self, amount: Amount, rate: Option<u32>) -> anyhow::Result<Sent> {
         let dropped = self.dropped()?;
         let made = self.generator.made()?;
-        let (cable, start) = (self.cable, Instant::now());
-        cable.outside.inside(|| self.make(amount, rate, start))??;
+        let (veth, start) = (self.veth, Instant::now());
+        veth.outside.inside(|| self.make(amount, rate, start))??;
         let time = start.elapsed();
         let (made, dropped) = (self.generator.made()? - made, self.dropped()? - dropped);
         Ok(Sent { frames: made - dropped, dropped, time })
@@ -254,9 +254,9 @@ impl<'a> Sender<'a> {
         }
     }
 
-    /// Frames that found no room in the cable: its far end counts them as received and dropped.
+    /// Frames that found no room in the veth: its far end counts them as received and dropped.
     fn dropped(&self) -> anyhow::Result<u64> {
-        let text = self.cable.sensor.run(&format!("cat /sys/class/net/{SENSOR}/statistics/rx_dropped"))?;
+        let text = self.veth.sensor.run(&format!("cat /sys/class/net/{SENSOR}/statistics/rx_dropped"))?;
         Ok(text.trim().parse()?)
     }
 }

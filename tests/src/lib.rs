@@ -1,5 +1,5 @@
 //! The lab that the tests, the demo and the measurements share: crafted frames, the kernel program on a bench, network
-//! namespaces with a cable between them, a generator of floods, and a running sensor.
+//! namespaces with a veth between them, a generator of floods, and a running sensor.
 //!
 //! Everything here cleans up after itself when it is dropped, also when a test fails.
 
@@ -22,8 +22,8 @@ pub mod http;
 pub mod manual;
 pub mod network;
 pub mod pcap;
-pub mod post;
 pub mod python;
+pub mod restarts;
 pub mod rights;
 pub mod s3;
 pub mod sensor;

@@ -1,4 +1,4 @@
-//! Private network namespaces with a cable between them, without a way out.
+//! Private network namespaces with a veth between them, without a way out.
 //!
 //! Namespaces are called `hx-<pid>-<n>-<side>` after the process that made them, so that `cargo xtask` can tell and
 //! remove those of a dead one.
@@ -106,7 +106,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // A process that still runs in it keeps it alive, but no name and no cable of it stays.
+        // A process that still runs in it keeps it alive, but no name and no veth of it stays.
         if let Err(error) = ip(&["netns", "del", &self.name]) {
             eprintln!("{error:#}");
         }
@@ -135,42 +135,42 @@ pub const SENSOR: &str = "in0";
 /// Outside is 198.18.0.100 and 2001:db8::100; inside are 198.18.0.1 to 198.18.0.16 and 2001:db8::1. Nothing else is
 /// routed, and there is no default route.
 #[derive(Debug)]
-pub struct Cable {
+pub struct VethPair {
     /// Where scanners run.
     pub outside: Namespace,
     /// Where the sensor runs.
     pub sensor: Namespace,
 }
 
-impl Cable {
-    /// Lays a cable with addresses on both ends.
+impl VethPair {
+    /// Lays a veth with addresses on both ends.
     ///
     /// # Errors
     /// See [`Namespace::new`].
     pub fn new() -> anyhow::Result<Self> {
-        let cable = Self::bare(1_500)?;
-        cable.outside.ip(&format!("addr add 198.18.0.100/24 dev {OUTSIDE}"))?;
-        cable.outside.ip(&format!("addr add 2001:db8::100/64 dev {OUTSIDE} nodad"))?;
+        let veth = Self::bare(1_500)?;
+        veth.outside.ip(&format!("addr add 198.18.0.100/24 dev {OUTSIDE}"))?;
+        veth.outside.ip(&format!("addr add 2001:db8::100/64 dev {OUTSIDE} nodad"))?;
         for host in 1..=16 {
-            cable.sensor.ip(&format!("addr add 198.18.0.{host}/24 dev {SENSOR}"))?;
+            veth.sensor.ip(&format!("addr add 198.18.0.{host}/24 dev {SENSOR}"))?;
         }
-        cable.sensor.ip(&format!("addr add 2001:db8::1/64 dev {SENSOR} nodad"))?;
-        cable.up()?;
-        Ok(cable)
+        veth.sensor.ip(&format!("addr add 2001:db8::1/64 dev {SENSOR} nodad"))?;
+        veth.up()?;
+        Ok(veth)
     }
 
-    /// Lays a cable on which nobody speaks: no addresses, no IPv6, no ARP. What is sent is all that there is.
+    /// Lays a veth on which nobody speaks: no addresses, no IPv6, no ARP. What is sent is all that there is.
     ///
     /// # Errors
     /// See [`Namespace::new`].
     pub fn silent(mtu: u32) -> anyhow::Result<Self> {
-        let cable = Self::bare(mtu)?;
-        cable.silence()?;
-        cable.up()?;
-        Ok(cable)
+        let veth = Self::bare(mtu)?;
+        veth.silence()?;
+        veth.up()?;
+        Ok(veth)
     }
 
-    /// Lays a silent cable once more, after one of its ends was removed. The ends have the same names and other indices.
+    /// Lays a silent veth once more, after one of its ends was removed. The ends have the same names and other indices.
     ///
     /// # Errors
     /// See [`Namespace::new`].
@@ -189,9 +189,9 @@ impl Cable {
     }
 
     fn bare(mtu: u32) -> anyhow::Result<Self> {
-        let cable = Self { outside: Namespace::new("out")?, sensor: Namespace::new("in")? };
-        cable.lay(mtu)?;
-        Ok(cable)
+        let veth = Self { outside: Namespace::new("out")?, sensor: Namespace::new("in")? };
+        veth.lay(mtu)?;
+        Ok(veth)
     }
 
     fn lay(&self, mtu: u32) -> anyhow::Result<()> {
@@ -218,14 +218,14 @@ impl Cable {
     /// Sends frames from outside, as they are.
     ///
     /// # Errors
-    /// When the socket does not take one. One for which the cable has no room is sent again.
+    /// When the socket does not take one. One for which the veth has no room is sent again.
     pub fn send(&self, frames: &[Vec<u8>]) -> anyhow::Result<()> {
         self.outside.inside(|| -> anyhow::Result<()> {
             let socket = Wire::open(OUTSIDE)?;
             for frame in frames {
                 let start = Instant::now();
                 while let Err(error) = socket.send(frame) {
-                    // The cable has no room: the frame was not sent.
+                    // The veth has no room: the frame was not sent.
                     if error.raw_os_error() != Some(libc::ENOBUFS) || start.elapsed() > patience() {
                         return Err(error).with_context(|| format!("sending a frame of {} bytes", frame.len()));
                     }

@@ -21,7 +21,7 @@ const SECRET: &str = "only-for-tests";
 /// A server with one bucket. It is killed when this is dropped.
 pub struct Server {
     child: Child,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
@@ -30,21 +30,21 @@ impl Server {
     /// # Errors
     /// When it does not listen.
     pub fn start(binary: &str, namespace: &Namespace) -> anyhow::Result<Self> {
-        let folder = tempfile::tempdir()?;
-        std::fs::create_dir(folder.path().join(BUCKET))?;
+        let directory = tempfile::tempdir()?;
+        std::fs::create_dir(directory.path().join(BUCKET))?;
         let mut command = namespace.command(binary);
-        command.arg(folder.path()).arg(format!("0.0.0.0:{PORT}")).args([KEY, SECRET]);
+        command.arg(directory.path()).arg(format!("0.0.0.0:{PORT}")).args([KEY, SECRET]);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;
-        let server = Self { child, folder };
+        let server = Self { child, directory };
         ensure!(line.starts_with("listening"), "the S3 server said {line:?}");
         Ok(server)
     }
 
     /// Where the bucket's objects lie as files.
     pub fn bucket(&self) -> PathBuf {
-        self.folder.path().join(BUCKET)
+        self.directory.path().join(BUCKET)
     }
 
     /// Stops it in its tracks, or lets it go on: connections stay open, and nobody answers.
@@ -74,13 +74,13 @@ pub fn at(command: &mut Command, address: &str) {
     ]);
 }
 
-/// Puts programs beside each other under the names that they look for each other by, in `folder`.
+/// Puts programs beside each other under the names that they look for each other by, in `directory`.
 ///
 /// # Errors
 /// When a file cannot be copied.
-pub fn installed(folder: &Path, programs: &[(&str, &str)]) -> anyhow::Result<()> {
+pub fn installed(directory: &Path, programs: &[(&str, &str)]) -> anyhow::Result<()> {
     for (name, program) in programs {
-        let place = folder.join(name);
+        let place = directory.join(name);
         std::fs::hard_link(program, &place).or_else(|_| std::fs::copy(program, &place).map(drop))?;
     }
     Ok(())

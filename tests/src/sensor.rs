@@ -27,13 +27,13 @@ pub fn patience() -> Duration {
 /// A sensor. It is killed when this is dropped.
 pub struct Sensor {
     child: Child,
-    folder: PathBuf,
+    directory: PathBuf,
     lines: Arc<Mutex<Vec<String>>>,
     _temporary: Option<TempDir>,
 }
 
 impl Sensor {
-    /// Starts `binary run ARGS --out DIR` in a namespace, with a temporary folder, and waits until it is attached.
+    /// Starts `binary run ARGS --out DIR` in a namespace, with a temporary directory, and waits until it is attached.
     ///
     /// # Errors
     /// When it ends or says nothing, with all that it printed.
@@ -41,22 +41,22 @@ impl Sensor {
         let temporary = tempfile::tempdir()?;
         let mut command = namespace.command(binary);
         command.arg("run").args(args.split_whitespace()).arg("--out").arg(temporary.path());
-        let folder = temporary.path().to_owned();
-        let mut sensor = Self::spawn(command, folder)?;
+        let directory = temporary.path().to_owned();
+        let mut sensor = Self::spawn(command, directory)?;
         sensor._temporary = Some(temporary);
         Ok(sensor)
     }
 
-    /// Starts a command that ends up as a sensor which writes to `folder`, and waits until it is attached.
+    /// Starts a command that ends up as a sensor which writes to `directory`, and waits until it is attached.
     ///
     /// # Errors
     /// As [`Sensor::start`].
-    pub fn spawn(mut command: Command, folder: PathBuf) -> anyhow::Result<Self> {
+    pub fn spawn(mut command: Command, directory: PathBuf) -> anyhow::Result<Self> {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let lines = Arc::new(Mutex::new(Vec::new()));
         collect(child.stdout.take().context("no standard output")?, &lines);
         collect(child.stderr.take().context("no standard error")?, &lines);
-        let mut sensor = Self { child, folder, lines, _temporary: None };
+        let mut sensor = Self { child, directory, lines, _temporary: None };
         sensor.wait_for_line("snapshot: ")?;
         Ok(sensor)
     }
@@ -99,7 +99,7 @@ impl Sensor {
     pub fn wait_for(&self, property: impl Fn(&Snapshot) -> bool) -> anyhow::Result<Snapshot> {
         let start = Instant::now();
         loop {
-            let newest = store::read(&self.folder);
+            let newest = store::read(&self.directory);
             match newest {
                 Ok(snapshot) if property(&snapshot) => return Ok(snapshot),
                 _ if start.elapsed() > patience() => bail!("not in {:?}: {newest:?}\n{}", patience(), self.printed()),
@@ -113,9 +113,9 @@ impl Sensor {
         self.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
-    /// The folder of its snapshots.
-    pub fn folder(&self) -> &Path {
-        &self.folder
+    /// The directory of its snapshots.
+    pub fn directory(&self) -> &Path {
+        &self.directory
     }
 
     /// Its process.
@@ -166,7 +166,7 @@ impl Sensor {
         self.signal(Signal::INT)?;
         let status = self.wait()?;
         anyhow::ensure!(status.success(), "{status}; it printed:\n{}", self.printed());
-        store::read(&self.folder)
+        store::read(&self.directory)
     }
 }
 

@@ -30,7 +30,7 @@ pub enum Fault {
 /// A fault at one call of a thread, and what strace saw until then.
 #[derive(Debug)]
 pub struct Trap {
-    folder: TempDir,
+    directory: TempDir,
     inject: String,
 }
 
@@ -57,7 +57,7 @@ impl Trap {
             Fault::Refuse(errno) => format!("error={errno}"),
             Fault::Delay => "delay_enter=2s".to_owned(),
         };
-        Ok(Self { folder: tempfile::tempdir()?, inject: format!("inject={call}:{fault}:when={when}") })
+        Ok(Self { directory: tempfile::tempdir()?, inject: format!("inject={call}:{fault}:when={when}") })
     }
 
     /// A command that will run a program in a namespace; its first thread is watched from the start on. The process is the
@@ -127,7 +127,7 @@ impl Trap {
     }
 
     fn log(&self) -> std::path::PathBuf {
-        self.folder.path().join("log")
+        self.directory.path().join("log")
     }
 }
 

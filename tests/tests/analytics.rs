@@ -63,7 +63,7 @@ fn assert_right(engine: &str, found: &[Value], mixed: &Mixed) {
 }
 
 fn duckdb() -> Command {
-    Command::new(python::folder(Path::new(TARGET), DUCKDB).join("duckdb_cli/duckdb"))
+    Command::new(python::directory(Path::new(TARGET), DUCKDB).join("duckdb_cli/duckdb"))
 }
 
 #[test]
@@ -101,12 +101,12 @@ fn pandas_answers_what_is_in_the_rows() {
 #[test]
 fn spark_answers_what_is_in_the_rows() {
     let mixed = whole();
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let mut spark = python(Path::new(TARGET), SPARK);
-    spark.arg(contrib("python/in_spark.py")).arg(mixed.root()).current_dir(&folder);
+    spark.arg(contrib("python/in_spark.py")).arg(mixed.root()).current_dir(&directory);
     let conf =
         "--conf spark.ui.enabled=false --conf spark.ui.showConsoleProgress=false --conf spark.sql.shuffle.partitions=1";
-    spark.env("SPARK_LOCAL_IP", "127.0.0.1").env("SPARK_LOCAL_DIRS", folder.path());
+    spark.env("SPARK_LOCAL_IP", "127.0.0.1").env("SPARK_LOCAL_DIRS", directory.path());
     spark.env("PYSPARK_SUBMIT_ARGS", format!("--master local[1] {conf} pyspark-shell"));
     assert_right("Spark", &answers(&printed(&mut spark)), &mixed);
 }
@@ -116,9 +116,9 @@ struct ClickHouse(TempDir);
 
 impl ClickHouse {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("client.py"), CLICKHOUSE).unwrap();
-        Self(folder)
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("client.py"), CLICKHOUSE).unwrap();
+        Self(directory)
     }
 
     /// Answers statements.
@@ -136,12 +136,12 @@ impl ClickHouse {
         client
     }
 
-    /// The command that takes all dates in by the scripts in this folder.
+    /// The command that takes all dates in by the scripts in this directory.
     fn ingest_by(&self, scripts: &Path, mixed: &Mixed) -> Command {
         let mut ingest = Command::new("sh");
         ingest.arg(scripts.join("ingest.sh")).arg(mixed.root()).args(DATES).arg("2019-11-07");
         ingest.env("CLICKHOUSE_CLIENT", format!("python3 {}", self.0.path().join("client.py").display()));
-        ingest.env("PYTHONPATH", python::folder(Path::new(TARGET), CHDB)).env("CHDB", self.0.path().join("data"));
+        ingest.env("PYTHONPATH", python::directory(Path::new(TARGET), CHDB)).env("CHDB", self.0.path().join("data"));
         ingest
     }
 
@@ -229,7 +229,7 @@ fn with_statement(script: &str, statement: &str, before: &str) -> String {
 fn files_that_are_merged_meanwhile_are_an_error_and_no_answer() {
     let mut mixed = Mixed::empty();
     mixed.write(0);
-    // A merged file comes to be after the folder was listed for the first time.
+    // A merged file comes to be after the directory was listed for the first time.
     let merged = |level: u8| {
         let name = format!("tokyo-000000000000001-999999999999999-{level}.parquet");
         mixed.root().join("flows").join(format!("date={}", DATES[0])).join(name)

@@ -14,10 +14,10 @@ use arrow_array::{
     cast::AsArray as _,
     types::{TimestampMillisecondType, UInt32Type},
 };
-use honeyxdp_archive::{Archive, Decided, How, Label, Payload, Table, Writer, check};
+use honeyxdp_archive::{Archive, Attribution, CaptureMode, Classification, PayloadRow, Table, Writer, check};
 use lab::{
     archived::{self, batches, good, mirai},
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     pcap, python,
     sensor::Sensor,
 };
@@ -38,18 +38,18 @@ fn now() -> i64 {
 
 #[test]
 fn every_syn_is_in_a_row_and_its_time_is_right() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let sensor = archived::sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let sensor = archived::sensor(&veth, BINARY, directory.path(), "--sensor-id ours").unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
     for _ in 0..5 {
-        cable.send(&mirai(200, 1_000)).unwrap();
+        veth.send(&mirai(200, 1_000)).unwrap();
         thread::sleep(Duration::from_millis(150));
     }
     let snapshot = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 5_000).unwrap();
     drop(snapshot);
     let before = now();
-    cable.send(&mirai(1, 1)).unwrap();
+    veth.send(&mirai(1, 1)).unwrap();
     let after = now();
     let last = sensor.stop().unwrap();
     let checked = good(&archive);
@@ -72,19 +72,19 @@ fn every_syn_is_in_a_row_and_its_time_is_right() {
 
 #[test]
 fn who_may_not_ask_for_jiffies_learns_them_from_records() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
     // `ip netns exec` gives the command a mount namespace of its own, so this mount goes with it.
     let script = format!(
         "mount --bind /dev/null /proc/timer_list && exec {BINARY} run -i {SENSOR} --interval 200ms --archive {0}/archive --out {0}/out",
-        folder.path().display()
+        directory.path().display()
     );
-    let mut command = cable.sensor.command("sh");
+    let mut command = veth.sensor.command("sh");
     command.arg("-c").arg(script);
-    let sensor = Sensor::spawn(command, folder.path().join("out")).unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
+    let sensor = Sensor::spawn(command, directory.path().join("out")).unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
     let before = now();
-    cable.send(&mirai(1, 1)).unwrap();
+    veth.send(&mirai(1, 1)).unwrap();
     let after = now();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 1).unwrap();
     sensor.stop().unwrap();
@@ -97,13 +97,13 @@ fn who_may_not_ask_for_jiffies_learns_them_from_records() {
 const START: u32 = 1_572_998_390;
 
 /// Replays a capture over midnight of a date in 2019 into an archive.
-fn replay(folder: &Path) -> Archive {
-    replay_from(folder, &[START])
+fn replay(directory: &Path) -> Archive {
+    replay_from(directory, &[START])
 }
 
 /// Replays a capture that has 20 seconds from each of these on, one behind the other.
-fn replay_from(folder: &Path, starts: &[u32]) -> Archive {
-    let capture = folder.join("scans.pcap");
+fn replay_from(directory: &Path, starts: &[u32]) -> Archive {
+    let capture = directory.join("scans.pcap");
     let mut writer = pcap::Writer::new(BufWriter::new(fs::File::create(&capture).unwrap())).unwrap();
     for start in starts {
         for (n, frame) in (0_u32..).zip(mirai(100, 2_000)) {
@@ -111,10 +111,10 @@ fn replay_from(folder: &Path, starts: &[u32]) -> Archive {
         }
     }
     writer.finish().unwrap();
-    let archive = folder.join("archive");
+    let archive = directory.join("archive");
     let output = Command::new(BINARY)
         .args(["replay", "--quiet", "--sensor-id", "old", "--out"])
-        .arg(folder.join("out"))
+        .arg(directory.join("out"))
         .arg("--archive")
         .arg(&archive)
         .arg(&capture)
@@ -126,8 +126,8 @@ fn replay_from(folder: &Path, starts: &[u32]) -> Archive {
 
 #[test]
 fn a_replay_writes_the_times_of_its_capture_by_date() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = replay(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = replay(directory.path());
     let checked = good(&archive);
     assert_eq!((checked.packets, checked.syns, checked.missing), (2_000, 2_000, 0));
     let dates: Vec<String> = archive.dates(Table::Flows).unwrap().iter().map(ToString::to_string).collect();
@@ -149,10 +149,10 @@ fn a_replay_writes_the_times_of_its_capture_by_date() {
 
 #[test]
 fn captures_of_other_years_have_their_own_times_in_any_order() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let year = 366 * 86_400;
     let starts = [START, START - 4 * year, START - year, START + year];
-    let archive = replay_from(folder.path(), &starts);
+    let archive = replay_from(directory.path(), &starts);
     assert_eq!(good(&archive).packets, 8_000);
     let starts = starts.map(|start| i64::from(start) * 1_000);
     let firsts = times(&archive, "first");
@@ -163,17 +163,21 @@ fn captures_of_other_years_have_their_own_times_in_any_order() {
 }
 
 /// A first payload at the time of the capture.
-fn payload() -> Payload {
-    let label = |name: &'static str, rule: &'static str| Label { name: name.into(), rule: rule.into(), certainty: 'B' };
-    Payload {
+fn payload() -> PayloadRow {
+    let label = |name: &'static str, rule: &'static str| Classification {
+        name: name.into(),
+        rule: rule.into(),
+        confidence: 'B',
+    };
+    PayloadRow {
         interval_start: i64::from(START) * 1_000,
         time: i64::from(START) * 1_000,
         src: [198, 18, 0, 7].into(),
         sport: 40_000,
         dport: 37_215,
-        how: How::Answered,
+        how: CaptureMode::Answered,
         exploit: Some(label("CVE-2017-17215", "CVE-2017-17215/1")),
-        family: Decided::ByPayload(label("mirai", "mirai-payload/1")),
+        family: Attribution::ByPayload(label("mirai", "mirai-payload/1")),
         url_host: Some("192.0.2.1".to_owned()),
         url_path: Some("/mirai.mips".to_owned()),
         url_file: Some("mirai.mips".to_owned()),
@@ -188,8 +192,8 @@ fn payload() -> Payload {
 
 #[test]
 fn the_examples_of_the_document_run_in_duckdb_and_pandas() {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = replay(folder.path());
+    let directory = tempfile::tempdir().unwrap();
+    let archive = replay(directory.path());
     let mut writer = Writer::open(&archive, "responder", 1).unwrap();
     writer.push_payload(payload()).unwrap();
     writer.flush().unwrap();

@@ -18,7 +18,7 @@ use honeyxdp_archive::{Archive, Table, check};
 use lab::{
     archived::{batches, good, mirai, sensor, wait_for},
     bpffs::BpfFs,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::Signal;
@@ -44,26 +44,26 @@ fn sum(archive: &Archive, column: &str) -> u64 {
         let batch: &arrow_array::RecordBatch = batch;
         batch.column_by_name(column).unwrap().as_primitive::<UInt64Type>().values().iter().sum()
     };
-    batches(archive, Table::Losses).iter().map(values).sum()
+    batches(archive, Table::Accounting).iter().map(values).sum()
 }
 
 #[test]
 fn after_kill_9_every_file_is_whole_and_the_next_sensor_goes_on() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
-    let first = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
-    cable.send(&mirai(50, 500)).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
+    let first = sensor(&veth, BINARY, directory.path(), "--sensor-id ours").unwrap();
+    veth.send(&mirai(50, 500)).unwrap();
     wait_for(&archive, |checked| checked.packets == 500);
     for _ in 0..20 {
-        cable.send(&mirai(50, 500)).unwrap();
+        veth.send(&mirai(50, 500)).unwrap();
     }
     killed(first);
     let before = good(&archive);
     assert!(before.packets >= 500, "{before:?}");
 
-    let second = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
-    cable.send(&mirai(50, 500)).unwrap();
+    let second = sensor(&veth, BINARY, directory.path(), "--sensor-id ours").unwrap();
+    veth.send(&mirai(50, 500)).unwrap();
     second.wait_for(|snapshot| snapshot.families["mirai"].packets == 500).unwrap();
     second.stop().unwrap();
     let after = good(&archive);
@@ -73,19 +73,19 @@ fn after_kill_9_every_file_is_whole_and_the_next_sensor_goes_on() {
 
 #[test]
 fn with_pins_every_syn_is_in_one_row_or_in_one_account_over_kill_9() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let pins = BpfFs::mount().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
     let args = format!("--sensor-id ours --pin --pin-path {}", pins.path().join("pins").display());
-    let start = || sensor(&cable, BINARY, folder.path(), &args).unwrap();
+    let start = || sensor(&veth, BINARY, directory.path(), &args).unwrap();
     let mut running = start();
     let (sent, over) = (AtomicU64::new(0), AtomicBool::new(false));
     let last = thread::scope(|scope| {
         scope.spawn(|| {
             let batch = mirai(64, 64);
             while !over.load(Ordering::Relaxed) {
-                cable.send(&batch).unwrap();
+                veth.send(&batch).unwrap();
                 sent.fetch_add(64, Ordering::Relaxed);
                 thread::sleep(Duration::from_millis(2));
             }
@@ -113,34 +113,34 @@ fn with_pins_every_syn_is_in_one_row_or_in_one_account_over_kill_9() {
     assert_eq!((sum(&archive, "syns"), sum(&archive, "packets")), (sent, checked.packets));
     // What the dead had read and not written is at most the interval that each was in.
     assert!(checked.packets > sent / 4, "{checked:?} of {sent}");
-    cable.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.path().join("pins").display())).unwrap();
+    veth.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.path().join("pins").display())).unwrap();
 }
 
 #[test]
 fn an_archive_that_begins_on_the_pins_of_a_sensor_without_one_has_what_waited_once() {
     // Killed after its first interval, or as soon as it is attached.
     for patient in [true, false] {
-        let cable = Cable::silent(1_500).unwrap();
+        let veth = VethPair::silent(1_500).unwrap();
         let pins = BpfFs::mount().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let archive = Archive::new(folder.path().join("archive"));
+        let directory = tempfile::tempdir().unwrap();
+        let archive = Archive::new(directory.path().join("archive"));
         let pin = format!("--pin --pin-path {}", pins.path().join("pins").display());
-        let first = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 200ms {pin}")).unwrap();
+        let first = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 200ms {pin}")).unwrap();
         let has = |sensor: &Sensor, packets| {
             sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == packets).unwrap();
         };
-        cable.send(&mirai(10, 100)).unwrap();
+        veth.send(&mirai(10, 100)).unwrap();
         has(&first, 100);
         killed(first);
         // More than a chunk of records.
-        cable.send(&mirai(6_000, 6_000)).unwrap();
-        let start = || sensor(&cable, BINARY, folder.path(), &format!("--sensor-id ours {pin}")).unwrap();
+        veth.send(&mirai(6_000, 6_000)).unwrap();
+        let start = || sensor(&veth, BINARY, directory.path(), &format!("--sensor-id ours {pin}")).unwrap();
         let second = start();
         if patient {
             has(&second, 6_100);
         }
         killed(second);
-        cable.send(&mirai(50, 50)).unwrap();
+        veth.send(&mirai(50, 50)).unwrap();
         let last = start();
         has(&last, 6_150);
         last.stop().unwrap();
@@ -149,34 +149,34 @@ fn an_archive_that_begins_on_the_pins_of_a_sensor_without_one_has_what_waited_on
         let written = if patient { 6_000..=6_050 } else { 50..=6_050 };
         assert!(written.contains(&checked.packets), "{patient}: {checked:?}");
         let at = pins.path().join("pins");
-        cable.sensor.run(&format!("{BINARY} detach --all --pin-path {}", at.display())).unwrap();
+        veth.sensor.run(&format!("{BINARY} detach --all --pin-path {}", at.display())).unwrap();
     }
 }
 
 #[test]
 fn a_full_disk_is_said_costs_no_count_and_recovers() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let disk = folder.path().join("disk");
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let disk = directory.path().join("disk");
     fs::create_dir(&disk).unwrap();
     // `ip netns exec` gives the command a mount namespace of its own, so this mount goes with it.
     let script = format!(
         "mount -t tmpfs -o size=1m tmpfs {0} && exec {BINARY} run -i {SENSOR} --interval 200ms --archive {0}/archive --out {1}",
         disk.display(),
-        folder.path().join("out").display()
+        directory.path().join("out").display()
     );
-    let mut command = cable.sensor.command("sh");
+    let mut command = veth.sensor.command("sh");
     command.arg("-c").arg(script);
-    let mut sensor = Sensor::spawn(command, folder.path().join("out")).unwrap();
-    let view = folder.path().join("view");
+    let mut sensor = Sensor::spawn(command, directory.path().join("out")).unwrap();
+    let view = directory.path().join("view");
     symlink(format!("/proc/{}/root{}", sensor.pid(), disk.display()), &view).unwrap();
     let archive = Archive::new(view.join("archive"));
-    cable.send(&mirai(10, 100)).unwrap();
+    veth.send(&mirai(10, 100)).unwrap();
     wait_for(&archive, |checked| checked.packets == 100);
 
     let fill = || drop(fs::write(view.join("filler"), vec![0; 2 << 20]));
     fill();
-    cable.send(&mirai(10, 70)).unwrap();
+    veth.send(&mirai(10, 70)).unwrap();
     sensor.wait_for_line("the archive cannot be written").unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 170).unwrap();
     assert_eq!(good(&archive).packets, 100, "half a file counts");
@@ -189,7 +189,7 @@ fn a_full_disk_is_said_costs_no_count_and_recovers() {
 
     // Ended while it is full, it says that something is missing, and all other numbers have it.
     fill();
-    cable.send(&mirai(10, 30)).unwrap();
+    veth.send(&mirai(10, 30)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 200).unwrap();
     sensor.signal(Signal::INT).unwrap();
     assert_eq!(sensor.wait().unwrap().code(), Some(1));
@@ -198,29 +198,29 @@ fn a_full_disk_is_said_costs_no_count_and_recovers() {
 
 #[test]
 fn countries_and_networks_are_those_of_the_file_that_is_there_now() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
-    let (geoip, asn) = (folder.path().join("country.mmdb"), folder.path().join("asn.mmdb"));
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
+    let (geoip, asn) = (directory.path().join("country.mmdb"), directory.path().join("asn.mmdb"));
     let net = Ipv4Addr::new(198, 18, 1, 0);
     let country = |code| vec![(net, 25, Map(vec![("country", Map(vec![("iso_code", Text(code))]))]))];
     database(&geoip, country("JP"));
     database(&asn, vec![(net, 25, Map(vec![("autonomous_system_number", U32(64_500))]))]);
     let args = format!("--sensor-id ours --geoip {} --asn {}", geoip.display(), asn.display());
-    let mut sensor = sensor(&cable, BINARY, folder.path(), &args).unwrap();
+    let mut sensor = sensor(&veth, BINARY, directory.path(), &args).unwrap();
     // 198.18.1.0 to 198.18.1.127 are in the file, as many are not.
-    cable.send(&mirai(256, 256)).unwrap();
+    veth.send(&mirai(256, 256)).unwrap();
     wait_for(&archive, |checked| checked.packets == 256);
     // As an update does it; a file that is no database leaves the one before in force. Both under Landlock.
     database(&geoip, country("BR"));
     // It is looked at when an interval ends.
     thread::sleep(Duration::from_secs(1));
-    cable.send(&mirai(1, 1)).unwrap();
+    veth.send(&mirai(1, 1)).unwrap();
     wait_for(&archive, |checked| checked.packets == 257);
     fs::write(&geoip, "this is no database").unwrap();
-    cable.send(&mirai(1, 1)).unwrap();
+    veth.send(&mirai(1, 1)).unwrap();
     sensor.wait_for_line("places are looked up in what was read before").unwrap();
-    cable.send(&mirai(1, 1)).unwrap();
+    veth.send(&mirai(1, 1)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 259).unwrap();
     sensor.stop().unwrap();
     good(&archive);
@@ -237,9 +237,9 @@ fn countries_and_networks_are_those_of_the_file_that_is_there_now() {
     let found: Vec<_> = found.iter().map(|((code, network), rows)| (code.as_str(), *network, *rows)).collect();
     assert_eq!(found, [("", None, 128), ("BR", Some(64_500), 3), ("JP", Some(64_500), 128)]);
 
-    let mut command = cable.sensor.command(BINARY);
+    let mut command = veth.sensor.command(BINARY);
     command.args(["run", "-i", SENSOR, "--archive"]).arg(archive.root()).arg("--geoip").arg(&geoip);
-    let output = command.arg("--out").arg(folder.path().join("out")).output().unwrap();
+    let output = command.arg("--out").arg(directory.path().join("out")).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("no MMDB file"), "{output:?}");
 }
@@ -252,11 +252,11 @@ fn newest(archive: &Archive) -> std::path::PathBuf {
 
 #[test]
 fn half_a_file_is_removed_or_named_and_stops_nobody() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
-    let first = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
-    cable.send(&mirai(50, 500)).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
+    let first = sensor(&veth, BINARY, directory.path(), "--sensor-id ours").unwrap();
+    veth.send(&mirai(50, 500)).unwrap();
     wait_for(&archive, |checked| checked.packets == 500);
     killed(first);
     // As a kill leaves it, and as a failing disk does.
@@ -270,10 +270,10 @@ fn half_a_file_is_removed_or_named_and_stops_nobody() {
     let broken = beside(&format!("ours-{0:015}-{0:015}-0.parquet", 1));
     fs::write(&broken, &bytes[..bytes.len() / 2]).unwrap();
 
-    let second = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
+    let second = sensor(&veth, BINARY, directory.path(), "--sensor-id ours").unwrap();
     assert!(!unfinished.exists(), "nobody else removes it");
     assert!(others.exists(), "another sensor may be writing it");
-    cable.send(&mirai(50, 70)).unwrap();
+    veth.send(&mirai(50, 70)).unwrap();
     second.wait_for(|snapshot| snapshot.families["mirai"].packets == 70).unwrap();
     second.stop().unwrap();
     let checked = check(&archive).unwrap();
@@ -285,24 +285,24 @@ fn half_a_file_is_removed_or_named_and_stops_nobody() {
 
 #[test]
 fn a_second_sensor_of_the_same_id_is_refused_and_the_first_goes_on() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
-    let first = sensor(&cable, BINARY, folder.path(), "--sensor-id ours").unwrap();
-    let other = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
+    let first = sensor(&veth, BINARY, directory.path(), "--sensor-id ours").unwrap();
+    let other = VethPair::silent(1_500).unwrap();
     let second = |id: &str, out: &Path| {
         let mut command = other.sensor.command(BINARY);
         command.args(["run", "-i", SENSOR, "--interval", "200ms", "--sensor-id", id, "--archive"]);
         command.arg(archive.root()).arg("--out").arg(out);
         command
     };
-    let out = folder.path().join("other");
+    let out = directory.path().join("other");
     let output = second("ours", &out).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(said.contains("as sensor ours; give this one another --sensor-id or --archive"), "{said}");
     let second = Sensor::spawn(second("theirs", &out), out).unwrap();
-    cable.send(&mirai(5, 50)).unwrap();
+    veth.send(&mirai(5, 50)).unwrap();
     other.send(&mirai(5, 70)).unwrap();
     wait_for(&archive, |checked| checked.packets == 120);
     first.stop().unwrap();

@@ -67,30 +67,30 @@ fn help_teaches_and_wrong_usage_exits_with_2() {
 #[test]
 fn every_option_comes_from_the_environment_too() {
     let (_, help, _) = run(&["run", "--help"]);
-    for option in ["INTERFACE", "MODE", "INTERVAL", "OUT", "HISTORY", "SENSOR_ID", "TRACE_MARKS", "QUIET", "LISTEN"] {
+    for option in ["INTERFACE", "MODE", "INTERVAL", "OUT", "HISTORY", "SENSOR_ID", "TRACE_MATCHES", "QUIET", "LISTEN"] {
         assert!(help.contains(&format!("[env: HONEYXDP_{option}=")), "HONEYXDP_{option} is not in the help of run");
     }
     let with =
         |name: &str, value: &str| Command::new(BINARY).args(["run", "-i", "none0"]).env(name, value).output().unwrap();
     assert_eq!(with("HONEYXDP_INTERVAL", "0s").status.code(), Some(2));
-    // Empty is unset, and a switch takes what people write: all of these fail later, at the folder or the interface.
+    // Empty is unset, and a switch takes what people write: all of these fail later, at the directory or the interface.
     for (name, value) in
         [("HONEYXDP_INTERVAL", ""), ("HONEYXDP_QUIET", "1"), ("HONEYXDP_QUIET", "no"), ("HONEYXDP_SENSOR_ID", "")]
     {
         assert_eq!(with(name, value).status.code(), Some(1), "{name}={value}");
     }
 
-    let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(BINARY).arg("snapshot").env("HONEYXDP_OUT", folder.path()).output().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let output = Command::new(BINARY).arg("snapshot").env("HONEYXDP_OUT", directory.path()).output().unwrap();
     let err = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert!(err.contains(&folder.path().display().to_string()), "{err}");
+    assert!(err.contains(&directory.path().display().to_string()), "{err}");
 }
 
 #[test]
 fn a_missing_snapshot_is_an_error_that_says_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
-    let (code, out, err) = run(&["snapshot", "--out", folder.path().to_str().unwrap()]);
+    let directory = tempfile::tempdir().unwrap();
+    let (code, out, err) = run(&["snapshot", "--out", directory.path().to_str().unwrap()]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
     assert!(err.starts_with("honeyxdp: there is no snapshot in ") && err.contains("honeyxdp run --out"), "{err}");
     assert_eq!(err.lines().count(), 1, "one sentence: {err}");
@@ -98,9 +98,9 @@ fn a_missing_snapshot_is_an_error_that_says_what_to_do() {
 
 #[test]
 fn a_replay_counts_and_its_snapshot_is_shown_in_every_form() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("scans.pcap");
-    let out = folder.path().join("out");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("scans.pcap");
+    let out = directory.path().join("out");
     let out = out.to_str().unwrap();
     pcap(&file, &scans());
 
@@ -130,10 +130,10 @@ fn a_replay_counts_and_its_snapshot_is_shown_in_every_form() {
 
 #[test]
 fn several_files_are_counted_together_and_gzip_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let (plain, out) = (folder.path().join("a.pcap"), folder.path().join("out"));
+    let directory = tempfile::tempdir().unwrap();
+    let (plain, out) = (directory.path().join("a.pcap"), directory.path().join("out"));
     pcap(&plain, &scans());
-    let packed = folder.path().join("b.pcap.gz");
+    let packed = directory.path().join("b.pcap.gz");
     let gzip = Command::new("gzip").arg("-c").arg(&plain).output().unwrap();
     fs::write(&packed, gzip.stdout).unwrap();
     let output = Command::new(BINARY).args(["replay", "-q"]).args([&plain, &packed]).arg("--out").arg(&out).output();
@@ -143,14 +143,15 @@ fn several_files_are_counted_together_and_gzip_is_read() {
 
 #[test]
 fn a_damaged_file_is_counted_up_to_the_damage_and_the_others_whole() {
-    let folder = tempfile::tempdir().unwrap();
-    let (whole, cut, out) = (folder.path().join("a.pcap"), folder.path().join("b.pcap"), folder.path().join("out"));
+    let directory = tempfile::tempdir().unwrap();
+    let (whole, cut, out) =
+        (directory.path().join("a.pcap"), directory.path().join("b.pcap"), directory.path().join("out"));
     pcap(&whole, &scans());
     // The sixth packet is cut: a header of 24 bytes, and five packets of 16 + 54 bytes before it.
     fs::write(&cut, &fs::read(&whole).unwrap()[..24 + 5 * 70 + 30]).unwrap();
-    let not_one = folder.path().join("c.pcap");
+    let not_one = directory.path().join("c.pcap");
     fs::File::create(&not_one).unwrap().write_all(b"#!/bin/sh\nexit 0\n").unwrap();
-    let missing = folder.path().join("d.pcap");
+    let missing = directory.path().join("d.pcap");
 
     let output = Command::new(BINARY)
         .args(["replay", "--quiet", "--out"])
@@ -170,15 +171,15 @@ fn a_damaged_file_is_counted_up_to_the_damage_and_the_others_whole() {
 
 #[test]
 fn a_replay_of_nothing_leaves_the_snapshot_before_it_alone() {
-    let folder = tempfile::tempdir().unwrap();
-    let (file, out) = (folder.path().join("scans.pcap"), folder.path().join("out"));
+    let directory = tempfile::tempdir().unwrap();
+    let (file, out) = (directory.path().join("scans.pcap"), directory.path().join("out"));
     pcap(&file, &scans());
     let (file, out) = (file.to_str().unwrap(), out.to_str().unwrap());
     assert_eq!(run(&["replay", "-q", file, "--out", out]).0, Some(0));
     let before = store::read(Path::new(out)).unwrap();
-    let text = folder.path().join("notes.txt");
+    let text = directory.path().join("notes.txt");
     fs::write(&text, "no capture").unwrap();
-    for wrong in [folder.path().join("typo.pcap"), folder.path().to_owned(), text] {
+    for wrong in [directory.path().join("typo.pcap"), directory.path().to_owned(), text] {
         let (code, _, err) = run(&["replay", "-q", wrong.to_str().unwrap(), "--out", out]);
         assert_eq!(code, Some(1));
         assert!(err.contains("nothing could be read, so no snapshot was written"), "{err}");
@@ -188,21 +189,21 @@ fn a_replay_of_nothing_leaves_the_snapshot_before_it_alone() {
 
 #[test]
 fn a_capture_is_read_from_standard_input() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("scans.pcap");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("scans.pcap");
     pcap(&file, &scans());
     let output = Command::new(BINARY)
         .args(["replay", "-q", "-", "--out"])
-        .arg(folder.path())
+        .arg(directory.path())
         .stdin(fs::File::open(&file).unwrap())
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(store::read(folder.path()).unwrap().families["mirai"].packets, 5);
+    assert_eq!(store::read(directory.path()).unwrap().families["mirai"].packets, 5);
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named() {
+fn a_directory_that_cannot_be_written_is_named() {
     let (code, _, err) = run(&["replay", "x.pcap", "--out", "/proc/honeyxdp"]);
     assert_eq!(code, Some(1));
     assert!(err.contains("/proc/honeyxdp") && err.contains("--out"), "{err}");
@@ -210,13 +211,13 @@ fn a_folder_that_cannot_be_written_is_named() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("scans.pcap");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("scans.pcap");
     pcap(&file, &scans());
     let script = format!(
         "{BINARY} replay --json {} --out {} | true; exit ${{PIPESTATUS[0]}}",
         file.display(),
-        folder.path().display()
+        directory.path().display()
     );
     let output = Command::new("bash").arg("-c").arg(script).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

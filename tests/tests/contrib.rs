@@ -117,8 +117,8 @@ fn grafana_can_read_the_dashboard_and_prometheus_every_expression_in_it() {
         }
         rules.push_str(&format!("  - record: dashboard:{number}\n    expr: {}\n", Value::from(asked)));
     }
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("dashboard.yml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("dashboard.yml");
     fs::write(&file, rules).unwrap();
     run("promtool", &["check", "rules", file.to_str().unwrap()]);
 }
@@ -134,9 +134,9 @@ fn labels(expression: &str) -> Vec<&str> {
 
 #[test]
 fn systemd_takes_the_units_and_finds_little_that_they_may_do() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     for (name, program) in [("honeyxdp.service", "honeyxdp "), ("honeyxdp-upload.service", "honeyxdp-fleet ")] {
-        let unit = folder.path().join(name);
+        let unit = directory.path().join(name);
         // Pages and the programs are not installed here.
         let lines = read(&format!("systemd/{name}")).replace(&format!("/usr/bin/{program}"), &format!("{BINARY} "));
         let lines: Vec<&str> = lines.lines().filter(|line| !line.starts_with("Documentation=")).collect();
@@ -150,7 +150,7 @@ fn systemd_takes_the_units_and_finds_little_that_they_may_do() {
 }
 
 #[test]
-fn the_unit_has_the_few_capabilities_and_the_user_and_folders_that_the_package_makes() {
+fn the_unit_has_the_few_capabilities_and_the_user_and_directories_that_the_package_makes() {
     let unit = read("systemd/honeyxdp.service");
     let value = |name: &str| {
         let found = unit.lines().find_map(|line| line.strip_prefix(&format!("{name}=")));
@@ -187,20 +187,20 @@ fn the_settings_of_the_service_are_variables_that_the_program_knows() {
 
 #[test]
 fn every_command_has_a_page_and_every_shell_its_completions() {
-    let folder = tempfile::tempdir().unwrap();
-    lab::manual::write(folder.path()).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    lab::manual::write(directory.path()).unwrap();
     let help = run(BINARY, &["--help"]);
     for command in ["run", "replay", "snapshot", "doctor"] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
-        let page = fs::read_to_string(folder.path().join(format!("honeyxdp-{command}.1"))).unwrap();
+        let page = fs::read_to_string(directory.path().join(format!("honeyxdp-{command}.1"))).unwrap();
         assert!(page.contains(".SH OPTIONS"), "{command}");
         for shell in ["honeyxdp.bash", "_honeyxdp", "honeyxdp.fish"] {
-            let script = fs::read_to_string(folder.path().join("completions").join(shell)).unwrap();
+            let script = fs::read_to_string(directory.path().join("completions").join(shell)).unwrap();
             assert!(script.contains(command), "{command} in {shell}");
         }
     }
-    let page = fs::read_to_string(folder.path().join("honeyxdp-run.1")).unwrap();
+    let page = fs::read_to_string(directory.path().join("honeyxdp-run.1")).unwrap();
     assert!(page.contains("HONEYXDP_INTERFACE"), "variables are in the manual");
-    assert!(folder.path().join("honeyxdp.1").exists() && !folder.path().join("honeyxdp-help.1").exists());
-    run("bash", &["-n", folder.path().join("completions/honeyxdp.bash").to_str().unwrap()]);
+    assert!(directory.path().join("honeyxdp.1").exists() && !directory.path().join("honeyxdp-help.1").exists());
+    run("bash", &["-n", directory.path().join("completions/honeyxdp.bash").to_str().unwrap()]);
 }

@@ -7,7 +7,7 @@ use std::{env, path::PathBuf, thread, time::Duration};
 use lab::{
     browser::Browser,
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::Signal;
@@ -18,18 +18,18 @@ const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 const DOCS: &str = "dashboard.png";
 const PAGE: &str = "http://127.0.0.1:7823/";
 
-fn start(cable: &Cable, args: &str) -> Sensor {
-    Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} {args}")).unwrap()
+fn start(veth: &VethPair, args: &str) -> Sensor {
+    Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} {args}")).unwrap()
 }
 
 /// A picture, with something going on.
-fn picture(cable: &Cable, browser: &mut Browser, name: &str) {
-    if let Some(folder) = env::var_os("HONEYXDP_SCREENSHOTS") {
+fn picture(veth: &VethPair, browser: &mut Browser, name: &str) {
+    if let Some(directory) = env::var_os("HONEYXDP_SCREENSHOTS") {
         for second in 100..104 {
-            cable.send(&frames(second)).unwrap();
+            veth.send(&frames(second)).unwrap();
             thread::sleep(Duration::from_millis(900));
         }
-        browser.screenshot(&PathBuf::from(folder).join(name), name != DOCS).unwrap();
+        browser.screenshot(&PathBuf::from(directory).join(name), name != DOCS).unwrap();
     }
 }
 
@@ -61,14 +61,14 @@ fn text(browser: &mut Browser, id: &str) -> String {
 
 #[test]
 fn the_page_shows_live_numbers_and_says_when_they_are_not() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 2s --ignore-port 22 --ignore-src 192.0.2.0/24");
-    let mut browser = Browser::start(&cable.sensor).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "--interval 2s --ignore-port 22 --ignore-src 192.0.2.0/24");
+    let mut browser = Browser::start(&veth.sensor).unwrap();
     browser.look(1280, 900, false).unwrap();
     browser.open(PAGE).unwrap();
     let seconds = env::var("HONEYXDP_SCREENSHOTS").map_or(8, |_| 100);
     for second in 0..seconds {
-        cable.send(&frames(second)).unwrap();
+        veth.send(&frames(second)).unwrap();
         thread::sleep(Duration::from_secs(1));
     }
     browser.wait("document.getElementById('state').textContent === 'live'").unwrap();
@@ -154,7 +154,7 @@ fn the_page_shows_live_numbers_and_says_when_they_are_not() {
         browser.wait(&format!("document.documentElement.dataset.theme === '{theme}'")).unwrap();
         let contrast = browser.evaluate(CONTRAST).unwrap();
         assert!(contrast["ratio"].as_f64().unwrap() >= 4.5, "{name}: {contrast}");
-        picture(&cable, &mut browser, name);
+        picture(&veth, &mut browser, name);
     }
     assert!(browser.errors().is_empty(), "{:#?}", browser.errors());
     let elsewhere: Vec<String> = browser.requests().into_iter().filter(|url| !url.starts_with(PAGE)).collect();
@@ -165,8 +165,8 @@ fn the_page_shows_live_numbers_and_says_when_they_are_not() {
     sensor.stop().unwrap();
     browser.wait("document.getElementById('state').textContent === 'disconnected'").unwrap();
     assert!(text(&mut browser, "alerts").contains("the sensor does not answer"), "{}", text(&mut browser, "alerts"));
-    picture(&cable, &mut browser, "disconnected.png");
-    let sensor = start(&cable, "--interval 1s");
+    picture(&veth, &mut browser, "disconnected.png");
+    let sensor = start(&veth, "--interval 1s");
     browser.wait("document.getElementById('state').textContent === 'live'").unwrap();
 
     // One that is stopped is not taken for a live one.
@@ -203,13 +203,13 @@ const CONTRAST: &str = r"(() => {
 /// Text that somebody chose is shown as it is.
 #[test]
 fn what_a_sensor_says_is_text_on_the_page() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let evil = "<img src=x onerror=window.evil=1><script>window.evil=1</script>";
-    let folder = tempfile::tempdir().unwrap();
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "1s", "--sensor-id", evil, "--out"]).arg(folder.path());
-    let sensor = Sensor::spawn(command, folder.path().to_owned()).unwrap();
-    let mut browser = Browser::start(&cable.sensor).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut command = veth.sensor.command(BINARY);
+    command.args(["run", "-i", SENSOR, "--interval", "1s", "--sensor-id", evil, "--out"]).arg(directory.path());
+    let sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
+    let mut browser = Browser::start(&veth.sensor).unwrap();
     browser.look(800, 600, false).unwrap();
     browser.open(PAGE).unwrap();
     browser.wait("document.getElementById('state').textContent === 'live'").unwrap();
@@ -223,23 +223,23 @@ fn what_a_sensor_says_is_text_on_the_page() {
     drop(sensor);
 }
 
-/// Loss is said aloud and in red.
+/// AccountingRow is said aloud and in red.
 #[test]
 fn loss_is_said_aloud() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 1s --record-buffer 1MiB");
-    let mut browser = Browser::start(&cable.sensor).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "--interval 1s --record-buffer 1MiB");
+    let mut browser = Browser::start(&veth.sensor).unwrap();
     browser.look(800, 600, false).unwrap();
     browser.open(PAGE).unwrap();
     browser.wait("document.getElementById('state').textContent === 'live'").unwrap();
     // While the sensor is stopped, nobody takes records from the rings.
     sensor.signal(Signal::STOP).unwrap();
-    let mut sender = lab::generator::Sender::new(&cable, lab::generator::Pattern::FLOOD).unwrap();
+    let mut sender = lab::generator::Sender::new(&veth, lab::generator::Pattern::FLOOD).unwrap();
     sender.send(lab::generator::Amount::Frames(600_000), None).unwrap();
     sensor.signal(Signal::CONT).unwrap();
     let snapshot = sensor.wait_for(|snapshot| snapshot.records.as_ref().unwrap().lost_packets > 0).unwrap();
     assert_eq!(snapshot.frames.seen, snapshot.frames.dispositions["syn"]);
-    browser.wait("document.getElementById('alerts').textContent.includes('Loss: the records of ')").unwrap();
+    browser.wait("document.getElementById('alerts').textContent.includes('AccountingRow: the records of ')").unwrap();
     browser
         .wait("document.querySelector('#tiles .bad') !== null && document.querySelector('#records .bad') !== null")
         .unwrap();

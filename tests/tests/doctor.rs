@@ -9,7 +9,7 @@ use std::{
 
 use honeyxdp::{kernel::needed_capabilities, sandbox::Capability};
 use lab::{
-    network::{Cable, Namespace, SENSOR},
+    network::{Namespace, SENSOR, VethPair},
     rights,
     sensor::Sensor,
 };
@@ -59,9 +59,9 @@ fn mend(namespace: &Namespace, report: &Report, check: &str) {
 
 #[test]
 fn a_cable_is_fit_for_a_sensor() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let report = doctor(&cable.sensor, &format!("-i {SENSOR} --out {}", folder.path().display()));
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let report = doctor(&veth.sensor, &format!("-i {SENSOR} --out {}", directory.path().display()));
     assert_eq!(report.code, Some(0), "{}", report.json);
     assert_eq!(report.json["schema"], "honeyxdp.doctor/1");
     for check in ["kernel", "jit", "capabilities", "program", "memory", "interface", "xdp_program", "native_xdp", "out"]
@@ -72,35 +72,35 @@ fn a_cable_is_fit_for_a_sensor() {
     // ip-netns(8) gives the namespace a /sys of its own, without a BPF file system.
     assert_eq!(report.get("bpffs").2, Some("mount -t bpf bpf /sys/fs/bpf"));
 
-    let plain = cable.sensor.run(&format!("{BINARY} doctor -i {SENSOR} --out {}", folder.path().display())).unwrap();
+    let plain = veth.sensor.run(&format!("{BINARY} doctor -i {SENSOR} --out {}", directory.path().display())).unwrap();
     assert!(plain.contains("ok    in0 native_xdp"), "{plain}");
     assert!(plain.contains("-> mount -t bpf bpf /sys/fs/bpf"), "{plain}");
 }
 
 #[test]
 fn the_default_route_names_the_interface_where_nobody_does() {
-    let cable = Cable::new().unwrap();
-    let report = doctor(&cable.sensor, "--out /tmp");
+    let veth = VethPair::new().unwrap();
+    let report = doctor(&veth.sensor, "--out /tmp");
     assert_eq!(report.code, Some(1));
     assert_eq!(report.level("interface"), "bad");
     assert!(report.get("interface").1.contains("name one with -i"), "{}", report.json);
     assert!(report.errors.contains("one check is bad"), "{}", report.errors);
-    cable.sensor.ip(&format!("route add default dev {SENSOR}")).unwrap();
-    let report = doctor(&cable.sensor, "--out /tmp");
+    veth.sensor.ip(&format!("route add default dev {SENSOR}")).unwrap();
+    let report = doctor(&veth.sensor, "--out /tmp");
     assert_eq!(report.code, Some(0), "{}", report.json);
     assert!(report.get("interface").1.contains("the default route's interface"), "{}", report.json);
 }
 
 #[test]
 fn another_xdp_program_is_bad_until_it_is_taken_off_and_our_own_is_not() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 200ms")).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 200ms")).unwrap();
     sensor.wait_for(|_| true).unwrap();
-    let own = doctor(&cable.sensor, &format!("-i {SENSOR} --out {}", sensor.folder().display()));
+    let own = doctor(&veth.sensor, &format!("-i {SENSOR} --out {}", sensor.directory().display()));
     assert_eq!(own.code, Some(0), "{}", own.json);
     assert!(own.get("xdp_program").1.contains("a sensor is at work"), "{}", own.json);
 
-    let other = doctor(&cable.sensor, &format!("-i {SENSOR} --out /tmp"));
+    let other = doctor(&veth.sensor, &format!("-i {SENSOR} --out /tmp"));
     assert_eq!(other.code, Some(1));
     let (level, text, mend) = other.get("xdp_program");
     assert_eq!((level, mend), ("bad", Some("ip link set dev in0 xdpdrv off")));
@@ -110,18 +110,18 @@ fn another_xdp_program_is_bad_until_it_is_taken_off_and_our_own_is_not() {
 
 #[test]
 fn a_program_without_a_link_is_taken_off_by_the_printed_command() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let object = folder.path().join("stray.o");
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let object = directory.path().join("stray.o");
     fs::write(&object, lab::clang::compile("stray").unwrap()).unwrap();
-    cable.sensor.ip(&format!("link set dev {SENSOR} xdpgeneric obj {} sec xdp", object.display())).unwrap();
-    let report = doctor(&cable.sensor, &format!("-i {SENSOR} --out /tmp"));
+    veth.sensor.ip(&format!("link set dev {SENSOR} xdpgeneric obj {} sec xdp", object.display())).unwrap();
+    let report = doctor(&veth.sensor, &format!("-i {SENSOR} --out /tmp"));
     let (level, text, command) = report.get("xdp_program");
     assert_eq!(level, "bad");
     assert!(text.contains("(\"stray\"), generic is there"), "{text}");
     assert_eq!(command, Some("ip link set dev in0 xdpgeneric off"));
-    mend(&cable.sensor, &report, "xdp_program");
-    assert_eq!(doctor(&cable.sensor, &format!("-i {SENSOR} --out /tmp")).level("xdp_program"), "ok");
+    mend(&veth.sensor, &report, "xdp_program");
+    assert_eq!(doctor(&veth.sensor, &format!("-i {SENSOR} --out /tmp")).level("xdp_program"), "ok");
 }
 
 #[test]
@@ -147,8 +147,8 @@ fn queues_offloads_and_a_link_that_is_down_are_mended_by_the_printed_commands() 
 
 #[test]
 fn large_frames_and_drivers_without_native_xdp_are_told_apart() {
-    let cable = Cable::silent(9_000).unwrap();
-    let report = doctor(&cable.sensor, &format!("-i {SENSOR} --out /tmp"));
+    let veth = VethPair::silent(9_000).unwrap();
+    let report = doctor(&veth.sensor, &format!("-i {SENSOR} --out /tmp"));
     assert_eq!(report.get("mtu").1, "9000, and the driver does XDP on frames of several buffers");
 
     // A TAP device has native XDP, but not on frames of several buffers; a bridge has none.
@@ -177,18 +177,18 @@ fn an_interface_without_ethernet_frames_is_bad_and_one_that_is_not_there_too() {
 }
 
 /// doctor with no capabilities but these.
-fn with_capabilities(cable: &Cable, keep: &[Capability]) -> Report {
-    let mut command = cable.sensor.command("setpriv");
+fn with_capabilities(veth: &VethPair, keep: &[Capability]) -> Report {
+    let mut command = veth.sensor.command("setpriv");
     command.args(rights::only(keep)).arg(BINARY);
     Report::of(&command.args(["doctor", "-i", SENSOR, "--out", "/tmp", "--json"]).output().unwrap())
 }
 
 #[test]
 fn without_capabilities_it_says_which_are_missing_and_still_looks_at_the_rest() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let needed = needed_capabilities();
     for (missing, keep) in rights::each_left_out(needed) {
-        let report = with_capabilities(&cable, &keep);
+        let report = with_capabilities(&veth, &keep);
         assert_eq!(report.code, Some(1));
         assert!(report.get("capabilities").1.contains(&format!("lacks {missing};")), "{}", report.json);
         assert!(report.find("program").is_none(), "nothing is loaded without rights");
@@ -196,14 +196,14 @@ fn without_capabilities_it_says_which_are_missing_and_still_looks_at_the_rest() 
             assert_eq!(report.level(check), "ok", "{check}: {}", report.json);
         }
     }
-    let report = with_capabilities(&cable, needed);
+    let report = with_capabilities(&veth, needed);
     assert_eq!((report.code, report.level("program")), (Some(0), "ok"), "{}", report.json);
 }
 
 #[test]
 fn a_seccomp_filter_that_forbids_bpf_is_found_by_trying() {
-    let cable = Cable::silent(1_500).unwrap();
-    let mut command = cable.sensor.command(BINARY);
+    let veth = VethPair::silent(1_500).unwrap();
+    let mut command = veth.sensor.command(BINARY);
     command.args(["doctor", "-i", SENSOR, "--out", "/tmp", "--json"]);
     // SAFETY: only system calls between fork and exec.
     unsafe { command.pre_exec(forbid_bpf) };
@@ -240,9 +240,9 @@ fn mounted(script: &str, out: &Path) -> Report {
 }
 
 #[test]
-fn folders_are_looked_at_as_the_process_would_write_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path();
+fn directories_are_looked_at_as_the_process_would_write_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path();
     let path = out.display();
     for (script, check, level, text) in [
         (format!("mount -t tmpfs -o size=4m none {path}"), "out", "bad", "has room for 4.0 MiB only"),
@@ -260,14 +260,14 @@ fn folders_are_looked_at_as_the_process_would_write_them() {
 
 #[test]
 fn another_user_is_told_what_it_may_not_write() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let script = "mount -t bpf bpf /sys/fs/bpf && mkdir /sys/fs/bpf/honeyxdp && chmod 0750 /sys/fs/bpf/honeyxdp\n\
                   exec setpriv --reuid=65534 --clear-groups";
-    // tempdir's folder is root's alone, and so may be the way to the tested binary: root opens it.
-    let binary = folder.path().join("honeyxdp");
+    // tempdir's directory is root's alone, and so may be the way to the tested binary: root opens it.
+    let binary = directory.path().join("honeyxdp");
     fs::copy(BINARY, &binary).unwrap();
-    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let line = format!("{script} {} doctor -i lo --json --out {}", binary.display(), folder.path().display());
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let line = format!("{script} {} doctor -i lo --json --out {}", binary.display(), directory.path().display());
     let report = Report::of(&Command::new("unshare").args(["--mount", "--net", "sh", "-c", &line]).output().unwrap());
     assert_eq!(report.code, Some(1));
     assert_eq!(report.level("capabilities"), "bad");

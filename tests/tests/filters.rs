@@ -16,7 +16,7 @@ use lab::{
     bench::{Bench, XDP_PASS},
     craft::{self, Ipv4, Ipv6, Tcp},
     differential,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     random::Random,
     sensor::Sensor,
 };
@@ -173,13 +173,13 @@ fn a_hundred_thousand_prefixes_load_in_under_a_second() {
 
 #[test]
 fn filters_of_the_command_line_are_in_force_and_in_the_snapshot() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("ignored");
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("ignored");
     fs::write(&file, "198.19.0.0/24 # ours\n").unwrap();
     let sensor = Sensor::start(
         BINARY,
-        &cable.sensor,
+        &veth.sensor,
         &format!(
             "-i {SENSOR} --interval 200ms --port 23,2323-2325 --ignore-port 2324 --ignore-src @{} --dst 198.18.0.0/16 \
              --ignore-family hajime --public-addr 198.18.0.2=203.0.113.2 --sample-records 1 --verdict drop",
@@ -194,9 +194,9 @@ fn filters_of_the_command_line_are_in_force_and_in_the_snapshot() {
     frames.extend(vec![craft::mirai(Ipv4Addr::new(198, 19, 0, 7), dst, 23); 2]);
     frames.extend(vec![craft::mirai(src, Ipv4Addr::new(198, 20, 0, 1), 23); 6]);
     frames.extend(vec![craft::hajime(src, dst, 23); 9]);
-    cable.send(&frames).unwrap();
+    veth.send(&frames).unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen == 29).unwrap();
-    let text = fs::read_to_string(sensor.folder().join("snapshot.json")).unwrap();
+    let text = fs::read_to_string(sensor.directory().join("snapshot.json")).unwrap();
     let snapshot = sensor.stop().unwrap();
     assert_eq!(snapshot.frames.dispositions["syn"], 5);
     assert_eq!(snapshot.frames.dispositions["filtered"], 24);

@@ -2,11 +2,11 @@
 
 use std::{fs, net::Ipv4Addr, path::Path, thread, time::Duration};
 
-use honeyxdp_archive::{Archive, Row, Table, Writer};
+use honeyxdp_archive::{Archive, FlowRow, Table, Writer};
 use lab::{
     archived::{self, good},
     bpffs::BpfFs,
-    fleet::{Fleet, Post, wait_until},
+    fleet::{Fleet, RestartScenario, wait_until},
     network::SENSOR,
     random::Random,
     s3::BUCKET,
@@ -30,7 +30,7 @@ fn the_network_is_cut_and_every_row_arrives_once() {
     let mut sensor = fleet.start(&post, "--sensor-id one --site tokyo");
     post.scan(0..1_000);
     wait_until("the first rows are in the bucket", || {
-        fleet.objects(Table::Flows) > 0 && fleet.objects(Table::Losses) > 0
+        fleet.objects(Table::Flows) > 0 && fleet.objects(Table::Accounting) > 0
     });
     post.cut(true);
     for part in 1..6 {
@@ -47,7 +47,7 @@ fn the_network_is_cut_and_every_row_arrives_once() {
     let last = sensor.stop().unwrap();
     assert_eq!(last.families["mirai"].packets, 7_000);
 
-    let (_folder, archive) = fleet.fetched();
+    let (_directory, archive) = fleet.fetched();
     let checked = good(&archive);
     assert_eq!((checked.syns, checked.packets, checked.missing), (7_000, 7_000, 0));
     assert_eq!(checked.leftovers, [""; 0]);
@@ -58,10 +58,10 @@ fn killed_in_the_middle_of_an_upload_and_every_row_arrives_once() {
     let fleet = fleet();
     let post = fleet.post(2);
     let pins = BpfFs::mount().unwrap();
-    let args = format!("--sensor-id two --pin --pin-path {}", pins.folder("pins").display());
+    let args = format!("--sensor-id two --pin --pin-path {}", pins.directory("pins").display());
     let sensor = fleet.start(&post, &args);
     post.scan(0..1_000);
-    wait_until("the first rows are in the bucket", || fleet.objects(Table::Losses) > 0);
+    wait_until("the first rows are in the bucket", || fleet.objects(Table::Accounting) > 0);
     // It has sent a part of a request, and waits for an answer.
     fleet.server.hold(true).unwrap();
     for part in 1..4 {
@@ -83,7 +83,7 @@ fn killed_in_the_middle_of_an_upload_and_every_row_arrives_once() {
     post.scan(5_000..6_000);
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 6_000).unwrap();
     drop(sensor.stop().unwrap());
-    let (_folder, archive) = fleet.fetched();
+    let (_directory, archive) = fleet.fetched();
     let checked = good(&archive);
     assert_eq!((checked.syns, checked.packets + checked.missing), (6_000, 6_000));
     assert!(checked.missing <= 1_000, "only what the killed process had read and not written: {}", checked.missing);
@@ -98,8 +98,8 @@ fn children(pid: u32) -> Vec<Pid> {
 #[test]
 fn four_sensors_are_one_archive() {
     let fleet = fleet();
-    let posts: Vec<Post> = (1..=4).map(|number| fleet.post(number)).collect();
-    let start = |post: &Post| {
+    let posts: Vec<RestartScenario> = (1..=4).map(|number| fleet.post(number)).collect();
+    let start = |post: &RestartScenario| {
         let site = if post.number <= 2 { "tokyo" } else { "osaka" };
         fleet.start(post, &format!("--sensor-id sensor-{} --site {site}", post.number))
     };
@@ -113,7 +113,7 @@ fn four_sensors_are_one_archive() {
         sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 3_000).unwrap();
         sensor.stop().unwrap();
     }
-    let (_folder, archive) = fleet.fetched();
+    let (_directory, archive) = fleet.fetched();
     let checked = good(&archive);
     assert_eq!((checked.packets, checked.missing), (12_000, 0));
     assert_eq!(sources(&archive), 9_000, "and not 12,000");
@@ -138,26 +138,26 @@ fn four_sensors_are_one_archive() {
 #[test]
 fn an_archive_with_a_large_file_is_uploaded_by_hand() {
     let fleet = fleet();
-    let folder = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(&Archive::new(folder.path()), "replayed", 1 << 21).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(&Archive::new(directory.path()), "replayed", 1 << 21).unwrap();
     // As random as it takes to be larger than what goes in one piece.
     let mut random = Random::new(7);
     for number in 0..1_500_000 {
         let word = random.word();
         let time = 1_572_912_000_000 + number / 100;
         writer
-            .push(Row {
+            .push(FlowRow {
                 interval_start: time,
                 interval_end: time,
                 family: "zmap",
                 rule: "zmap/1",
-                settled: None,
+                attributed: None,
                 src: Ipv4Addr::from(word).into(),
                 dport: 80,
                 packets: 1,
                 first: time,
                 last: time,
-                tags: 1,
+                matched: 1,
                 window: 65_535,
                 ttl: 64,
                 options_length: 0,
@@ -172,7 +172,7 @@ fn an_archive_with_a_large_file_is_uploaded_by_hand() {
     }
     writer.flush().unwrap();
     let place = format!("s3://{BUCKET}/archive");
-    let args = ["upload", folder.path().to_str().unwrap(), &place, "--once", "--json"];
+    let args = ["upload", directory.path().to_str().unwrap(), &place, "--once", "--json"];
     let output = fleet.command(&args).output().unwrap();
     let done: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(done["files"] == 1 && done["bytes"].as_u64() > Some(9 << 20), "{output:?}");
@@ -181,7 +181,7 @@ fn an_archive_with_a_large_file_is_uploaded_by_hand() {
         let date = archive.dates(Table::Flows).unwrap()[0];
         fs::read(&archive.files(Table::Flows, date).unwrap()[0].path).unwrap()
     };
-    assert!(only(&archive) == only(&Archive::new(folder.path())));
+    assert!(only(&archive) == only(&Archive::new(directory.path())));
     // Nothing is left to do.
     let output = fleet.command(&args).output().unwrap();
     let done: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -203,8 +203,9 @@ fn a_place_that_cannot_be_used_is_said_before_anything_is_attached() {
     let fleet = fleet();
     let post = fleet.post(5);
     let run = |program: &Path, args: &[&str]| {
-        let mut command = post.cable.sensor.command(program);
-        let output = command.args(["run", "-i", SENSOR, "--out"]).arg(post.folder.path()).args(args).output().unwrap();
+        let mut command = post.veth.sensor.command(program);
+        let output =
+            command.args(["run", "-i", SENSOR, "--out"]).arg(post.directory.path()).args(args).output().unwrap();
         assert!(!output.status.success(), "{output:?}");
         String::from_utf8(output.stderr).unwrap()
     };
@@ -213,7 +214,7 @@ fn a_place_that_cannot_be_used_is_said_before_anything_is_attached() {
     assert!(error.contains("write it as s3://bucket/prefix"), "{error}");
     let error = run(&program, &["--archive", "s3://bucket/prefix", "--archive-age", "9d"]);
     assert!(error.contains("rules of the bucket"), "{error}");
-    let error = run(&program, &["--archive", "folder", "--archive-spool", "another"]);
+    let error = run(&program, &["--archive", "directory", "--archive-spool", "another"]);
     assert!(error.contains("--archive-spool is for an archive on object storage"), "{error}");
     // Without the program that uploads.
     fs::remove_file(fleet.program("honeyxdp-fleet")).unwrap();

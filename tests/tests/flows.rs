@@ -22,7 +22,7 @@ use lab::{
     bench::Bench,
     craft::{self, Ipv4, Ipv6, Tcp},
     differential,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     random::Random,
     sensor::Sensor,
 };
@@ -114,8 +114,8 @@ fn sampling_leaves_out_records_and_no_count() {
     let counts = bench.counts().clone();
     assert_eq!(counts.syns(), 20_000);
     // A binomial distribution: six standard deviations are 255.
-    assert!((17_745..18_255).contains(&counts.unsampled()), "{}", counts.unsampled());
-    assert_eq!(bench.flows().packets(), 20_000 - counts.unsampled());
+    assert!((17_745..18_255).contains(&counts.sampled_out()), "{}", counts.sampled_out());
+    assert_eq!(bench.flows().packets(), 20_000 - counts.sampled_out());
 }
 
 #[test]
@@ -183,8 +183,8 @@ fn the_kernels_registers_estimate_within_two_percent() {
 
 #[test]
 fn a_sensor_counts_every_source_once() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 300ms")).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 300ms")).unwrap();
     let dst = Ipv4Addr::new(198, 18, 0, 1);
     let hosts = |from: u32, to: u32| (from..to).map(|host| Ipv4Addr::from(0xc613_0000 | host));
     let mut frames: Vec<Vec<u8>> = Vec::new();
@@ -200,12 +200,12 @@ fn a_sensor_counts_every_source_once() {
         let src = Ipv6Addr::from(0x2001_0db8 << 96 | host);
         frames.push(craft::v6(&Ipv6 { src, ..Ipv6::default() }, &Tcp { dport: 23, ..Tcp::default() }));
     }
-    cable.send(&frames).unwrap();
+    veth.send(&frames).unwrap();
     let total = frames.len() as u64;
     let first = sensor.wait_for(|snapshot| snapshot.frames.seen == total).unwrap();
     // The same ones again, in another interval: nothing new in the hour.
     thread::sleep(Duration::from_millis(700));
-    cable.send(&frames).unwrap();
+    veth.send(&frames).unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen == 2 * total).unwrap();
     let last = sensor.stop().unwrap();
     for snapshot in [&first, &last] {

@@ -19,7 +19,7 @@ use lab::{
 
 fn on_the_host(frame: &[u8]) -> Expected {
     match dissect(frame) {
-        Ok(syn) => Expected::Syn(marks::primary(marks::tags(&syn)), syn.dport),
+        Ok(syn) => Expected::Syn(fingerprints::primary(fingerprints::matching(&syn)), syn.dport),
         Err(disposition) => Expected::Frame(disposition),
     }
 }

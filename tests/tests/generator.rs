@@ -4,7 +4,7 @@ use honeyxdp::{filter::PrefixSet, kernel::Options};
 use lab::{
     clang, differential,
     generator::{Amount, Generator, Pattern, Sender},
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 
@@ -13,13 +13,13 @@ const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 #[test]
 fn as_many_sources_are_counted_as_were_made() {
     for mode in ["native", "generic"] {
-        let cable = Cable::silent(1_500).unwrap();
-        let mut sender = Sender::new(&cable, Pattern::in_turn(20_000)).unwrap();
+        let veth = VethPair::silent(1_500).unwrap();
+        let mut sender = Sender::new(&veth, Pattern::in_turn(20_000)).unwrap();
         if mode == "generic" {
             sender.poll_without_program().unwrap();
         }
         let args = format!("-i {SENSOR} --interval 200ms --mode {mode}");
-        let sensor = Sensor::start(BINARY, &cable.sensor, &args).unwrap();
+        let sensor = Sensor::start(BINARY, &veth.sensor, &args).unwrap();
         let sent = sender.send(Amount::Frames(50_000), Some(200_000)).unwrap();
         assert_eq!(sent.frames + sent.dropped, 50_000);
         sensor.wait_for(|snapshot| snapshot.frames.seen >= sent.frames).unwrap();

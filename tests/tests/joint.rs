@@ -11,9 +11,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use honeyxdp_archive::{Loss, Row, Table, Writer};
+use honeyxdp_archive::{AccountingRow, FlowRow, Table, Writer};
 use lab::{
-    fleet::{Fleet, Post, wait_until},
+    fleet::{Fleet, RestartScenario, wait_until},
     s3::BUCKET,
     sensor::Sensor,
 };
@@ -43,29 +43,29 @@ impl Drop for Process {
     }
 }
 
-fn first_source(post: &Post) -> u32 {
+fn first_source(post: &RestartScenario) -> u32 {
     u32::from(post.number - 1) * APART
 }
 
 /// Days that a sensor counted and has not uploaded yet.
-fn history(post: &Post, sensor: &str, site: &str) {
+fn history(post: &RestartScenario, sensor: &str, site: &str) {
     let mut writer = Writer::open(&post.spool(), sensor, 10_000).unwrap();
     writer.at_site(Some(site));
     for day in 0..DAYS {
         let time = NOVEMBER + day * DAY;
         for number in 0..BEFORE {
-            let row = Row {
+            let row = FlowRow {
                 interval_start: time,
                 interval_end: time + 1_000,
                 family: "mirai",
                 rule: "mirai/1",
-                settled: None,
+                attributed: None,
                 src: Ipv4Addr::from(0xC612_1000 + first_source(post) + number).into(),
                 dport: 23,
                 packets: 1,
                 first: time,
                 last: time,
-                tags: 2,
+                matched: 2,
                 window: 0,
                 ttl: 64,
                 options_length: 0,
@@ -79,16 +79,22 @@ fn history(post: &Post, sensor: &str, site: &str) {
             writer.push(row).unwrap();
         }
         let syns = u64::from(BEFORE);
-        let loss = Loss { interval_start: time, interval_end: time + 1_000, syns, packets: syns, ..Loss::default() };
+        let loss = AccountingRow {
+            interval_start: time,
+            interval_end: time + 1_000,
+            syns,
+            packets: syns,
+            ..AccountingRow::default()
+        };
         writer.account(loss);
         writer.flush().unwrap();
     }
 }
 
-/// A report of everything in the bucket, with its roll-ups, in this folder.
-fn report(fleet: &Fleet, folder: &Path, more: &[&str]) -> Process {
+/// A report of everything in the bucket, with its roll-ups, in this directory.
+fn report(fleet: &Fleet, directory: &Path, more: &[&str]) -> Process {
     let archive = format!("s3://{BUCKET}/archive");
-    let (out, rollups) = (folder.join("out"), folder.join("rollups"));
+    let (out, rollups) = (directory.join("out"), directory.join("rollups"));
     let [out, rollups] = [&out, &rollups].map(|path| path.to_str().unwrap());
     let args = ["report", "--archive", &archive, "--by-sensor", "--no-png", "--out", out, "--rollups", rollups];
     let mut command = fleet.honeyxdp(&[&args, more].concat());
@@ -96,7 +102,7 @@ fn report(fleet: &Fleet, folder: &Path, more: &[&str]) -> Process {
 }
 
 /// Waits for a report, and returns its tables by their files' names, and what it warned of.
-fn made(mut report: Process, folder: &Path) -> (Vec<(String, String)>, String) {
+fn made(mut report: Process, directory: &Path) -> (Vec<(String, String)>, String) {
     // What a dead executor had is missed after seconds, and asked again after more.
     let start = Instant::now();
     while report.0.try_wait().unwrap().is_none() {
@@ -105,7 +111,7 @@ fn made(mut report: Process, folder: &Path) -> (Vec<(String, String)>, String) {
     }
     let warned = std::io::read_to_string(report.0.stderr.take().unwrap()).unwrap();
     assert!(report.0.wait().unwrap().success(), "{warned}");
-    let files = fs::read_dir(folder.join("out")).unwrap().map(|file| file.unwrap().path());
+    let files = fs::read_dir(directory.join("out")).unwrap().map(|file| file.unwrap().path());
     let is_table = |path: &std::path::PathBuf| path.extension().is_some_and(|end| end == "csv" || end == "json");
     let table = |path: std::path::PathBuf| {
         (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap())
@@ -133,8 +139,8 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
         ("honeyxdp-report", &program),
     ];
     let fleet = Fleet::new(env!("CARGO_BIN_EXE_s3"), &programs);
-    let posts: Vec<Post> = (1..=4).map(|number| fleet.post(number)).collect();
-    let start = |post: &Post| {
+    let posts: Vec<RestartScenario> = (1..=4).map(|number| fleet.post(number)).collect();
+    let start = |post: &RestartScenario| {
         let (sensor, site) = (format!("sensor-{}", post.number), if post.number <= 2 { "tokyo" } else { "osaka" });
         history(post, &sensor, site);
         fleet.start(post, &format!("--sensor-id {sensor} --site {site}"))
@@ -149,9 +155,9 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
     }
     assert!(fleet.objects(Table::Flows) >= 4 * usize::try_from(DAYS).unwrap());
 
-    let folder = tempfile::tempdir().unwrap();
-    let folder = |name: &str| folder.path().join(name);
-    let here = made(report(&fleet, &folder("here"), &[]), &folder("here")).0;
+    let directory = tempfile::tempdir().unwrap();
+    let directory = |name: &str| directory.path().join(name);
+    let here = made(report(&fleet, &directory("here"), &[]), &directory("here")).0;
     // The truth.
     let packets = NOW + u32::try_from(DAYS).unwrap() * BEFORE;
     assert_eq!(column(&here, "totals.csv", "sources"), [((SENSORS - 1) * APART + NOW).to_string()]);
@@ -166,7 +172,7 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
 
     let cluster = |args: &[&str]| Process(fleet.honeyxdp(&[&["cluster"], args].concat()).spawn().unwrap());
     let _scheduler = cluster(&["scheduler", "--bind", SCHEDULER, "--executor-timeout", "7"]);
-    let work = folder("work");
+    let work = directory("work");
     let executor = |bind: &str| {
         let work = work.to_str().unwrap();
         let args = ["executor", "--scheduler", SCHEDULER, "--bind", bind, "--slots", "1", "--work-dir", work];
@@ -176,11 +182,11 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
     let mut second = executor("127.0.0.1:20062");
     let engine = format!("ballista://{SCHEDULER}");
     let asked = ["--engine", engine.as_str(), "--days-at-a-time", "2"];
-    let (there, _) = made(report(&fleet, &folder("there"), &asked), &folder("there"));
+    let (there, _) = made(report(&fleet, &directory("there"), &asked), &directory("there"));
     assert!(there == here, "the tables differ");
     assert!([&mut first, &mut second].iter_mut().all(|executor| executor.0.try_wait().unwrap().is_none()));
 
-    let middle = folder("middle");
+    let middle = directory("middle");
     let running = report(&fleet, &middle, &asked);
     let sealed = || {
         let files = fs::read_dir(middle.join("rollups")).into_iter().flatten();

@@ -1,8 +1,8 @@
 //! kill -9 exactly before a system call, at every stage of a start, a drain, and a file that is written. Whoever starts next goes
-//! on with the same pins and folders, and in the end every SYN is in one interval and in one row or one account.
+//! on with the same pins and directories, and in the end every SYN is in one interval and in one row or one account.
 
 use lab::{
-    post::Post,
+    restarts::RestartScenario,
     sensor::Sensor,
     strace::{Fault, Trap},
 };
@@ -12,7 +12,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 
 /// Starts one after another, each on what the one before has left and each killed one call of bpf(2) later, until one comes
 /// through. Returns that, and the calls that the others were killed before.
-fn starts(post: &Post) -> (Sensor, Vec<String>) {
+fn starts(post: &RestartScenario) -> (Sensor, Vec<String>) {
     let mut calls = Vec::new();
     loop {
         let trap = Trap::at("bpf", calls.len() + 1, Fault::Kill).unwrap();
@@ -34,7 +34,7 @@ fn met(calls: &[String], command: &str) -> usize {
 
 #[test]
 fn at_every_call_of_a_first_start() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let (sensor, calls) = starts(&post);
     assert!(met(&calls, "BPF_MAP_CREATE") > 11 && met(&calls, "BPF_OBJ_PIN") > 11, "{calls:#?}");
     assert_eq!(
@@ -50,7 +50,7 @@ fn at_every_call_of_a_first_start() {
 
 #[test]
 fn at_every_call_of_an_upgrade() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let old = post.start(None).unwrap();
     let sensor = post.under_traffic(|| {
         old.stop().unwrap();
@@ -64,7 +64,7 @@ fn at_every_call_of_an_upgrade() {
 
 /// Has a thread killed before each of these calls, counted from a moment between two intervals on.
 fn killed_at(thread: &str, stages: &[(&str, usize)]) {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let mut sensor = post.start(None).unwrap();
     let sensor = post.under_traffic(|| {
         for &(call, most) in stages {
@@ -116,13 +116,13 @@ fn between_rows_that_are_written_and_the_name_of_their_file() {
 
 #[test]
 fn between_a_file_of_rows_and_their_account() {
-    // The folder of the rows, the file of the account, its bytes, its name, its folder.
+    // The directory of the rows, the file of the account, its bytes, its name, its directory.
     killed_at("archive", &[("openat", 4), ("fsync", 4), ("rename", 2)]);
 }
 
 #[test]
 fn while_it_ends() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let mut sensor = post.start(None).unwrap();
     let sensor = post.under_traffic(|| {
         for call in ["linkat", "rename"] {

@@ -12,7 +12,7 @@ use std::{
 use honeyxdp::snapshot::Snapshot;
 use lab::{
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 
@@ -34,12 +34,12 @@ fn requests_at_full_speed_delay_no_drain_and_take_no_memory() {
 
 /// Asks at full speed while SYNs are counted. Returns by how many seconds the latest drain was late.
 fn under_load() -> f64 {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     // In memory: a disk that others keep busy delays drains too, and is not what this is about.
-    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "500ms", "--history", "10000", "--out"]).arg(folder.path());
-    let sensor = Sensor::spawn(command, folder.path().to_owned()).unwrap();
+    let directory = tempfile::tempdir_in("/dev/shm").unwrap();
+    let mut command = veth.sensor.command(BINARY);
+    command.args(["run", "-i", SENSOR, "--interval", "500ms", "--history", "10000", "--out"]).arg(directory.path());
+    let sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
     let stop = AtomicBool::new(false);
     let mut report = String::new();
     thread::scope(|scope| {
@@ -49,21 +49,20 @@ fn under_load() -> f64 {
                 .map(|host| craft::mirai([198, 18, 0, host].into(), [198, 18, 0, 1].into(), 1_000 + u16::from(host)))
                 .collect();
             while !stop.load(Ordering::Relaxed) {
-                cable.send(&frames).unwrap();
+                veth.send(&frames).unwrap();
                 thread::sleep(Duration::from_millis(50));
             }
         });
         let wrk = |path: &str, seconds: u32| {
             let words = format!("wrk -t1 -c64 -d{seconds}s --timeout 10s --latency http://{SENSOR_AT}{path}");
-            cable.sensor.run(&words).expect("wrk is needed")
+            veth.sensor.run(&words).expect("wrk is needed")
         };
         sensor.wait_for(|snapshot| snapshot.ports.len() >= 250).unwrap();
         let first = [wrk("/snapshot.json", 4), wrk("/metrics", 4), wrk("/live.json", 2)];
         let before = sensor.resident().unwrap();
         let second = [wrk("/snapshot.json", 8), wrk("/metrics", 8), wrk("/live.json", 4)];
         // Clients that ask and do not read, and some that go away at once.
-        cable
-            .sensor
+        veth.sensor
             .inside(|| {
                 for _ in 0..500 {
                     let mut stream = TcpStream::connect(SENSOR_AT).unwrap();
@@ -80,8 +79,8 @@ fn under_load() -> f64 {
         assert!(after < before + (8 << 20), "resident memory grew from {before} to {after} bytes");
         report = format!("{}\nresident: {} KiB, later {} KiB", second.join("\n"), before >> 10, after >> 10);
     });
-    let folder = sensor.folder().join("history");
-    let mut snapshots: Vec<Snapshot> = fs::read_dir(&folder)
+    let directory = sensor.directory().join("history");
+    let mut snapshots: Vec<Snapshot> = fs::read_dir(&directory)
         .unwrap()
         .map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap())
         .collect();

@@ -13,7 +13,7 @@ use honeyxdp::snapshot::Snapshot;
 use lab::{
     craft::{self, Ipv4, Tcp},
     http,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use serde_json::Value;
@@ -22,12 +22,12 @@ const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 const SENSOR_AT: &str = "127.0.0.1:7823";
 const PROMETHEUS_AT: &str = "127.0.0.1:9090";
 
-fn start(cable: &Cable, args: &str) -> Sensor {
-    Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} {args}")).unwrap()
+fn start(veth: &VethPair, args: &str) -> Sensor {
+    Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} {args}")).unwrap()
 }
 
-fn get(cable: &Cable, at: &str, path: &str, headers: &[&str]) -> anyhow::Result<http::Answer> {
-    cable.sensor.inside(|| http::tcp(at.parse().unwrap(), "GET", path, headers))?
+fn get(veth: &VethPair, at: &str, path: &str, headers: &[&str]) -> anyhow::Result<http::Answer> {
+    veth.sensor.inside(|| http::tcp(at.parse().unwrap(), "GET", path, headers))?
 }
 
 fn frames() -> Vec<Vec<u8>> {
@@ -50,20 +50,20 @@ fn sum(text: &str, metric: &str) -> f64 {
 #[test]
 #[expect(clippy::cast_precision_loss, reason = "the counts are small")]
 fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 1s --observe 80 --respond 23 --respond-to 198.19.0.0/16");
-    cable.send(&frames()).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "--interval 1s --observe 80 --respond 23 --respond-to 198.19.0.0/16");
+    veth.send(&frames()).unwrap();
     let syn = Tcp { dport: 80, ..Tcp::default() };
     let data = Tcp { seq: syn.seq + 1, flags: craft::ACK, ..syn.clone() };
     // A source without a mark.
     let from = Ipv4 { src: [198, 18, 0, 200].into(), ..Ipv4::default() };
     let data = from.packet(&[&data.bytes()[..], b"GET /shell?id HTTP/1.1\r\n\r\n"].concat());
-    cable.send(&[craft::v4(&from, &syn), craft::ethernet(&[], 0x0800, &data)]).unwrap();
+    veth.send(&[craft::v4(&from, &syn), craft::ethernet(&[], 0x0800, &data)]).unwrap();
     let seen = |snapshot: &Snapshot| snapshot.interval.frames.seen == 0 && snapshot.frames.seen > 100;
     sensor.wait_for(|snapshot| seen(snapshot) && snapshot.payloads.as_ref().is_some_and(|p| p.labelled == 1)).unwrap();
     let snapshot: Snapshot =
-        serde_json::from_slice(&get(&cable, SENSOR_AT, "/snapshot.json", &[]).unwrap().body).unwrap();
-    let answer = get(&cable, SENSOR_AT, "/metrics", &[]).unwrap();
+        serde_json::from_slice(&get(&veth, SENSOR_AT, "/snapshot.json", &[]).unwrap().body).unwrap();
+    let answer = get(&veth, SENSOR_AT, "/metrics", &[]).unwrap();
     assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     let text = answer.text();
 
@@ -80,7 +80,7 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     assert!(output.status.success() && said.trim().is_empty(), "promtool says:\n{said}\nof:\n{text}");
 
     let open =
-        get(&cable, SENSOR_AT, "/metrics", &["Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.1"]).unwrap();
+        get(&veth, SENSOR_AT, "/metrics", &["Accept: application/openmetrics-text;version=1.0.0,*/*;q=0.1"]).unwrap();
     assert_eq!(open.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
     assert!(
         open.text().ends_with("# EOF\n") && open.text().contains("# TYPE honeyxdp_syn counter\n"),
@@ -152,10 +152,10 @@ impl Drop for Running {
 
 #[test]
 fn prometheus_scrapes_it_and_answers_with_rates() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 1s");
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("prometheus.yml");
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "--interval 1s");
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("prometheus.yml");
     fs::write(
         &config,
         format!("global: {{scrape_interval: 2s}}\nscrape_configs: [{{job_name: honeyxdp, static_configs: [{{targets: ['{SENSOR_AT}']}}]}}]\n"),
@@ -164,11 +164,10 @@ fn prometheus_scrapes_it_and_answers_with_rates() {
     let checked = Command::new("promtool").args(["check", "config"]).arg(&config).output().unwrap();
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stderr));
     let _prometheus = Running(
-        cable
-            .sensor
+        veth.sensor
             .command("prometheus")
             .arg(format!("--config.file={}", config.display()))
-            .arg(format!("--storage.tsdb.path={}", folder.path().join("data").display()))
+            .arg(format!("--storage.tsdb.path={}", directory.path().join("data").display()))
             .args(["--web.listen-address", PROMETHEUS_AT, "--log.level=warn"])
             .stdout(Stdio::null())
             .spawn()
@@ -176,7 +175,7 @@ fn prometheus_scrapes_it_and_answers_with_rates() {
     );
     let query = |query: &str| -> Option<f64> {
         let escaped: String = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
-        let answer = get(&cable, PROMETHEUS_AT, &format!("/api/v1/query?query={escaped}"), &[]).ok()?;
+        let answer = get(&veth, PROMETHEUS_AT, &format!("/api/v1/query?query={escaped}"), &[]).ok()?;
         let json: Value = serde_json::from_slice(&answer.body).ok()?;
         json["data"]["result"][0]["value"][1].as_str()?.parse().ok()
     };
@@ -185,7 +184,7 @@ fn prometheus_scrapes_it_and_answers_with_rates() {
     let burst = vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 5];
     let mut sent = 0.0;
     while begin.elapsed() < Duration::from_secs(33) {
-        cable.send(&burst).unwrap();
+        veth.send(&burst).unwrap();
         sent += 5.0;
         thread::sleep(Duration::from_millis(90));
     }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
-use lab::post::Post;
+use lab::restarts::RestartScenario;
 use rustix::process::Signal;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
@@ -43,9 +43,9 @@ const CASES: &[Case] = &[
 
 #[test]
 fn what_somebody_put_among_the_pins_is_refused_and_cleared_by_detach() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let pins = post.pins();
-    let detach = || post.cable.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.display())).unwrap();
+    let detach = || post.veth.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.display())).unwrap();
     for (case, spoil, said) in CASES {
         let mut sensor = post.start(None).unwrap();
         sensor.signal(Signal::KILL).unwrap();
@@ -57,14 +57,14 @@ fn what_somebody_put_among_the_pins_is_refused_and_cleared_by_detach() {
         assert!(reason.contains("`honeyxdp detach --all`"), "{case}: {error}");
         detach();
         assert!(!pins.exists(), "{case}");
-        let links = post.cable.sensor.run("ip -d link").unwrap();
+        let links = post.veth.sensor.run("ip -d link").unwrap();
         assert!(!links.contains("prog/xdp"), "{case}: {links}");
     }
 }
 
 #[test]
 fn what_has_a_links_name_and_is_none_is_replaced() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let pins = post.pins();
     // Whatever its size is: the index of an interface could be the number of its elements.
     for entries in 1..=4 {
@@ -77,6 +77,6 @@ fn what_has_a_links_name_and_is_none_is_replaced() {
         post.settle(sensor);
     }
     map(&pins, "link_0", "array", "8", "2");
-    post.cable.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.display())).unwrap();
+    post.veth.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.display())).unwrap();
     assert!(!pins.exists());
 }

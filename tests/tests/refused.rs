@@ -11,7 +11,7 @@ use std::{
 
 use lab::{
     network::{OUTSIDE, SENSOR},
-    post::Post,
+    restarts::RestartScenario,
     sensor::Sensor,
     strace::{Fault, Trap},
 };
@@ -19,10 +19,10 @@ use lab::{
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 
 /// What must not be there after a start that failed.
-fn leaves_nothing(post: &Post, when: &str) {
+fn leaves_nothing(post: &RestartScenario, when: &str) {
     let pins = fs::read_dir(post.pins()).map_or(0, Iterator::count);
     assert_eq!(pins, 0, "{when}");
-    let links = post.cable.sensor.run("ip -d link").unwrap();
+    let links = post.veth.sensor.run("ip -d link").unwrap();
     assert!(!links.contains("prog/xdp"), "{when}: {links}");
 }
 
@@ -36,7 +36,7 @@ fn reason(error: &anyhow::Error) -> String {
 }
 
 /// Has the kernel refuse all calls of bpf(2) from this one on. Returns the first of them and the reason, if it did not start.
-fn refused_from(post: &Post, nth: usize, errno: &'static str) -> Option<(String, String)> {
+fn refused_from(post: &RestartScenario, nth: usize, errno: &'static str) -> Option<(String, String)> {
     let trap = Trap::from("bpf", nth, Fault::Refuse(errno)).unwrap();
     let error = post.start(Some(&trap)).err()?;
     let call = trap.calls("bpf").unwrap().swap_remove(nth - 1);
@@ -48,8 +48,8 @@ fn refused_from(post: &Post, nth: usize, errno: &'static str) -> Option<(String,
 
 #[test]
 fn memory_that_is_refused_at_any_call_is_said_and_nothing_stays() {
-    let post = Post::new(BINARY).unwrap();
-    // One after another where the ledger is made and pinned, with gaps where aya tries what the kernel can do.
+    let post = RestartScenario::new(BINARY).unwrap();
+    // One after another where the map_set is made and pinned, with gaps where aya tries what the kernel can do.
     let mut nth = 1;
     while let Some((call, reason)) = refused_from(&post, nth, "ENOMEM") {
         if call.contains("BPF_MAP_CREATE") || call.contains("BPF_PROG_LOAD") || call.contains("BPF_OBJ_PIN") {
@@ -64,7 +64,7 @@ fn memory_that_is_refused_at_any_call_is_said_and_nothing_stays() {
 
 #[test]
 fn what_is_forbidden_though_the_capabilities_are_there_is_said_and_nothing_stays() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     for nth in [1, 2, 5, 20, 60] {
         let (call, reason) = refused_from(&post, nth, "EPERM").expect("it does not start without bpf(2)");
         assert!(reason.contains("Operation not permitted"), "{call}: {reason}");
@@ -112,7 +112,7 @@ impl Drop for Limited {
 
 #[test]
 fn a_control_group_with_too_little_memory_is_said_and_nothing_stays() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let group = Limited::new(48 << 20);
     let mut command = post.command(None);
     let members = group.0.join("cgroup.procs");
@@ -122,21 +122,21 @@ fn a_control_group_with_too_little_memory_is_said_and_nothing_stays() {
     let reason = reason(&error);
     assert!(reason.contains("the kernel refused map ") && reason.contains("MemoryMax="), "{reason}");
     leaves_nothing(&post, &reason);
-    // Where there is enough it starts, on the same folders.
+    // Where there is enough it starts, on the same directories.
     post.scan().unwrap();
     post.start(None).unwrap().stop().unwrap();
 }
 
 #[test]
 fn an_interface_that_vanishes_while_it_is_attached_is_said_and_nothing_stays() {
-    let post = Post::new(BINARY).unwrap();
+    let post = RestartScenario::new(BINARY).unwrap();
     let calls = {
         let never = Trap::at("bpf", 60_000, Fault::Kill).unwrap();
         post.start(Some(&never)).unwrap().stop().unwrap();
         never.calls("bpf").unwrap()
     };
     let pins = post.pins();
-    post.cable.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.display())).unwrap();
+    post.veth.sensor.run(&format!("{BINARY} detach --all --pin-path {}", pins.display())).unwrap();
     let attaching = calls.iter().position(|call| call.contains("LINK_CREATE") && call.contains("BPF_XDP"));
     let attaching = attaching.expect("it is attached by a link");
     let trap = Trap::at("bpf", attaching + 1, Fault::Delay).unwrap();
@@ -147,7 +147,7 @@ fn an_interface_that_vanishes_while_it_is_attached_is_said_and_nothing_stays() {
             assert!(begun.elapsed() < Duration::from_secs(30), "it does not come to that");
             thread::sleep(Duration::from_millis(10));
         }
-        post.cable.outside.ip(&format!("link del {OUTSIDE}")).unwrap();
+        post.veth.outside.ip(&format!("link del {OUTSIDE}")).unwrap();
         start.join().unwrap().unwrap_err()
     });
     let reason = reason(&error);

@@ -17,7 +17,7 @@ use jiff::{SignedDuration, Timestamp};
 use lab::{
     archived::{batches, good},
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 
@@ -35,14 +35,14 @@ fn mounts(sensor: &Sensor, words: &[&str]) {
 }
 
 #[test]
-fn a_folder_that_becomes_read_only_is_said_and_costs_no_count() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().to_str().unwrap();
-    let mut command = cable.sensor.command(BINARY);
+fn a_directory_that_becomes_read_only_is_said_and_costs_no_count() {
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().to_str().unwrap();
+    let mut command = veth.sensor.command(BINARY);
     command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "1000", "--out", path]);
-    let mut sensor = Sensor::spawn(command, folder.path().to_owned()).unwrap();
-    cable.send(&mirai(100, 10)).unwrap();
+    let mut sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
+    veth.send(&mirai(100, 10)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 10).unwrap();
 
     // The kernel refuses to make a mount read-only on which a file is open for writing, so a read-only one goes on top.
@@ -50,15 +50,15 @@ fn a_folder_that_becomes_read_only_is_said_and_costs_no_count() {
     mounts(&sensor, &["mount", "-o", "remount,bind,ro", path]);
     sensor.wait_for_line("Read-only file system").unwrap();
     assert!(sensor.printed().contains("trying again at the next interval"), "{}", sensor.printed());
-    let stuck = store::read(folder.path()).expect("the last snapshot is whole");
-    cable.send(&mirai(101, 7)).unwrap();
+    let stuck = store::read(directory.path()).expect("the last snapshot is whole");
+    veth.send(&mirai(101, 7)).unwrap();
     thread::sleep(Duration::from_millis(600));
-    assert_eq!(store::read(folder.path()).unwrap(), stuck, "nothing can be written to a read-only folder");
+    assert_eq!(store::read(directory.path()).unwrap(), stuck, "nothing can be written to a read-only directory");
 
     mounts(&sensor, &["umount", path]);
     let next = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 17).unwrap();
     // What could not be written is in the first one after it, and numbers have no gap.
-    let history = fs::read(folder.path().join(format!("history/{:010}.json", stuck.sequence + 1))).unwrap();
+    let history = fs::read(directory.path().join(format!("history/{:010}.json", stuck.sequence + 1))).unwrap();
     let first: Snapshot = serde_json::from_slice(&history).unwrap();
     assert_eq!(first.interval.families["mirai"].packets, 7);
     assert_eq!(first.interval.start, stuck.interval.end);
@@ -69,18 +69,19 @@ fn a_folder_that_becomes_read_only_is_said_and_costs_no_count() {
 /// Debian's libfaketime, which stands between a program and its clock.
 fn faketime() -> PathBuf {
     let libraries = fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
-    let mut found = libraries.map(|folder| folder.join("faketime/libfaketime.so.1")).filter(|library| library.exists());
+    let mut found =
+        libraries.map(|directory| directory.join("faketime/libfaketime.so.1")).filter(|library| library.exists());
     found.next().expect("libfaketime is needed: install Debian's package faketime")
 }
 
 /// A sensor whose wall clock is off by what `clock` says. Its steady clock is the kernel's.
-fn with_clock(cable: &Cable, folder: &Path, clock: &Path) -> Sensor {
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--out"]).arg(folder);
-    command.arg("--archive").arg(folder.join("archive"));
+fn with_clock(veth: &VethPair, directory: &Path, clock: &Path) -> Sensor {
+    let mut command = veth.sensor.command(BINARY);
+    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--out"]).arg(directory);
+    command.arg("--archive").arg(directory.join("archive"));
     command.env("LD_PRELOAD", faketime()).env("FAKETIME_TIMESTAMP_FILE", clock);
     command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
-    Sensor::spawn(command, folder.to_owned()).unwrap()
+    Sensor::spawn(command, directory.to_owned()).unwrap()
 }
 
 fn set(clock: &Path, offset: &str) {
@@ -91,35 +92,35 @@ fn set(clock: &Path, offset: &str) {
 
 #[test]
 fn a_clock_that_jumps_an_hour_back_and_forward_again_is_said_and_changes_no_count() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    // In the sensor's own folder: it reads the file again and again, and may read no others.
-    let clock = folder.path().join("clock");
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    // In the sensor's own directory: it reads the file again and again, and may read no others.
+    let clock = directory.path().join("clock");
     set(&clock, "+0");
-    let mut sensor = with_clock(&cable, folder.path(), &clock);
-    cable.send(&mirai(100, 10)).unwrap();
+    let mut sensor = with_clock(&veth, directory.path(), &clock);
+    veth.send(&mirai(100, 10)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 10).unwrap();
 
     set(&clock, "-1h");
     sensor.wait_for_line("warning: the clock was set back by 1h").unwrap();
-    cable.send(&mirai(101, 7)).unwrap();
+    veth.send(&mirai(101, 7)).unwrap();
     let back = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 17).unwrap();
     let off = Timestamp::now().duration_since(back.generated_at);
     assert!((off - SignedDuration::from_hours(1)).abs() < SignedDuration::from_mins(1), "the clock is off by {off}");
 
     set(&clock, "+0");
     sensor.wait_for_line("warning: the clock was set forward by").unwrap();
-    cable.send(&mirai(102, 5)).unwrap();
+    veth.send(&mirai(102, 5)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 22).unwrap();
     let last = sensor.stop().unwrap();
     assert_eq!(last.families["mirai"].packets, 22);
     assert_eq!(last.families["mirai"].unique_sources.as_ref().unwrap().value, 3);
 
     // Nor does the archive lose a row over it, or an interval its account.
-    let archive = Archive::new(folder.path().join("archive"));
+    let archive = Archive::new(directory.path().join("archive"));
     let checked = good(&archive);
     assert_eq!((checked.syns, checked.packets, checked.missing), (22, 22, 0));
-    for batch in batches(&archive, Table::Losses) {
+    for batch in batches(&archive, Table::Accounting) {
         let [starts, ends] = ["interval_start", "interval_end"].map(|name| {
             batch.column_by_name(name).unwrap().as_primitive::<TimestampMillisecondType>().values().clone()
         });
@@ -129,7 +130,7 @@ fn a_clock_that_jumps_an_hour_back_and_forward_again_is_said_and_changes_no_coun
     }
 
     // All intervals, by their numbers: none is negative, none has an hour in it, and they add up.
-    let mut all: Vec<Snapshot> = fs::read_dir(folder.path().join("history"))
+    let mut all: Vec<Snapshot> = fs::read_dir(directory.path().join("history"))
         .unwrap()
         .map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap())
         .collect();

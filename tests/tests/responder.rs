@@ -8,11 +8,11 @@ use std::{
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use honeyxdp::{
-    dialogue::{Dialogue, Rate},
     filter::PrefixSet,
     kernel::Options,
+    responder::{Rate, Responder},
 };
-use honeyxdp_common::dialogue::{Event, PAYLOAD, Payload, Stage};
+use honeyxdp_common::responder::{Event, PAYLOAD, Payload, Stage};
 use lab::{
     bench::{Bench, XDP_DROP, XDP_PASS, XDP_TX},
     craft::{self, ACK, Ipv4, Ipv6, SYN, Tcp, ethernet},
@@ -27,27 +27,27 @@ const OWN_V4: Ipv4Addr = Ipv4Addr::new(198, 19, 0, 1);
 const DARK_V6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xdb8, 0xdead, 0, 0, 0, 0, 9);
 const ISN: u32 = 0xffff_fff0;
 
-fn settings() -> Dialogue {
-    Dialogue {
+fn settings() -> Responder {
+    Responder {
         answered: "23,80,37215".parse().unwrap(),
         prompted: "23".parse().unwrap(),
         respond_to: PrefixSet::parse(["198.19.0.0/16", "2001:db8:dead::/48"]).unwrap(),
         own: [OWN_V4.into(), "2001:db8:dead::1".parse().unwrap()].into(),
         answers: Rate { of_source: 1_000, of_all: 1_000_000 },
         payloads: Rate { of_source: 1_000, of_all: 1_000_000 },
-        ..Dialogue::default()
+        ..Responder::default()
     }
 }
 
-fn bench(dialogue: Dialogue) -> Bench {
-    Bench::with(&Options { dialogue, ..Options::default() }).unwrap()
+fn bench(responder: Responder) -> Bench {
+    Bench::with(&Options { responder, ..Options::default() }).unwrap()
 }
 
 /// One side of a connection, over one kind of frame.
 #[derive(Clone)]
 struct Client {
     is_v4: bool,
-    tags: Vec<(u16, u16)>,
+    matched: Vec<(u16, u16)>,
     sport: u16,
     dport: u16,
     v4: Ipv4,
@@ -68,10 +68,10 @@ struct Answer {
 }
 
 impl Client {
-    fn new(is_v4: bool, tags: &[(u16, u16)], dport: u16) -> Self {
+    fn new(is_v4: bool, matched: &[(u16, u16)], dport: u16) -> Self {
         Self {
             is_v4,
-            tags: tags.to_vec(),
+            matched: matched.to_vec(),
             sport: 40_000,
             dport,
             v4: Ipv4 { dst: DARK_V4, ..Ipv4::default() },
@@ -84,9 +84,9 @@ impl Client {
             Tcp { sport: self.sport, dport: self.dport, seq, ack, flags, options: options.to_vec(), ..Tcp::default() };
         let segment = [tcp.bytes(), data.to_vec()].concat();
         if self.is_v4 {
-            ethernet(&self.tags, 0x0800, &self.v4.packet(&segment))
+            ethernet(&self.matched, 0x0800, &self.v4.packet(&segment))
         } else {
-            ethernet(&self.tags, 0x86dd, &self.v6.packet(&segment))
+            ethernet(&self.matched, 0x86dd, &self.v6.packet(&segment))
         }
     }
 
@@ -103,8 +103,8 @@ impl Client {
         }
         assert_eq!(out[..6], frame[6..12], "to who sent it");
         assert_eq!(out[6..12], frame[..6]);
-        let tags = 4 * self.tags.len();
-        assert_eq!(out[12..14 + tags], frame[12..14 + tags]);
+        let matched = 4 * self.matched.len();
+        assert_eq!(out[12..14 + matched], frame[12..14 + matched]);
         let packet = SlicedPacket::from_ethernet(&out).unwrap();
         let Some(TransportSlice::Tcp(tcp)) = packet.transport else { panic!("{packet:?}") };
         let checksum = match packet.net.unwrap() {
@@ -160,15 +160,15 @@ fn events(bench: &mut Bench) -> Vec<(Event, u64)> {
 }
 
 fn kinds() -> impl Iterator<Item = (bool, Vec<(u16, u16)>)> {
-    let tags = [vec![], vec![(0x8100, 5)], vec![(0x88a8, 7), (0x8100, 5)]];
-    [true, false].into_iter().flat_map(move |is_v4| tags.clone().map(|tags| (is_v4, tags)))
+    let matched = [vec![], vec![(0x8100, 5)], vec![(0x88a8, 7), (0x8100, 5)]];
+    [true, false].into_iter().flat_map(move |is_v4| matched.clone().map(|matched| (is_v4, matched)))
 }
 
 #[test]
 fn a_knock_at_a_dark_address_becomes_a_payload() {
-    for (is_v4, tags) in kinds() {
+    for (is_v4, matched) in kinds() {
         let mut bench = bench(settings());
-        let client = Client::new(is_v4, &tags, 37_215);
+        let client = Client::new(is_v4, &matched, 37_215);
         let syn = client.syn();
         let answer = client.send(&mut bench, &syn).unwrap();
         assert_eq!((answer.flags, answer.ack, answer.window), (SYN | ACK, ISN.wrapping_add(1), u16::MAX));
@@ -215,12 +215,12 @@ fn a_segment_that_answers_nothing_of_ours_is_left_alone() {
         assert_eq!(client.send(&mut bench, frame), Err(XDP_PASS));
     }
     assert_eq!(payloads(&mut bench), []);
-    assert_eq!(events(&mut bench), [(Event::Answered, 1), (Event::Stray, wrong.len() as u64)]);
+    assert_eq!(events(&mut bench), [(Event::Answered, 1), (Event::OutOfState, wrong.len() as u64)]);
     // Backscatter is not even looked at.
     for flags in [RST, SYN | ACK, RST | ACK, FIN] {
         assert_eq!(client.send(&mut bench, &client.frame(flags, seq, ack, &[], &[])), Err(XDP_PASS));
     }
-    assert_eq!(events(&mut bench), [(Event::Answered, 1), (Event::Stray, wrong.len() as u64)]);
+    assert_eq!(events(&mut bench), [(Event::Answered, 1), (Event::OutOfState, wrong.len() as u64)]);
     // And the right one still is.
     assert_eq!(client.send(&mut bench, &client.frame(ACK, seq, ack, &[], b"x")).unwrap().flags, RST | ACK);
 }
@@ -291,12 +291,12 @@ fn an_answer_is_never_larger_than_the_syn() {
         let ip = Ipv4 { dst: DARK_V4, ..Ipv4::default() };
         assert_eq!(bench.answer(&craft::v4(&ip, &lying)).unwrap().0, XDP_PASS, "{data_offset}");
     }
-    assert!(events(&mut bench).contains(&(Event::Odd, 5)), "{:?}", events(&mut bench));
+    assert!(events(&mut bench).contains(&(Event::Unsupported, 5)), "{:?}", events(&mut bench));
 }
 
 #[test]
 fn counted_syns_that_are_not_answered_are_dropped_where_that_is_asked_for() {
-    let mut bench = Bench::with(&Options { dialogue: settings(), drop_counted: true, ..Options::default() }).unwrap();
+    let mut bench = Bench::with(&Options { responder: settings(), drop_counted: true, ..Options::default() }).unwrap();
     let client = Client::new(true, &[], 80);
     assert_eq!(client.send(&mut bench, &client.syn()).unwrap().flags, SYN | ACK);
     let other = Client::new(true, &[], 81);
@@ -336,7 +336,7 @@ fn a_prompt_draws_a_login_that_is_never_granted() {
 #[test]
 fn a_source_gets_its_share_and_all_together_theirs() {
     let rate = Rate { of_source: 5, of_all: 12 };
-    let mut bench = bench(Dialogue { answers: rate, ..settings() });
+    let mut bench = bench(Responder { answers: rate, ..settings() });
     let mut answered = 0;
     let start = Instant::now();
     for source in 1..=4_u8 {
@@ -351,7 +351,7 @@ fn a_source_gets_its_share_and_all_together_theirs() {
     assert!(answered >= 12 && answered <= 12 * seconds, "{answered} in {seconds} s");
     let count = |event| events(&mut bench).iter().find(|(other, _)| *other == event).map_or(0, |(_, count)| *count);
     let mut count = count;
-    let (by_source, by_all) = (count(Event::LimitedSource), count(Event::LimitedTotal));
+    let (by_source, by_all) = (count(Event::RateLimitedSource), count(Event::RateLimitedTotal));
     assert_eq!(answered + by_source + by_all, 80, "all are answered or counted");
     assert!(by_source >= 80 - 4 * 5 * seconds && by_all > 0, "{by_source} {by_all}");
     assert_eq!(bench.counts().syns(), 80);
@@ -359,7 +359,7 @@ fn a_source_gets_its_share_and_all_together_theirs() {
 
 #[test]
 fn payloads_are_limited_and_what_is_left_out_is_counted() {
-    let mut bench = bench(Dialogue { payloads: Rate { of_source: 3, of_all: 1_000 }, ..settings() });
+    let mut bench = bench(Responder { payloads: Rate { of_source: 3, of_all: 1_000 }, ..settings() });
     let data = vec![b'A'; 2_000];
     for sport in 1..=10 {
         let client = Client { sport, ..Client::new(true, &[], 80) };
@@ -372,19 +372,19 @@ fn payloads_are_limited_and_what_is_left_out_is_counted() {
     assert!(kept.iter().all(|(_, bytes)| bytes.len() == PAYLOAD && bytes.iter().all(|byte| *byte == b'A')));
     let events = events(&mut bench);
     assert!(events.contains(&(Event::Kept, kept.len() as u64)), "{events:?}");
-    assert!(events.contains(&(Event::PayloadLimited, 10 - kept.len() as u64)), "{events:?}");
+    assert!(events.contains(&(Event::PayloadRateLimited, 10 - kept.len() as u64)), "{events:?}");
 }
 
 #[test]
 fn the_first_payload_at_a_port_of_the_host_is_observed_and_goes_on() {
-    for (is_v4, tags) in kinds() {
-        let dialogue = Dialogue {
+    for (is_v4, matched) in kinds() {
+        let responder = Responder {
             observed: "80".parse().unwrap(),
             payloads: Rate { of_source: 100, of_all: 100 },
-            ..Dialogue::default()
+            ..Responder::default()
         };
-        let mut bench = bench(dialogue);
-        let client = Client::new(is_v4, &tags, 80);
+        let mut bench = bench(responder);
+        let client = Client::new(is_v4, &matched, 80);
         let pass = |bench: &mut Bench, frame: &[u8]| assert_eq!(client.send(bench, frame), Err(XDP_PASS));
         let seq = ISN.wrapping_add(1);
         // One that began before the sensor did.
@@ -406,7 +406,7 @@ fn the_first_payload_at_a_port_of_the_host_is_observed_and_goes_on() {
 #[test]
 fn a_full_ring_is_counted_and_says_nothing_wrong() {
     let mut bench = bench(settings());
-    let all = 2 << honeyxdp_common::dialogue::PAYLOAD_BITS;
+    let all = 2 << honeyxdp_common::responder::PAYLOAD_BITS;
     let mut sources = 0;
     for number in 0..all {
         let [high, low] = u16::try_from(number).unwrap().to_be_bytes();
@@ -434,10 +434,10 @@ fn whatever_comes_is_answered_rightly_or_left_alone() {
     let (frames, seed): (u64, u64) = (number("HONEYXDP_INPUTS", 100_000), number("HONEYXDP_SEED", 1));
     let start = Instant::now();
     let all = Rate { of_source: u32::MAX, of_all: u32::MAX };
-    let mut bench = bench(Dialogue { observed: "1-65535".parse().unwrap(), answers: all, ..settings() });
+    let mut bench = bench(Responder { observed: "1-65535".parse().unwrap(), answers: all, ..settings() });
     let mut random = Random::new(seed);
     let (mut answered, mut left) = (0_u64, 0_u64);
-    let clients: Vec<Client> = kinds().map(|(is_v4, tags)| Client::new(is_v4, &tags, 80)).collect();
+    let clients: Vec<Client> = kinds().map(|(is_v4, matched)| Client::new(is_v4, &matched, 80)).collect();
     for _ in 0..frames {
         let client = &clients[random.below(clients.len())];
         let (seq, ack, any) = (random.word(), random.word(), random.byte());
@@ -487,7 +487,7 @@ fn whatever_comes_is_answered_rightly_or_left_alone() {
 
 #[test]
 fn a_network_of_ipv6_is_one_source() {
-    let mut bench = bench(Dialogue { answers: Rate { of_source: 3, of_all: 1_000_000 }, ..settings() });
+    let mut bench = bench(Responder { answers: Rate { of_source: 3, of_all: 1_000_000 }, ..settings() });
     let answered = |bench: &mut Bench, network: u16| {
         let hosts = 0..100_u16;
         let answered = hosts.filter(|host| {

@@ -13,7 +13,7 @@ use honeyxdp::snapshot::{Snapshot, store};
 use lab::{
     bpffs::BpfFs,
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::Signal;
@@ -27,27 +27,27 @@ fn mirai(source: u8) -> Vec<u8> {
     craft::mirai([198, 18, 0, source].into(), [198, 18, 0, 1].into(), 23)
 }
 
-fn pinned_sensor(cable: &Cable, pins: &Path, out: &Path, args: &str) -> anyhow::Result<Sensor> {
-    let mut command = cable.sensor.command(BINARY);
+fn pinned_sensor(veth: &VethPair, pins: &Path, out: &Path, args: &str) -> anyhow::Result<Sensor> {
+    let mut command = veth.sensor.command(BINARY);
     command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--pin", "--pin-path"]);
     command.arg(pins).arg("--out").arg(out).args(args.split_whitespace());
     Sensor::spawn(command, out.to_owned())
 }
 
 /// Runs the command line in the sensor's namespace to its end: exit status, and all that it printed.
-fn run(cable: &Cable, words: &[&str]) -> (Option<i32>, String) {
-    let output = cable.sensor.command(BINARY).args(words).output().unwrap();
+fn run(veth: &VethPair, words: &[&str]) -> (Option<i32>, String) {
+    let output = veth.sensor.command(BINARY).args(words).output().unwrap();
     (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
 }
 
 /// Sends SYNs of several sources all the time, while `work` is done. Returns how many.
-fn under_traffic(cable: &Cable, work: impl FnOnce()) -> u64 {
+fn under_traffic(veth: &VethPair, work: impl FnOnce()) -> u64 {
     let (sent, over) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         scope.spawn(|| {
             let batch: Vec<Vec<u8>> = (0..BATCH).map(|at| mirai(100 + u8::try_from(at).unwrap())).collect();
             while !over.load(Ordering::Relaxed) {
-                cable.send(&batch).unwrap();
+                veth.send(&batch).unwrap();
                 sent.fetch_add(BATCH as u64, Ordering::Relaxed);
                 thread::sleep(Duration::from_millis(2));
             }
@@ -73,11 +73,11 @@ fn seconds(default: u64) -> Duration {
 
 #[test]
 fn nothing_is_lost_when_the_sensor_is_killed_again_and_again() {
-    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
-    let pins = bpffs.folder("honeyxdp");
-    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    let (veth, bpffs, out) = (VethPair::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.directory("honeyxdp");
+    let mut sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
     let mut kills = 0;
-    let sent = under_traffic(&cable, || {
+    let sent = under_traffic(&veth, || {
         let start = Instant::now();
         while start.elapsed() < seconds(16) {
             thread::sleep(Duration::from_millis(1_500));
@@ -85,7 +85,7 @@ fn nothing_is_lost_when_the_sensor_is_killed_again_and_again() {
             sensor.wait().unwrap();
             kills += 1;
             thread::sleep(Duration::from_millis(500));
-            sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+            sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
         }
     });
     let last = sensor.wait_for(|snapshot| snapshot.frames.seen >= sent).unwrap();
@@ -108,71 +108,71 @@ fn nothing_is_lost_when_the_sensor_is_killed_again_and_again() {
     assert_eq!(records.packets + records.lost_packets, sent);
     let sources = last.families["mirai"].unique_sources.clone().unwrap();
     assert!(!sources.exact && sources.value <= BATCH as u64, "sets do not outlive the process");
-    // Two of 64 sources share one of 65,536 registers in one run of thirty: the hash has another seed in every ledger.
+    // Two of 64 sources share one of 65,536 registers in one run of thirty: the hash has another seed in every map_set.
     assert!(sources.estimate.abs_diff(BATCH as u64) <= 2, "registers do: {}", sources.estimate);
 }
 
 #[test]
 fn a_stopped_sensor_with_pins_goes_on_counting_until_it_is_detached() {
-    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
-    let pins = bpffs.folder("honeyxdp");
-    let (pin_path, folder) = (pins.to_str().unwrap(), out.path().to_str().unwrap());
-    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
-    cable.send(&vec![mirai(100); 10]).unwrap();
+    let (veth, bpffs, out) = (VethPair::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.directory("honeyxdp");
+    let (pin_path, directory) = (pins.to_str().unwrap(), out.path().to_str().unwrap());
+    let sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
+    veth.send(&vec![mirai(100); 10]).unwrap();
 
-    let (code, said) = run(&cable, &["status", "--pin-path", pin_path, "--out", folder]);
+    let (code, said) = run(&veth, &["status", "--pin-path", pin_path, "--out", directory]);
     assert!(code == Some(0) && said.contains("running, writes to") && said.contains("ours"), "{said}");
-    let (code, said) = run(&cable, &["detach", "--all", "--pin-path", pin_path]);
+    let (code, said) = run(&veth, &["detach", "--all", "--pin-path", pin_path]);
     assert!(code == Some(1) && said.contains("another honeyxdp (process"), "{said}");
     let other = tempfile::tempdir().unwrap();
-    let error = pinned_sensor(&cable, &pins, other.path(), "").map(drop).unwrap_err().to_string();
+    let error = pinned_sensor(&veth, &pins, other.path(), "").map(drop).unwrap_err().to_string();
     assert!(error.contains("another honeyxdp (process"), "{error}");
 
     let mut stopped = sensor;
     stopped.signal(Signal::TERM).unwrap();
     assert!(stopped.wait().unwrap().success(), "{}", stopped.printed());
     assert!(stopped.printed().contains("goes on counting, until `honeyxdp detach`"), "{}", stopped.printed());
-    cable.send(&vec![mirai(101); 20]).unwrap();
-    let (_, said) = run(&cable, &["status", "--json", "--pin-path", pin_path, "--out", folder]);
+    veth.send(&vec![mirai(101); 20]).unwrap();
+    let (_, said) = run(&veth, &["status", "--json", "--pin-path", pin_path, "--out", directory]);
     let status: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((&status["sensor"]["running"], &status["pinned"]["in_use"]), (&false.into(), &false.into()));
     assert_eq!(status["programs"][0]["ours"], true);
 
-    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    let sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
     let on = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 30).unwrap();
     assert_eq!(on.families["mirai"].unique_sources.as_ref().unwrap().estimate, 2);
     let mut stopped = sensor;
     stopped.signal(Signal::TERM).unwrap();
     stopped.wait().unwrap();
 
-    let (code, said) = run(&cable, &["detach", "-i", "lo", "--pin-path", pin_path]);
+    let (code, said) = run(&veth, &["detach", "-i", "lo", "--pin-path", pin_path]);
     assert!(code == Some(1) && said.contains("honeyxdp status"), "{said}");
-    let (code, said) = run(&cable, &["detach", "-i", SENSOR, "--pin-path", pin_path]);
+    let (code, said) = run(&veth, &["detach", "-i", SENSOR, "--pin-path", pin_path]);
     assert!(code == Some(0) && said.contains("its counts are kept"), "{said}");
-    assert!(!cable.sensor.run(&format!("ip -d link show {SENSOR}")).unwrap().contains("prog/xdp"));
+    assert!(!veth.sensor.run(&format!("ip -d link show {SENSOR}")).unwrap().contains("prog/xdp"));
     // What comes now is counted by nobody; the counts until then are still there.
-    cable.send(&vec![mirai(102); 5]).unwrap();
-    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    veth.send(&vec![mirai(102); 5]).unwrap();
+    let sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
     sensor.wait_for(|snapshot| snapshot.sequence > on.sequence + 2 && snapshot.frames.seen == 30).unwrap();
     drop(sensor);
-    let (code, said) = run(&cable, &["detach", "--all", "--pin-path", pin_path]);
+    let (code, said) = run(&veth, &["detach", "--all", "--pin-path", pin_path]);
     assert!(code == Some(0) && said.contains("detached from 1 interface;") && !pins.exists(), "{said}");
-    let (code, said) = run(&cable, &["detach", "--all", "--pin-path", pin_path]);
+    let (code, said) = run(&veth, &["detach", "--all", "--pin-path", pin_path]);
     assert!(code == Some(1) && said.contains("nothing is pinned"), "{said}");
-    assert_eq!(run(&cable, &["detach"]).0, Some(2));
+    assert_eq!(run(&veth, &["detach"]).0, Some(2));
 }
 
 #[test]
 fn what_cannot_go_on_is_refused_with_what_to_do() {
-    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
-    let pins = bpffs.folder("honeyxdp");
+    let (veth, bpffs, out) = (VethPair::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.directory("honeyxdp");
     let nowhere = tempfile::tempdir().unwrap();
     let refused =
-        |pins: &Path, args: &str| pinned_sensor(&cable, pins, out.path(), args).map(drop).unwrap_err().to_string();
+        |pins: &Path, args: &str| pinned_sensor(&veth, pins, out.path(), args).map(drop).unwrap_err().to_string();
     let error = refused(&nowhere.path().join("pins"), "");
     assert!(error.contains("is not in a BPF file system: mount one with"), "{error}");
 
-    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "--mode generic").unwrap();
+    let mut sensor = pinned_sensor(&veth, &pins, out.path(), "--mode generic").unwrap();
     sensor.signal(Signal::KILL).unwrap();
     sensor.wait().unwrap();
     let error = refused(&pins, "--mode native");
@@ -192,22 +192,22 @@ fn what_cannot_go_on_is_refused_with_what_to_do() {
     assert!(error.contains("POSITIONS is not the map") && error.contains("honeyxdp detach --all"), "{error}");
     // Somebody was killed before he was done: what is there is cleared.
     fs::remove_file(pins.join("about")).unwrap();
-    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
-    cable.send(&vec![mirai(100); 3]).unwrap();
+    let sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
+    veth.send(&vec![mirai(100); 3]).unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen == 3).unwrap();
 }
 
 #[test]
-fn another_out_folder_begins_its_first_interval_with_the_run() {
-    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
-    let pins = bpffs.folder("honeyxdp");
-    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
-    cable.send(&vec![mirai(100); 10]).unwrap();
+fn another_out_directory_begins_its_first_interval_with_the_run() {
+    let (veth, bpffs, out) = (VethPair::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.directory("honeyxdp");
+    let mut sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
+    veth.send(&vec![mirai(100); 10]).unwrap();
     let first = sensor.wait_for(|snapshot| snapshot.frames.seen == 10).unwrap();
     sensor.signal(Signal::KILL).unwrap();
     sensor.wait().unwrap();
     let other = tempfile::tempdir().unwrap();
-    let sensor = pinned_sensor(&cable, &pins, other.path(), "").unwrap();
+    let sensor = pinned_sensor(&veth, &pins, other.path(), "").unwrap();
     sensor.wait_for(|snapshot| snapshot.sequence >= 1).unwrap();
     drop(sensor);
     let begun = &history(other.path())[0];
@@ -217,11 +217,11 @@ fn another_out_folder_begins_its_first_interval_with_the_run() {
 }
 
 /// Changes rules of a running sensor, and returns what `honeyxdp filter` printed.
-fn filter(cable: &Cable, out: &Path, words: &str) -> (Option<i32>, String) {
+fn filter(veth: &VethPair, out: &Path, words: &str) -> (Option<i32>, String) {
     let mut all = vec!["filter"];
     all.extend(words.split_whitespace());
     all.extend(["--out", out.to_str().unwrap()]);
-    run(cable, &all)
+    run(veth, &all)
 }
 
 #[test]
@@ -230,11 +230,11 @@ fn nothing_is_lost_when_filters_change_and_new_versions_come_under_traffic() {
         Ok(number) => (number.parse().unwrap(), 20),
         Err(_) => (10, 4),
     };
-    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
-    let pins = bpffs.folder("honeyxdp");
-    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    let (veth, bpffs, out) = (VethPair::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.directory("honeyxdp");
+    let mut sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
     let mut programs = Vec::new();
-    let sent = under_traffic(&cable, || {
+    let sent = under_traffic(&veth, || {
         for change in 0..changes {
             let words = match change % 5 {
                 0 => "add --ignore-src 198.18.0.128/26",
@@ -243,13 +243,13 @@ fn nothing_is_lost_when_filters_change_and_new_versions_come_under_traffic() {
                 3 => "clear",
                 _ => "set --sample-records 1",
             };
-            let (code, said) = filter(&cable, out.path(), words);
+            let (code, said) = filter(&veth, out.path(), words);
             assert_eq!(code, Some(0), "{said}");
         }
         for _ in 0..replacements {
             sensor.signal(Signal::TERM).unwrap();
             assert!(sensor.wait().unwrap().success());
-            sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+            sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
             programs.push(sensor.wait_for(|_| true).unwrap().interfaces[0].program_id);
         }
     });
@@ -261,18 +261,18 @@ fn nothing_is_lost_when_filters_change_and_new_versions_come_under_traffic() {
     assert!(filtered > 0 && last.frames.filtered["source"] == filtered, "the filters took out what they should");
     assert_eq!(last.families["mirai"].packets, syns);
     let records = last.records.unwrap();
-    assert_eq!(records.packets + records.lost_packets + records.unsampled_packets, syns);
+    assert_eq!(records.packets + records.lost_packets + records.sampled_out_packets, syns);
     let sum: u64 = history(out.path()).iter().map(|snapshot| snapshot.interval.frames.seen).sum();
     assert_eq!(sum, sent, "the intervals do not add up");
 }
 
 #[test]
 fn filters_are_shown_changed_and_refused_in_words() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 200ms --port 23")).unwrap();
-    let filter = |words: &str| filter(&cable, sensor.folder(), words);
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 200ms --port 23")).unwrap();
+    let filter = |words: &str| filter(&veth, sensor.directory(), words);
     assert_eq!(filter("show"), (Some(0), "port         23\n".to_owned()));
-    cable.send(&vec![mirai(100); 10]).unwrap();
+    veth.send(&vec![mirai(100); 10]).unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen == 10).unwrap();
 
     let list = tempfile::NamedTempFile::new().unwrap();
@@ -280,7 +280,7 @@ fn filters_are_shown_changed_and_refused_in_words() {
     fs::write(list.path(), format!("198.18.0.100 # the scanner\n{prefixes}")).unwrap();
     let (code, said) = filter(&format!("add --ignore-src @{} --port 80", list.path().display()));
     assert!(code == Some(0) && said.contains("port         23,80") && said.contains("and 4991 more"), "{said}");
-    cable.send(&vec![mirai(100); 5]).unwrap();
+    veth.send(&vec![mirai(100); 5]).unwrap();
     let now = sensor.wait_for(|snapshot| snapshot.frames.seen == 15).unwrap();
     assert_eq!((now.frames.dispositions["syn"], now.frames.filtered["source"]), (10, 5));
     assert_eq!(now.filters["ignore_src"]["prefixes"], 5_001);
@@ -306,31 +306,31 @@ fn filters_are_shown_changed_and_refused_in_words() {
     assert!(sensor.printed().contains("other filters are in force, by request"), "{}", sensor.printed());
 
     // Not over TCP, where everybody of this machine can ask.
-    let curl = cable.sensor.run("curl -s -o /dev/null -w %{http_code} http://127.0.0.1:7823/rules").unwrap();
+    let curl = veth.sensor.run("curl -s -o /dev/null -w %{http_code} http://127.0.0.1:7823/rules").unwrap();
     assert_eq!(curl, "404");
-    let socket = sensor.folder().join("honeyxdp.sock");
+    let socket = sensor.directory().join("honeyxdp.sock");
     let curl = format!(
         "curl -s --unix-socket {} -d @/etc/hostname -H Content-Type:application/json http://x/rules",
         socket.display()
     );
-    assert!(cable.sensor.run(&curl).unwrap().contains("Failed to parse"));
+    assert!(veth.sensor.run(&curl).unwrap().contains("Failed to parse"));
 }
 
 #[test]
 fn an_interface_that_comes_back_is_pinned_again_by_a_sensor_with_few_rights() {
-    let (cable, bpffs, out) = (Cable::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
-    let pins = bpffs.folder("honeyxdp");
-    let mut sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
-    cable.send(&vec![mirai(100); 10]).unwrap();
+    let (veth, bpffs, out) = (VethPair::silent(1_500).unwrap(), BpfFs::mount().unwrap(), tempfile::tempdir().unwrap());
+    let pins = bpffs.directory("honeyxdp");
+    let mut sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
+    veth.send(&vec![mirai(100); 10]).unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen == 10).unwrap();
-    cable.sensor.ip(&format!("link del {SENSOR}")).unwrap();
+    veth.sensor.ip(&format!("link del {SENSOR}")).unwrap();
     sensor.wait_for_line("in0 is gone").unwrap();
-    cable.again().unwrap();
+    veth.again().unwrap();
     sensor.wait_for_line("in0 is watched again").unwrap();
     sensor.signal(Signal::KILL).unwrap();
     sensor.wait().unwrap();
     // Counted by nobody's process: the new link is pinned too.
-    cable.send(&vec![mirai(100); 5]).unwrap();
-    let sensor = pinned_sensor(&cable, &pins, out.path(), "").unwrap();
+    veth.send(&vec![mirai(100); 5]).unwrap();
+    let sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen == 15).unwrap();
 }

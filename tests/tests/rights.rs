@@ -12,11 +12,11 @@ use std::{
 use aya::programs::xdp::XdpMode;
 use honeyxdp::{
     kernel::{Options, Program},
-    sandbox::{self, Folders, Landlock},
+    sandbox::{self, Directories, Landlock},
 };
 use lab::{
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     rights,
     sensor::Sensor,
 };
@@ -26,8 +26,8 @@ const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 
 const NONE: &str = "0000000000000000";
 
-fn start(cable: &Cable, args: &str) -> Sensor {
-    Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 200ms {args}")).unwrap()
+fn start(veth: &VethPair, args: &str) -> Sensor {
+    Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 200ms {args}")).unwrap()
 }
 
 fn mirai(frames: usize) -> Vec<Vec<u8>> {
@@ -48,9 +48,9 @@ fn threads(pid: u32) -> Vec<BTreeMap<String, String>> {
 
 #[test]
 fn a_running_sensor_has_few_capabilities_in_every_thread_and_goes_on_to_its_end() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "");
-    cable.send(&mirai(7)).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "");
+    veth.send(&mirai(7)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 7).unwrap();
     let found = threads(sensor.pid());
     let few = rights::few();
@@ -63,14 +63,14 @@ fn a_running_sensor_has_few_capabilities_in_every_thread_and_goes_on_to_its_end(
         assert_eq!(thread["NoNewPrivs"], "1", "thread {}", thread["Name"]);
         assert_eq!(thread["Uid"].split_whitespace().next(), Some("0"));
     }
-    cable.send(&mirai(3)).unwrap();
+    veth.send(&mirai(3)).unwrap();
     assert_eq!(sensor.stop().unwrap().families["mirai"].packets, 10, "the last drain");
 }
 
 #[test]
 fn without_the_sandbox_every_right_stays() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--no-sandbox");
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "--no-sandbox");
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
     let ours = &threads(std::process::id())[0];
     for thread in threads(sensor.pid()) {
@@ -79,14 +79,14 @@ fn without_the_sandbox_every_right_stays() {
     sensor.stop().unwrap();
 }
 
-/// Whether a sensor writes to a folder that its history leads to by a link.
+/// Whether a sensor writes to a directory that its history leads to by a link.
 fn leads_out(args: &str) {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let outside = tempfile::tempdir().unwrap();
-    let mut sensor = start(&cable, args);
+    let mut sensor = start(&veth, args);
     let first = sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
-    let history = sensor.folder().join("history");
-    fs::rename(&history, sensor.folder().join("kept")).unwrap();
+    let history = sensor.directory().join("history");
+    fs::rename(&history, sensor.directory().join("kept")).unwrap();
     symlink(outside.path(), &history).unwrap();
     if args.contains("--no-sandbox") {
         sensor.wait_for(|snapshot| snapshot.sequence > first.sequence + 3).unwrap();
@@ -95,8 +95,8 @@ fn leads_out(args: &str) {
         return;
     }
     sensor.wait_for_line("Permission denied").unwrap();
-    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0, "it wrote outside of its folder");
-    cable.send(&mirai(5)).unwrap();
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 0, "it wrote outside of its directory");
+    veth.send(&mirai(5)).unwrap();
 
     // It goes on as soon as it is let.
     fs::remove_file(&history).unwrap();
@@ -105,7 +105,7 @@ fn leads_out(args: &str) {
 }
 
 #[test]
-fn writing_outside_of_its_folder_is_refused_to_a_running_sensor() {
+fn writing_outside_of_its_directory_is_refused_to_a_running_sensor() {
     leads_out("");
 }
 
@@ -116,21 +116,21 @@ fn without_the_sandbox_it_writes_where_it_is_led() {
 
 #[test]
 fn in_the_sandbox_files_and_tcp_are_out_of_reach() {
-    let cable = Cable::new().unwrap();
+    let veth = VethPair::new().unwrap();
     let (inside, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let denied = |result: io::Result<()>, what: &str| {
         assert_eq!(result.map_err(|error| error.kind()), Err(io::ErrorKind::PermissionDenied), "{what}");
     };
-    cable
-        .sensor
+    veth.sensor
         .inside(|| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             let address = listener.local_addr().unwrap();
             TcpStream::connect(address).expect("it can be connected to");
             fs::write(outside.path().join("before"), "x").unwrap();
 
-            let folders = Folders { writable: vec![inside.path().to_owned()], readable: vec!["/etc/hostname".into()] };
-            let confined = sandbox::enter(&folders).unwrap();
+            let directories =
+                Directories { writable: vec![inside.path().to_owned()], readable: vec!["/etc/hostname".into()] };
+            let confined = sandbox::enter(&directories).unwrap();
             assert_eq!(confined.foreign, None);
             let said = confined.to_string();
             assert!(
@@ -155,9 +155,9 @@ fn in_the_sandbox_files_and_tcp_are_out_of_reach() {
             denied(fs::read("/etc/passwd").map(drop), "reading");
             denied(fs::rename(inside.path(), outside.path().join("moved")), "moving");
 
-            fs::create_dir(inside.path().join("folder")).unwrap();
-            fs::write(inside.path().join("folder/file"), "x").unwrap();
-            fs::rename(inside.path().join("folder/file"), inside.path().join("file")).unwrap();
+            fs::create_dir(inside.path().join("directory")).unwrap();
+            fs::write(inside.path().join("directory/file"), "x").unwrap();
+            fs::rename(inside.path().join("directory/file"), inside.path().join("file")).unwrap();
             fs::read("/sys/devices/system/cpu/possible").unwrap();
             fs::read("/proc/self/status").unwrap();
             fs::read("/etc/hostname").unwrap();
@@ -175,17 +175,17 @@ fn in_the_sandbox_files_and_tcp_are_out_of_reach() {
 
 #[test]
 fn it_goes_on_as_another_user_who_owns_the_files() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let parent = tempfile::tempdir().unwrap();
     fs::set_permissions(parent.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let folder = parent.path().join("out");
+    let directory = parent.path().join("out");
     let spawn = |user: &str| {
-        let mut command = cable.sensor.command(BINARY);
-        command.args(["run", "-i", SENSOR, "--interval", "200ms", "--user", user, "--out"]).arg(&folder);
+        let mut command = veth.sensor.command(BINARY);
+        command.args(["run", "-i", SENSOR, "--interval", "200ms", "--user", user, "--out"]).arg(&directory);
         command
     };
-    let sensor = Sensor::spawn(spawn("nobody"), folder.clone()).unwrap();
-    cable.send(&mirai(7)).unwrap();
+    let sensor = Sensor::spawn(spawn("nobody"), directory.clone()).unwrap();
+    veth.send(&mirai(7)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 7).unwrap();
     for thread in threads(sensor.pid()) {
         assert_eq!([&thread["CapPrm"], &thread["CapEff"]], [&rights::few(); 2]);
@@ -193,11 +193,11 @@ fn it_goes_on_as_another_user_who_owns_the_files() {
         assert_eq!(ids, ["65534"; 4]);
         assert_eq!(thread["Groups"], "65534", "root's groups are left behind");
     }
-    assert_eq!(fs::metadata(folder.join("snapshot.json")).unwrap().uid(), 65_534);
+    assert_eq!(fs::metadata(directory.join("snapshot.json")).unwrap().uid(), 65_534);
     sensor.stop().unwrap();
 
-    // A folder that the user cannot write to is said at the start.
-    chown(&folder, Some(0), Some(0)).unwrap();
+    // A directory that the user cannot write to is said at the start.
+    chown(&directory, Some(0), Some(0)).unwrap();
     let output = spawn("nobody").output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && said.contains("nobody cannot write to "), "{said}");
@@ -208,32 +208,32 @@ fn it_goes_on_as_another_user_who_owns_the_files() {
 }
 
 #[test]
-fn root_still_writes_to_a_folder_of_another_user_and_says_what_that_takes() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    chown(folder.path(), Some(65_534), Some(65_534)).unwrap();
-    let mut sensor = start_in(&cable, folder.path());
+fn root_still_writes_to_a_directory_of_another_user_and_says_what_that_takes() {
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    chown(directory.path(), Some(65_534), Some(65_534)).unwrap();
+    let mut sensor = start_in(&veth, directory.path());
     sensor.wait_for_line("belongs to another user, so CAP_DAC_OVERRIDE is kept").unwrap();
-    cable.send(&mirai(7)).unwrap();
+    veth.send(&mirai(7)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 7).unwrap();
     assert_eq!(threads(sensor.pid())[0]["CapEff"], "0000008000001002");
     sensor.stop().unwrap();
 }
 
-fn start_in(cable: &Cable, folder: &Path) -> Sensor {
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--out"]).arg(folder);
-    Sensor::spawn(command, folder.to_owned()).unwrap()
+fn start_in(veth: &VethPair, directory: &Path) -> Sensor {
+    let mut command = veth.sensor.command(BINARY);
+    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--out"]).arg(directory);
+    Sensor::spawn(command, directory.to_owned()).unwrap()
 }
 
 #[test]
-fn a_folder_that_was_removed_is_said_and_the_totals_are_not_lost() {
-    let cable = Cable::silent(1_500).unwrap();
-    let mut sensor = start(&cable, "");
+fn a_directory_that_was_removed_is_said_and_the_totals_are_not_lost() {
+    let veth = VethPair::silent(1_500).unwrap();
+    let mut sensor = start(&veth, "");
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
-    fs::remove_dir_all(sensor.folder()).unwrap();
+    fs::remove_dir_all(sensor.directory()).unwrap();
     sensor.wait_for_line("was removed, and the rights that are left do not let it be made again").unwrap();
-    cable.send(&mirai(8)).unwrap();
+    veth.send(&mirai(8)).unwrap();
     sensor.signal(Signal::INT).unwrap();
     assert_eq!(sensor.wait().unwrap().code(), Some(1));
     assert!(sensor.printed().contains("in all: 8 frames, 432 bytes: syn 8"), "{}", sensor.printed());

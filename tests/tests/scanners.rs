@@ -1,4 +1,4 @@
-//! Real scanners on a cable: every SYN that a tool sends is counted, in its family, by the sensor and by a replay of what
+//! Real scanners on a veth: every SYN that a tool sends is counted, in its family, by the sensor and by a replay of what
 //! tcpdump saw.
 
 use std::{
@@ -11,7 +11,7 @@ use std::{
 use anyhow::{Context as _, ensure};
 use honeyxdp::snapshot::{Snapshot, store};
 use lab::{
-    network::{Cable, Namespace, OUTSIDE, SENSOR},
+    network::{Namespace, OUTSIDE, SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -65,10 +65,10 @@ fn syns(file: &Path, filter: &str) -> anyhow::Result<u64> {
 }
 
 fn replay(file: &Path) -> anyhow::Result<Snapshot> {
-    let folder = tempfile::tempdir()?;
-    let status = Command::new(BINARY).args(["replay", "--quiet", "--out"]).arg(folder.path()).arg(file).status()?;
+    let directory = tempfile::tempdir()?;
+    let status = Command::new(BINARY).args(["replay", "--quiet", "--out"]).arg(directory.path()).arg(file).status()?;
     ensure!(status.success(), "replay failed: {status}");
-    store::read(folder.path())
+    store::read(directory.path())
 }
 
 /// What three counters saw of one scan.
@@ -84,10 +84,15 @@ impl Seen {
     }
 
     /// Two of its SYNs together gave the one source away, and with it all its SYNs.
-    fn is_settled_as(&self, family: &str) {
+    fn is_attributed_to(&self, family: &str) {
         for snapshot in [&self.sensor, &self.replay] {
-            let settled = &snapshot.settled[family];
-            assert_eq!((settled.packets, settled.unique_sources.value), (self.syn(), 1), "{:?}", snapshot.settled);
+            let attributed = &snapshot.attributed[family];
+            assert_eq!(
+                (attributed.packets, attributed.unique_sources.value),
+                (self.syn(), 1),
+                "{:?}",
+                snapshot.attributed
+            );
         }
     }
 
@@ -108,10 +113,10 @@ impl Seen {
 }
 
 /// Runs a tool outside while the sensor counts and tcpdump watches. `{mac}` in the command is the sensor's address.
-fn scan(cable: &Cable, mode: &str, command: &str) -> anyhow::Result<Seen> {
-    let sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --mode {mode} --interval 1s"))?;
-    let capture = Capture::start(&cable.outside, OUTSIDE)?;
-    cable.outside.run(&command.replace("{mac}", &cable.sensor_mac()?))?;
+fn scan(veth: &VethPair, mode: &str, command: &str) -> anyhow::Result<Seen> {
+    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --mode {mode} --interval 1s"))?;
+    let capture = Capture::start(&veth.outside, OUTSIDE)?;
+    veth.outside.run(&command.replace("{mac}", &veth.sensor_mac()?))?;
     let file = capture.stop()?;
     let sensor = sensor.stop()?;
     assert_eq!(format!("{:?}", sensor.interfaces[0].mode).to_lowercase(), mode);
@@ -123,7 +128,7 @@ const MASSCAN: &str = "masscan 198.18.0.1-198.18.0.16 -p1-80 --rate 2000 --wait 
                        --source-ip 198.18.0.100";
 
 fn masscan(mode: &str) {
-    let seen = scan(&Cable::new().unwrap(), mode, MASSCAN).unwrap();
+    let seen = scan(&VethPair::new().unwrap(), mode, MASSCAN).unwrap();
     seen.check();
     assert_eq!((seen.family("masscan"), seen.syn()), (1_280, 1_280));
     assert_eq!(seen.replay.families["masscan"].packets, 1_280);
@@ -144,7 +149,7 @@ fn masscan_generic() {
 fn masscan_over_ipv6() {
     let command = "masscan 2001:db8::1 -p1-256 --rate 2000 --wait 1 -e out0 --router-mac {mac} --router-mac-ipv6 {mac} \
                    --source-ip 2001:db8::100";
-    let seen = scan(&Cable::new().unwrap(), "native", command).unwrap();
+    let seen = scan(&VethPair::new().unwrap(), "native", command).unwrap();
     seen.check();
     let masscan = &seen.sensor.families["masscan"];
     assert_eq!((masscan.packets, masscan.packets_v6), (256, 256));
@@ -155,7 +160,7 @@ fn masscan_over_ipv6() {
 fn zmap() {
     let command = "zmap -p 23 -i out0 -G {mac} -S 198.18.0.100 --blacklist-file=/dev/null -r 2000 -c 1 -q \
                    -o /dev/null 198.18.0.0/28";
-    let seen = scan(&Cable::new().unwrap(), "native", command).unwrap();
+    let seen = scan(&VethPair::new().unwrap(), "native", command).unwrap();
     seen.check();
     assert_eq!((seen.family("zmap"), seen.syn()), (16, 16));
     assert_eq!(seen.sensor.ports[&23].packets, 16);
@@ -164,42 +169,42 @@ fn zmap() {
 #[test]
 fn nmap_syn_scan() {
     let command = "nmap -sS -n -Pn -T4 --max-retries 1 198.18.0.1-8 -p1-200";
-    let seen = scan(&Cable::new().unwrap(), "native", command).unwrap();
+    let seen = scan(&VethPair::new().unwrap(), "native", command).unwrap();
     seen.check();
     // Retransmissions count too; what matters is that nothing is in another family.
     assert!(seen.syn() >= 1_600, "{}", seen.syn());
     assert_eq!(seen.family("nmap"), seen.syn());
-    seen.is_settled_as("nmap");
+    seen.is_attributed_to("nmap");
 }
 
 #[test]
 fn nmap_syn_scan_generic_over_ipv6() {
     let command = "nmap -6 -sS -n -Pn -T4 --max-retries 1 2001:db8::1 -p1-200";
-    let seen = scan(&Cable::new().unwrap(), "generic", command).unwrap();
+    let seen = scan(&VethPair::new().unwrap(), "generic", command).unwrap();
     seen.check();
     assert!(seen.syn() >= 200, "{}", seen.syn());
     assert_eq!(seen.sensor.families["nmap"].packets_v6, seen.syn());
-    seen.is_settled_as("nmap");
+    seen.is_attributed_to("nmap");
 }
 
 #[test]
 fn nmap_connect_scan_has_no_mark() {
     let command = "nmap -sT -n -Pn -T4 --max-retries 1 198.18.0.1-2 -p1-100";
-    let seen = scan(&Cable::new().unwrap(), "native", command).unwrap();
+    let seen = scan(&VethPair::new().unwrap(), "native", command).unwrap();
     seen.check();
     assert!(seen.syn() >= 200, "{}", seen.syn());
     assert_eq!(seen.family("other"), seen.syn());
-    assert!(seen.sensor.settled.values().all(|settled| settled.packets == 0), "{:?}", seen.sensor.settled);
+    assert!(seen.sensor.attributed.values().all(|attributed| attributed.packets == 0), "{:?}", seen.sensor.attributed);
 }
 
 #[test]
 fn kernel_syns_with_hajimes_window_have_no_mark() {
     // The route makes Linux announce the window that kernels from 2.6.39 to 3.x announced by default.
-    let cable = Cable::new().unwrap();
-    cable.outside.run("ip route replace 198.18.0.0/24 dev out0 window 14600").unwrap();
-    let capture = Capture::start(&cable.outside, OUTSIDE).unwrap();
-    let sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 200ms")).unwrap();
-    cable.outside.run("nmap -sT -n -Pn -T4 --max-retries 1 198.18.0.1-2 -p1-100").unwrap();
+    let veth = VethPair::new().unwrap();
+    veth.outside.run("ip route replace 198.18.0.0/24 dev out0 window 14600").unwrap();
+    let capture = Capture::start(&veth.outside, OUTSIDE).unwrap();
+    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 200ms")).unwrap();
+    veth.outside.run("nmap -sT -n -Pn -T4 --max-retries 1 198.18.0.1-2 -p1-100").unwrap();
     let snapshot = sensor.stop().unwrap();
     let mut windows = 0;
     honeyxdp::replay::read(capture.stop().unwrap(), |packet| {
@@ -216,29 +221,29 @@ fn kernel_syns_with_hajimes_window_have_no_mark() {
 
 #[test]
 fn hping3() {
-    let seen = scan(&Cable::new().unwrap(), "native", "hping3 -q -S -p 23 -c 20 -i u1000 198.18.0.1").unwrap();
+    let seen = scan(&VethPair::new().unwrap(), "native", "hping3 -q -S -p 23 -c 20 -i u1000 198.18.0.1").unwrap();
     seen.check();
     assert_eq!((seen.family("hping3"), seen.syn()), (20, 20));
 }
 
-/// masscan's own frames with tags put in, as a trunk port would hand them over.
+/// masscan's own frames with matched put in, as a trunk port would hand them over.
 ///
 /// Put in by hand, because not every kernel that runs the tests has VLAN interfaces.
-fn tagged(mode: &str, tags: &[u8]) {
-    let cable = Cable::new().unwrap();
-    let capture = Capture::start(&cable.outside, OUTSIDE).unwrap();
-    cable.outside.run(&MASSCAN.replace("{mac}", &cable.sensor_mac().unwrap())).unwrap();
+fn matched(mode: &str, matched: &[u8]) {
+    let veth = VethPair::new().unwrap();
+    let capture = Capture::start(&veth.outside, OUTSIDE).unwrap();
+    veth.outside.run(&MASSCAN.replace("{mac}", &veth.sensor_mac().unwrap())).unwrap();
     let file = capture.stop().unwrap();
     let mut frames = Vec::new();
     honeyxdp::replay::read(file.reopen().unwrap(), |packet| {
         if honeyxdp_common::dissect(packet.data).is_ok() {
-            frames.push([&packet.data[..12], tags, &packet.data[12..]].concat());
+            frames.push([&packet.data[..12], matched, &packet.data[12..]].concat());
         }
     })
     .unwrap();
     assert_eq!(frames.len(), 1_280);
 
-    let silent = Cable::silent(1_500).unwrap();
+    let silent = VethPair::silent(1_500).unwrap();
     let sensor = Sensor::start(BINARY, &silent.sensor, &format!("-i {SENSOR} --mode {mode} --interval 200ms")).unwrap();
     silent.send(&frames).unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen >= 1_280).unwrap();
@@ -252,20 +257,20 @@ const QINQ: &[u8] = &[0x88, 0xa8, 0x00, 0x14, 0x81, 0x00, 0x00, 0x64];
 
 #[test]
 fn masscan_in_a_vlan() {
-    tagged("native", VLAN);
+    matched("native", VLAN);
 }
 
 #[test]
 fn masscan_in_a_vlan_generic() {
-    tagged("generic", VLAN);
+    matched("generic", VLAN);
 }
 
 #[test]
 fn masscan_behind_two_tags() {
-    tagged("native", QINQ);
+    matched("native", QINQ);
 }
 
 #[test]
 fn masscan_behind_two_tags_generic() {
-    tagged("generic", QINQ);
+    matched("generic", QINQ);
 }

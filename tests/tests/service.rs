@@ -10,7 +10,7 @@ use std::{
 
 use lab::{
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::Signal;
@@ -22,21 +22,21 @@ const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 struct Manager {
     socket: UnixDatagram,
     path: PathBuf,
-    folder: TempDir,
+    directory: TempDir,
 }
 
 impl Manager {
     fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("notify");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notify");
         let socket = UnixDatagram::bind(&path).unwrap();
-        Self { socket, path, folder }
+        Self { socket, path, directory }
     }
 
     /// Starts a sensor as a manager does, with a watchdog of this period.
-    fn start(&self, cable: &Cable, args: &str, watchdog: Option<Duration>) -> Sensor {
-        let out = self.folder.path().join("out");
-        let mut command = cable.sensor.command(BINARY);
+    fn start(&self, veth: &VethPair, args: &str, watchdog: Option<Duration>) -> Sensor {
+        let out = self.directory.path().join("out");
+        let mut command = veth.sensor.command(BINARY);
         command.args(["run", "-i", SENSOR, "--out"]).arg(&out).args(args.split_whitespace());
         command.env("NOTIFY_SOCKET", &self.path).env_remove("WATCHDOG_PID").env_remove("WATCHDOG_USEC");
         if let Some(period) = watchdog {
@@ -73,15 +73,12 @@ impl Manager {
 
 #[test]
 fn the_manager_hears_of_the_start_every_interval_and_the_end() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let manager = Manager::new();
-    let mut sensor = manager.start(&cable, "--interval 300ms", Some(Duration::from_secs(1)));
+    let mut sensor = manager.start(&veth, "--interval 300ms", Some(Duration::from_secs(1)));
     manager.wait_for("READY=1");
-    assert!(
-        cable.sensor.run(&format!("ip -d link show {SENSOR}")).unwrap().contains("prog/xdp"),
-        "ready, not attached"
-    );
-    cable.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 7]).unwrap();
+    assert!(veth.sensor.run(&format!("ip -d link show {SENSOR}")).unwrap().contains("prog/xdp"), "ready, not attached");
+    veth.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 7]).unwrap();
     let lines = manager.hear(Duration::from_secs(2));
     let statuses = lines.iter().filter(|line| line.starts_with("STATUS=2")).count();
     assert!((3..=8).contains(&statuses), "one every 300 ms: {lines:?}");
@@ -99,10 +96,10 @@ fn the_manager_hears_of_the_start_every_interval_and_the_end() {
 
 #[test]
 fn a_drain_that_hangs_lets_the_watchdog_bite() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let manager = Manager::new();
     // Nobody asks the drain for anything: what is missed is its own progress.
-    let sensor = manager.start(&cable, "--interval 1h", Some(Duration::from_millis(400)));
+    let sensor = manager.start(&veth, "--interval 1h", Some(Duration::from_millis(400)));
     manager.wait_for("READY=1");
     manager.wait_for("WATCHDOG=1");
     let hung = Hung::new(thread_named(sensor.pid(), "drain"));
@@ -116,9 +113,9 @@ fn a_drain_that_hangs_lets_the_watchdog_bite() {
 
 #[test]
 fn without_a_watchdog_none_is_fed_and_a_manager_that_is_gone_is_said_once() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let manager = Manager::new();
-    let sensor = manager.start(&cable, "--interval 200ms", None);
+    let sensor = manager.start(&veth, "--interval 200ms", None);
     manager.wait_for("READY=1");
     let lines = manager.hear(Duration::from_secs(1));
     assert!(!lines.is_empty() && lines.iter().all(|line| line.starts_with("STATUS=")), "{lines:?}");

@@ -9,7 +9,7 @@ use std::{
 
 use lab::{
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -29,12 +29,12 @@ fn replace(path: &Path, text: &str) {
 
 #[test]
 fn a_hangup_reads_the_file_again_and_a_broken_one_changes_nothing() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let (etc, out) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let file = etc.path().join("honeyxdp.toml");
     let text = format!("interface = \"{SENSOR}\"\ninterval = \"200ms\"\nout = {:?}\n", out.path());
     fs::write(&file, &text).unwrap();
-    let mut command = cable.sensor.command(BINARY);
+    let mut command = veth.sensor.command(BINARY);
     command.arg("run").env("HONEYXDP_CONFIG", &file);
     let mut sensor = Sensor::spawn(command, out.path().to_owned()).unwrap();
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
@@ -51,10 +51,10 @@ fn a_hangup_reads_the_file_again_and_a_broken_one_changes_nothing() {
     replace(&file, &text);
     sensor.signal(Signal::HUP).unwrap();
     sensor.wait_for_line("the settings were read again; none that counts has changed").unwrap();
-    cable.send(&mirai(9)).unwrap();
+    veth.send(&mirai(9)).unwrap();
     sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 9).unwrap();
 
-    // Who asks for the snapshot finds its folder in the same file.
+    // Who asks for the snapshot finds its directory in the same file.
     let shown = Command::new(BINARY).args(["snapshot", "--json"]).env("HONEYXDP_CONFIG", &file).output().unwrap();
     let said = String::from_utf8_lossy(&shown.stderr);
     assert!(shown.status.success(), "{said}");
@@ -65,8 +65,8 @@ fn a_hangup_reads_the_file_again_and_a_broken_one_changes_nothing() {
 
 #[test]
 fn a_broken_file_stops_the_start_with_wrong_usage() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("honeyxdp.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("honeyxdp.toml");
     fs::write(&file, "interval = \"soon\"\n\n[filters]\nports = [23]\n").unwrap();
     let output = Command::new(BINARY).args(["run", "--config"]).arg(&file).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
@@ -96,18 +96,18 @@ fn a_broken_file_stops_the_start_with_wrong_usage() {
 
 /// What a sensor writes to standard error and standard output in its life, in this format.
 fn log(format: Option<&str>, args: &str) -> (String, String) {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     // A name that turns a terminal red, as far as Linux lets one.
     let name = "e\x1b[31m\u{9b}m";
-    let moved = Command::new("ip").args(["-n", cable.sensor.name(), "link", "set", SENSOR, "name", name]).status();
+    let moved = Command::new("ip").args(["-n", veth.sensor.name(), "link", "set", SENSOR, "name", name]).status();
     assert!(moved.unwrap().success());
     let out = tempfile::tempdir().unwrap();
     let (output, error) = (out.path().join("output"), out.path().join("error"));
     let file = fs::File::create(&error).unwrap();
     let journal = file.metadata().map(|metadata| format!("{}:{}", metadata.dev(), metadata.ino())).unwrap();
-    let mut command = cable.sensor.command(BINARY);
-    let folder = out.path().join("snapshots");
-    command.args(["run", "--interval", "200ms", "-i", name, "--out"]).arg(&folder);
+    let mut command = veth.sensor.command(BINARY);
+    let directory = out.path().join("snapshots");
+    command.args(["run", "--interval", "200ms", "-i", name, "--out"]).arg(&directory);
     command.args(args.split_whitespace()).env_remove("HONEYXDP_LOG_FORMAT");
     match format {
         Some("journal") => command.env("JOURNAL_STREAM", journal),
@@ -115,18 +115,18 @@ fn log(format: Option<&str>, args: &str) -> (String, String) {
         None => command.env("JOURNAL_STREAM", "1:1"),
     };
     let mut child = command.stdout(fs::File::create(&output).unwrap()).stderr(Stdio::from(file)).spawn().unwrap();
-    while honeyxdp::snapshot::store::read(&folder).is_err() {
+    while honeyxdp::snapshot::store::read(&directory).is_err() {
         let ended = child.try_wait().unwrap();
         assert!(ended.is_none(), "{ended:?}: {}", fs::read_to_string(&error).unwrap());
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
-    cable.send(&mirai(20)).unwrap();
+    veth.send(&mirai(20)).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(800));
-    cable.sensor.ip("link del dev 2").or_else(|_| cable.outside.ip("link del out0")).unwrap();
+    veth.sensor.ip("link del dev 2").or_else(|_| veth.outside.ip("link del out0")).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(1_500));
     // The last snapshot has no place: an error, with which it ends.
-    fs::remove_file(folder.join("snapshot.json")).unwrap();
-    fs::create_dir_all(folder.join("snapshot.json/in the way")).unwrap();
+    fs::remove_file(directory.join("snapshot.json")).unwrap();
+    fs::create_dir_all(directory.join("snapshot.json/in the way")).unwrap();
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let read = |path| fs::read_to_string(path).unwrap();
@@ -138,7 +138,7 @@ fn log(format: Option<&str>, args: &str) -> (String, String) {
 
 #[test]
 fn away_from_a_terminal_the_log_is_json_lines() {
-    let (output, error) = log(None, "--trace-marks");
+    let (output, error) = log(None, "--trace-matches");
     assert_eq!(output, "", "what is for people");
     let events: Vec<serde_json::Value> = error.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
     let find = |text: &str| {

@@ -11,7 +11,7 @@ use std::{
 use honeyxdp::snapshot::{Snapshot, store};
 use lab::{
     archived::mirai,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::{Pid, Signal, kill_process};
@@ -22,25 +22,25 @@ const PIPE: usize = 64 << 10;
 
 #[test]
 fn a_pipe_that_nobody_reads_stops_neither_the_snapshots_nor_the_end_and_is_said_when_it_is_read_again() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     for log in ["text", "json"] {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let (mut reader, mut writer) = io::pipe().unwrap();
         writer.write_all(&[b'\n'; PIPE]).unwrap();
-        let mut command = cable.sensor.command(BINARY);
-        command.args(["run", "-i", SENSOR, "--interval", "200ms", "--log-format", log, "--out"]).arg(folder.path());
+        let mut command = veth.sensor.command(BINARY);
+        command.args(["run", "-i", SENSOR, "--interval", "200ms", "--log-format", log, "--out"]).arg(directory.path());
         command.stdout(writer.try_clone().unwrap()).stderr(writer);
         let mut child = command.spawn().unwrap();
         drop(command);
         let wait_for = |property: &dyn Fn(&Snapshot) -> bool| {
             let start = Instant::now();
-            while !store::read(folder.path()).is_ok_and(|snapshot| property(&snapshot)) {
-                assert!(start.elapsed() < Duration::from_secs(30), "{:?}", store::read(folder.path()));
+            while !store::read(directory.path()).is_ok_and(|snapshot| property(&snapshot)) {
+                assert!(start.elapsed() < Duration::from_secs(30), "{:?}", store::read(directory.path()));
                 thread::sleep(Duration::from_millis(20));
             }
         };
         wait_for(&|snapshot| snapshot.sequence > 2);
-        cable.send(&mirai(5, 50)).unwrap();
+        veth.send(&mirai(5, 50)).unwrap();
         wait_for(&|snapshot| snapshot.families["mirai"].packets == 50 && snapshot.interval.seconds < 0.6);
 
         // Somebody reads again, and then no more.
@@ -60,21 +60,21 @@ fn a_pipe_that_nobody_reads_stops_neither_the_snapshots_nor_the_end_and_is_said_
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
         assert!(child.wait().unwrap().success());
-        assert_eq!(store::read(folder.path()).unwrap().families["mirai"].packets, 50);
+        assert_eq!(store::read(directory.path()).unwrap().families["mirai"].packets, 50);
     }
 }
 
 #[test]
 fn a_pipe_that_stays_full_does_not_keep_it_from_ending() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let (_reader, mut writer) = io::pipe().unwrap();
     writer.write_all(&[b'\n'; PIPE]).unwrap();
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--out"]).arg(folder.path());
+    let mut command = veth.sensor.command(BINARY);
+    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--out"]).arg(directory.path());
     let mut child = command.stdout(writer.try_clone().unwrap()).stderr(writer).spawn().unwrap();
     let start = Instant::now();
-    while store::read(folder.path()).is_err() {
+    while store::read(directory.path()).is_err() {
         assert!(start.elapsed() < Duration::from_secs(30), "there is no snapshot");
         thread::sleep(Duration::from_millis(20));
     }
@@ -96,10 +96,10 @@ fn a_pipe_that_stays_full_does_not_keep_it_from_ending() {
 
 #[test]
 fn clients_that_hang_delay_no_drain_and_keep_nobody_out() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} --interval 500ms --history 1000")).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 500ms --history 1000")).unwrap();
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
-    let socket = sensor.folder().join("honeyxdp.sock");
+    let socket = sensor.directory().join("honeyxdp.sock");
     // Half a change of the filters, from nearly as many clients as are let in at once.
     let half =
         b"POST /rules HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{";
@@ -110,7 +110,7 @@ fn clients_that_hang_delay_no_drain_and_keep_nobody_out() {
         hanging.push(client);
     }
     // Questions whose answers nobody reads, until the kernel takes no more.
-    let deaf: Vec<TcpStream> = cable
+    let deaf: Vec<TcpStream> = veth
         .sensor
         .inside(|| {
             let connect = |_| {
@@ -122,13 +122,13 @@ fn clients_that_hang_delay_no_drain_and_keep_nobody_out() {
             (0..8).map(connect).collect()
         })
         .unwrap();
-    cable.send(&mirai(5, 50)).unwrap();
+    veth.send(&mirai(5, 50)).unwrap();
     let newest = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 50).unwrap();
     let later = sensor.wait_for(|snapshot| snapshot.sequence > newest.sequence + 2).unwrap();
     assert!(later.interval.seconds < 0.7, "a drain was late: {}", later.interval.seconds);
     let start = Instant::now();
-    let out = sensor.folder().display().to_string();
-    cable.sensor.run(&format!("{BINARY} filter set --port 23 --out {out}")).unwrap();
+    let out = sensor.directory().display().to_string();
+    veth.sensor.run(&format!("{BINARY} filter set --port 23 --out {out}")).unwrap();
     println!("an operator waited for {:?}", start.elapsed());
     sensor.wait_for(|snapshot| snapshot.filters.contains_key("port")).unwrap();
     // The end does not wait for them either.

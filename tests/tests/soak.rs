@@ -28,8 +28,8 @@ fn nothing_is_left_of(pid: u32) {
     let namespaces = fs::read_dir("/run/netns").unwrap().map(|entry| entry.unwrap().file_name());
     let ours = format!("hx-{pid}-");
     assert!(namespaces.into_iter().all(|name| !name.to_string_lossy().starts_with(&ours)), "a namespace is left");
-    let folder = |process: &Path| fs::read(process.join("cmdline")).unwrap_or_default();
-    let processes = fs::read_dir("/proc").unwrap().map(|entry| folder(&entry.unwrap().path()));
+    let directory = |process: &Path| fs::read(process.join("cmdline")).unwrap_or_default();
+    let processes = fs::read_dir("/proc").unwrap().map(|entry| directory(&entry.unwrap().path()));
     let sensors =
         processes.into_iter().filter(|line| String::from_utf8_lossy(line).contains(&format!("hx-soak-{pid}-")));
     assert_eq!(sensors.count(), 0, "a process is left");
@@ -39,8 +39,8 @@ fn nothing_is_left_of(pid: u32) {
 
 #[test]
 fn a_short_soak_passes_and_leaves_nothing_behind() {
-    let folder = tempfile::tempdir().unwrap();
-    let json = folder.path().join("soak.json");
+    let directory = tempfile::tempdir().unwrap();
+    let json = directory.path().join("soak.json");
     let child = soak(&format!("--minutes 0.25 --every 4 --rate 4000 --seed 4 --restarts 3 --json {}", json.display()));
     let pid = child.id();
     let output = child.wait_with_output().unwrap();

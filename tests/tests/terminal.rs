@@ -10,7 +10,7 @@ use std::{
 
 use lab::{
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     pcap::Writer,
     terminal::Terminal,
 };
@@ -19,8 +19,8 @@ use rustix::process::{Pid, Signal, kill_process};
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 
 /// Sends SIGHUP to the sensor in a namespace, as `systemctl reload` does.
-fn hangup(cable: &Cable) {
-    let processes = Command::new("ip").args(["netns", "pids", cable.sensor.name()]).output().unwrap();
+fn hangup(veth: &VethPair) {
+    let processes = Command::new("ip").args(["netns", "pids", veth.sensor.name()]).output().unwrap();
     for process in String::from_utf8(processes.stdout).unwrap().split_whitespace() {
         let process = Pid::from_raw(process.parse().unwrap()).unwrap();
         kill_process(process, Signal::HUP).unwrap();
@@ -28,17 +28,17 @@ fn hangup(cable: &Cable) {
 }
 
 fn live_table(name: &str, width: u16, height: u16) {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let command = format!(
         "ip netns exec {} {BINARY} run -i {SENSOR} --out {}; echo status $?; sleep 60",
-        cable.sensor.name(),
-        folder.path().display()
+        veth.sensor.name(),
+        directory.path().display()
     );
     let terminal = Terminal::open(name, width, height, &command);
     terminal.wait(|screen| screen.contains("honeyxdp") && screen.contains("family"));
     let frames = vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 2323); 1_234];
-    cable.send(&frames).unwrap();
+    veth.send(&frames).unwrap();
     let screen = terminal.wait(|screen| screen.contains("1,234"));
     let row = screen.lines().find(|line| line.trim_start().starts_with("mirai")).expect("a row for mirai");
     assert!(row.contains("1,234") && row.contains("mirai/1"), "{screen}");
@@ -64,20 +64,20 @@ fn the_live_table_fits_a_small_terminal() {
 
 #[test]
 fn a_warning_stands_below_the_live_table_and_does_not_tear_it() {
-    let cable = Cable::silent(1_500).unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("honeyxdp.toml");
+    let veth = VethPair::silent(1_500).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let config = directory.path().join("honeyxdp.toml");
     fs::write(&config, "interval = \"300ms\"\n").unwrap();
     let command = format!(
         "ip netns exec {} {BINARY} run -i {SENSOR} --config {} --out {}",
-        cable.sensor.name(),
+        veth.sensor.name(),
         config.display(),
-        folder.path().join("out").display()
+        directory.path().join("out").display()
     );
     let terminal = Terminal::open("warning", 140, 45, &command);
     terminal.wait(|screen| screen.contains("family") && screen.contains("snapshot: "));
     fs::write(&config, "intervall = 1\n").unwrap();
-    hangup(&cable);
+    hangup(&veth);
     let screen = terminal.wait(|screen| screen.contains("warning: ") && screen.contains("so those in force stay"));
     assert!(screen.contains("there is no setting \"intervall\""), "{screen}");
     let title = screen.lines().position(|line| line.contains("honeyxdp")).unwrap();
@@ -88,10 +88,10 @@ fn a_warning_stands_below_the_live_table_and_does_not_tear_it() {
 
     // The terminal goes away: with a file of settings too, that is the end of the sensor, with a last snapshot.
     fs::write(&config, "interval = \"1h\"\n").unwrap();
-    cable.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 5]).unwrap();
+    veth.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 5]).unwrap();
     drop(terminal);
     let ended = || {
-        let processes = Command::new("ip").args(["netns", "pids", cable.sensor.name()]).output().unwrap();
+        let processes = Command::new("ip").args(["netns", "pids", veth.sensor.name()]).output().unwrap();
         processes.stdout.is_empty()
     };
     for _ in 0..300 {
@@ -101,14 +101,14 @@ fn a_warning_stands_below_the_live_table_and_does_not_tear_it() {
         thread::sleep(Duration::from_millis(50));
     }
     assert!(ended(), "the sensor goes on without its terminal");
-    let last = honeyxdp::snapshot::store::read(&folder.path().join("out")).unwrap();
+    let last = honeyxdp::snapshot::store::read(&directory.path().join("out")).unwrap();
     assert_eq!(last.families["mirai"].packets, 5);
 }
 
 #[test]
 fn a_replay_shows_its_progress() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("slow.pcap");
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("slow.pcap");
     // Enough packets to keep it busy for longer than a look at the screen takes.
     let frame = craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23);
     let mut capture = Writer::new(BufWriter::new(File::create(&file).unwrap())).unwrap();
@@ -116,7 +116,7 @@ fn a_replay_shows_its_progress() {
         capture.frame(0, 0, &frame).unwrap();
     }
     capture.finish().unwrap();
-    let out = folder.path().join("out");
+    let out = directory.path().join("out");
     let command = format!("{BINARY} replay {} --out {}; echo status $?; sleep 60", file.display(), out.display());
     let terminal = Terminal::open("replay", 120, 30, &command);
     let bar = terminal.wait(|screen| screen.contains("/133.51 MiB") || screen.contains("status "));

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use lab::{
     craft,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
     terminal::Terminal,
 };
@@ -12,8 +12,8 @@ use serde_json::Value;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 
-fn start(cable: &Cable, args: &str) -> Sensor {
-    Sensor::start(BINARY, &cable.sensor, &format!("-i {SENSOR} {args}")).unwrap()
+fn start(veth: &VethPair, args: &str) -> Sensor {
+    Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} {args}")).unwrap()
 }
 
 fn frames() -> Vec<Vec<u8>> {
@@ -23,13 +23,13 @@ fn frames() -> Vec<Vec<u8>> {
 }
 
 fn screen(name: &str, width: u16, height: u16) {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 1s --ignore-port 22");
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "--interval 1s --ignore-port 22");
     // Over the unix socket, from outside of the sensor's namespace.
-    let command = format!("{BINARY} top --out {}; echo status $?; sleep 60", sensor.folder().display());
+    let command = format!("{BINARY} top --out {}; echo status $?; sleep 60", sensor.directory().display());
     let terminal = Terminal::open(name, width, height, &command);
     terminal.wait(|screen| screen.contains("live") && screen.contains("SYN/s"));
-    cable.send(&frames()).unwrap();
+    veth.send(&frames()).unwrap();
     let row = |screen: &str, family: &str| {
         screen.lines().find(|line| line.trim_start().starts_with(&format!("■ {family}"))).map(str::to_owned)
     };
@@ -43,8 +43,8 @@ fn screen(name: &str, width: u16, height: u16) {
         assert!(shown.contains(there), "{there:?} is not on the screen:\n{shown}");
     }
     assert!(shown.contains('█'), "there is no chart:\n{shown}");
-    if let Some(folder) = std::env::var_os("HONEYXDP_SCREENSHOTS") {
-        std::fs::write(std::path::PathBuf::from(folder).join(format!("{name}.txt")), &shown).unwrap();
+    if let Some(directory) = std::env::var_os("HONEYXDP_SCREENSHOTS") {
+        std::fs::write(std::path::PathBuf::from(directory).join(format!("{name}.txt")), &shown).unwrap();
     }
     assert!(row(&shown, "naabu").is_some(), "not all families are on the screen:\n{shown}");
     assert!(
@@ -65,19 +65,19 @@ fn screen(name: &str, width: u16, height: u16) {
     terminal.tmux(&["send-keys", "p"]);
     terminal.wait(|screen| screen.contains("live"));
 
-    let folder = sensor.folder().to_owned();
+    let directory = sensor.directory().to_owned();
     drop(sensor);
     terminal.wait(|screen| screen.contains("disconnected: no sensor answers on"));
-    std::fs::create_dir_all(&folder).unwrap();
-    let mut command = cable.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "1s", "--out"]).arg(&folder);
-    let again = Sensor::spawn(command, folder.clone()).unwrap();
+    std::fs::create_dir_all(&directory).unwrap();
+    let mut command = veth.sensor.command(BINARY);
+    command.args(["run", "-i", SENSOR, "--interval", "1s", "--out"]).arg(&directory);
+    let again = Sensor::spawn(command, directory.clone()).unwrap();
     terminal.wait(|screen| screen.contains("live"));
     terminal.tmux(&["send-keys", "q"]);
     let last = terminal.wait(|screen| screen.contains("status "));
     assert!(last.contains("status 0"), "{last}");
     again.stop().unwrap();
-    std::fs::remove_dir_all(&folder).unwrap();
+    std::fs::remove_dir_all(&directory).unwrap();
 }
 
 #[test]
@@ -92,28 +92,28 @@ fn it_fits_a_wide_terminal() {
 
 #[test]
 fn elsewhere_it_prints_one_table_or_json() {
-    let cable = Cable::silent(1_500).unwrap();
-    let sensor = start(&cable, "--interval 10s --sensor-id \u{1b}[31mred");
-    cable.send(&frames()).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
+    let sensor = start(&veth, "--interval 10s --sensor-id \u{1b}[31mred");
+    veth.send(&frames()).unwrap();
     let top = |args: &[&str]| {
         let output = Command::new(BINARY).arg("top").args(args).output().unwrap();
         let text = |bytes| String::from_utf8(bytes).unwrap();
         (output.status.code(), text(output.stdout), text(output.stderr))
     };
-    let folder = sensor.folder().to_str().unwrap();
-    let (code, table, _) = top(&["--out", folder]);
+    let directory = sensor.directory().to_str().unwrap();
+    let (code, table, _) = top(&["--out", directory]);
     assert_eq!(code, Some(0));
     let row = table.lines().find(|line| line.trim_start().starts_with("mirai")).expect("a row for mirai");
     assert!(row.contains("mirai/1") && row.contains("2323 (101)"), "{table}");
     assert!(!table.contains('\u{1b}'), "{table:?}");
-    let (code, json, _) = top(&["--json", "--connect", &format!("unix:{folder}/honeyxdp.sock")]);
+    let (code, json, _) = top(&["--json", "--connect", &format!("unix:{directory}/honeyxdp.sock")]);
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, json["schema"].as_str()), (Some(0), Some("honeyxdp.live/1")));
     assert_eq!(json["sequence"], Value::Null, "there was no interval yet");
     let mirai = json["families"].as_array().unwrap().iter().find(|family| family["name"] == "mirai").unwrap();
     assert!(mirai["packets"].as_u64().unwrap() >= 100);
     // Over TCP it is in the sensor's namespace.
-    let text = cable.sensor.run(&format!("{BINARY} top --once --connect http://127.0.0.1:7823")).unwrap();
+    let text = veth.sensor.run(&format!("{BINARY} top --once --connect http://127.0.0.1:7823")).unwrap();
     assert!(text.contains("mirai/1"), "{text}");
 
     let (code, _, error) = top(&["--connect", "http://127.0.0.1:1"]);

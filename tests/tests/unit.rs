@@ -9,12 +9,12 @@ use std::{
 };
 
 use honeyxdp::{kernel::needed_capabilities, sandbox::Capability};
-use lab::{booted::Booted, craft, network::Cable, rights};
+use lab::{booted::Booted, craft, network::VethPair, rights};
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
 
-/// What the package installs, with settings for the cable.
+/// What the package installs, with settings for the veth.
 fn files() -> TempDir {
     let root = tempfile::tempdir().unwrap();
     let contrib = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contrib/systemd");
@@ -56,9 +56,9 @@ fn wait_for(machine: &Booted, line: &str, expected: impl Fn(&str) -> bool) -> St
 
 #[test]
 fn it_runs_as_its_own_user_with_few_capabilities_and_the_watchdog_bites() {
-    let cable = Cable::silent(1_500).unwrap();
+    let veth = VethPair::silent(1_500).unwrap();
     let files = files();
-    let machine = Booted::new(&cable.sensor, files.path()).unwrap();
+    let machine = Booted::new(&veth.sensor, files.path()).unwrap();
     // Comes back when the sensor says that it is ready.
     if let Err(error) = machine.run("systemctl start honeyxdp") {
         panic!("{error:#}\n{}", machine.run("journalctl --no-pager -u honeyxdp | tail -n 20").unwrap());
@@ -86,7 +86,7 @@ fn it_runs_as_its_own_user_with_few_capabilities_and_the_watchdog_bites() {
     );
     assert_eq!((value("NoNewPrivs:").as_str(), value("Seccomp:").as_str()), ("1", "2"));
 
-    cable.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 7]).unwrap();
+    veth.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 7]).unwrap();
     wait_for(&machine, "jq .families.mirai.packets /var/lib/honeyxdp/snapshot.json", |packets| packets == "7");
     let told = wait_for(&machine, "systemctl show -P StatusText honeyxdp", |text| text.contains("frames"));
     assert!(told.contains("syn "), "{told}");
@@ -121,7 +121,7 @@ fn it_runs_as_its_own_user_with_few_capabilities_and_the_watchdog_bites() {
     assert!(journal.contains("Watchdog timeout"), "{journal}");
     // The one after it goes on counting where it was.
     let packets = "jq .families.mirai.packets /var/lib/honeyxdp/snapshot.json";
-    cable.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 4]).unwrap();
+    veth.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 4]).unwrap();
     wait_for(&machine, packets, |packets| packets == "11");
 
     machine.run("systemctl stop honeyxdp").unwrap();

@@ -26,7 +26,7 @@ use crate::{
 ///   filters     what each filter adds to that
 ///   frames      one frame again and again, by kind of frame
 ///   cores       a SYN while 1, 2, ... all CPUs count
-///   throughput  live frames over a cable, native and generic, beside tcpdump
+///   throughput  live frames over a veth, native and generic, beside tcpdump
 ///   flood       a spoofed flood on a real sensor: is everything counted, how good is the
 ///               estimate of sources
 ///   million     a million sources at a million SYNs a second: are they counted exactly

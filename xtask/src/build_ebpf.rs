@@ -3,7 +3,7 @@
 //! Building it takes a compiler with the sources of exactly its own `core`, and a bpf-linker with an LLVM that is not
 //! older. A user of honeyxdp should need neither, so the built object is kept in the repository, with a manifest that
 //! says what it was made of and by what. The same sources and the same toolchain give the same bytes, wherever they lie:
-//!  * `toolchain`, with `rustup` and `debian`: finds or makes a toolchain in a folder of its own;
+//!  * `toolchain`, with `rustup` and `debian`: finds or makes a toolchain in a directory of its own;
 //!  * `sources`: which files the object is made of, and their hash;
 //!  * `compile`: builds a staged copy of exactly those files;
 //!  * `strip`: drops what only a debugger reads;
@@ -35,8 +35,8 @@ use toolchain::Toolchain;
 
 /// Rebuild the eBPF object in honeyxdp/ebpf, or check that it can be rebuilt
 ///
-/// Needed after every change to honeyxdp-ebpf or honeyxdp-common. The toolchain is set up once, in a folder of its
-/// own and without root; remove that folder to have it made anew.
+/// Needed after every change to honeyxdp-ebpf or honeyxdp-common. The toolchain is set up once, in a directory of its
+/// own and without root; remove that directory to have it made anew.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Where the toolchain comes from
@@ -45,13 +45,13 @@ pub(crate) struct Args {
     /// begins with rustup. Where the first one does not work it takes the other.
     #[arg(long, value_enum, default_value_t = Route::Auto)]
     route: Route,
-    /// Write nothing: build twice in two folders, compare, and compare with the object in the repository
+    /// Write nothing: build twice in two directories, compare, and compare with the object in the repository
     ///
     /// With the manifest's toolchain the bytes have to be equal. With another one the difference is said, and the
     /// rebuilt object has to pass every kernel test.
     #[arg(long, conflicts_with = "out")]
     check: bool,
-    /// Folder of the toolchain [default: target/ebpf-toolchain]
+    /// Directory of the toolchain [default: target/ebpf-toolchain]
     #[arg(long, value_name = "DIR")]
     toolchain_dir: Option<PathBuf>,
     /// Write the object to FILE and its manifest to FILE.json, and not into the repository
@@ -65,7 +65,7 @@ pub(crate) enum Route {
     Auto,
     /// A pinned nightly with the sources of core, from rustup
     Rustup,
-    /// Debian's packages of the compiler, unpacked into a folder
+    /// Debian's packages of the compiler, unpacked into a directory
     Debian,
 }
 
@@ -75,18 +75,18 @@ fn object_path() -> PathBuf {
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let folder = match &args.toolchain_dir {
-        Some(folder) => std::path::absolute(folder).context("--toolchain-dir has to name a folder.")?,
+    let directory = match &args.toolchain_dir {
+        Some(directory) => std::path::absolute(directory).context("--toolchain-dir has to name a directory.")?,
         None => target().join("ebpf-toolchain"),
     };
     if args.check {
-        return check(args.route, &folder);
+        return check(args.route, &directory);
     }
     let object_file = args.out.clone().unwrap_or_else(object_path);
     let manifest_file = args.out.as_ref().map_or_else(manifest::path, |out| out.with_added_extension("json"));
 
     let sources = Sources::read(&repository())?;
-    let toolchain = toolchain::get(&routes(args.route, Manifest::read().ok().as_ref()), &folder)?;
+    let toolchain = toolchain::get(&routes(args.route, Manifest::read().ok().as_ref()), &directory)?;
     let object = compile::compile(&sources, &toolchain, &target().join("ebpf-build"))?;
     let manifest = Manifest::new(&object, &sources, &toolchain);
     write(&object_file, &object)?;
@@ -118,12 +118,12 @@ fn routes(wanted: Route, manifest: Option<&Manifest>) -> Vec<Route> {
     }
 }
 
-fn check(route: Route, folder: &Path) -> Result<()> {
+fn check(route: Route, directory: &Path) -> Result<()> {
     let manifest = Manifest::read()?;
     let sources = Sources::read(&repository())?;
     let committed = fs::read(object_path()).with_context(|| format!("{} is missing.", object_path().display()))?;
     manifest.matches(&committed, &sources)?;
-    let toolchain = toolchain::get(&routes(route, Some(&manifest)), folder)?;
+    let toolchain = toolchain::get(&routes(route, Some(&manifest)), directory)?;
 
     let (first, second) = build_twice(&sources, &toolchain)?;
     let kept = target().join("ebpf-check/honeyxdp.bpf.o");
@@ -132,12 +132,12 @@ fn check(route: Route, folder: &Path) -> Result<()> {
         let other = kept.with_added_extension("second");
         write(&other, &second)?;
         bail!(
-            "Two builds in two folders differ; compare {} with {} to see what depends on the folder.",
+            "Two builds in two directories differ; compare {} with {} to see what depends on the directory.",
             kept.display(),
             other.display()
         );
     }
-    say(format!("two builds in two folders are equal: SHA-256 {}", sha256(&first)));
+    say(format!("two builds in two directories are equal: SHA-256 {}", sha256(&first)));
 
     let differences = manifest.toolchain.differences(&toolchain.identity);
     if first == committed {
@@ -165,20 +165,20 @@ fn check(route: Route, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Builds in two fresh folders, far from each other and with names of different lengths.
+/// Builds in two fresh directories, far from each other and with names of different lengths.
 fn build_twice(sources: &Sources, toolchain: &Toolchain) -> Result<(Vec<u8>, Vec<u8>)> {
     let near = tempfile::Builder::new().prefix("honeyxdp-").tempdir_in(env::temp_dir())?;
     fs::create_dir_all(target())?;
     let far = tempfile::Builder::new().prefix("honeyxdp-second-build-").tempdir_in(target())?;
     let first = compile::compile(sources, toolchain, near.path())?;
-    let second = compile::compile(sources, toolchain, &far.path().join("a/folder/further/down"))?;
+    let second = compile::compile(sources, toolchain, &far.path().join("a/directory/further/down"))?;
     Ok((first, second))
 }
 
-/// Writes a file, and its folder where there is none.
+/// Writes a file, and its directory where there is none.
 fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("{} could not be made.", folder.display()))?;
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory).with_context(|| format!("{} could not be made.", directory.display()))?;
     }
     fs::write(path, contents).with_context(|| format!("{} could not be written.", path.display()))
 }

@@ -12,15 +12,15 @@ use std::{
 
 use anyhow::{Context as _, Result, bail, ensure};
 
-/// Root folder of the repository.
+/// Root directory of the repository.
 pub(crate) fn repository() -> PathBuf {
     // What cargo says when it runs the task counts, and not where the task was compiled.
     let xtask =
         env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-    xtask.parent().expect("xtask is a folder of the repository").to_path_buf()
+    xtask.parent().expect("xtask is a directory of the repository").to_path_buf()
 }
 
-/// Folder for everything that is built.
+/// Directory for everything that is built.
 pub(crate) fn target() -> PathBuf {
     // Relative to where cargo was called, as cargo reads it.
     env::var_os("CARGO_TARGET_DIR")
@@ -100,11 +100,11 @@ fn not_started(command: &Command) -> String {
     format!("`{}` could not be started.", shown(command))
 }
 
-/// Where the program is. The folders of system programs count, even if a user's PATH lacks them.
+/// Where the program is. The directories of system programs count, even if a user's PATH lacks them.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let system = ["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from);
-    env::split_paths(&path).chain(system).map(|folder| folder.join(program)).find(|file| file.is_file())
+    env::split_paths(&path).chain(system).map(|directory| directory.join(program)).find(|file| file.is_file())
 }
 
 /// Whether this process runs as root.

@@ -31,8 +31,8 @@ use crate::{
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {
-    /// Folder of a clone of https://github.com/RustSec/advisory-db
-    #[arg(long, value_name = "FOLDER")]
+    /// Directory of a clone of https://github.com/RustSec/advisory-db
+    #[arg(long, value_name = "DIRECTORY")]
     advisory_db: Option<PathBuf>,
     /// Fail where no database of advisories can be reached
     #[arg(long)]
@@ -45,13 +45,16 @@ const CARGO_DENY: Tool = Tool { name: "cargo-deny", version: "0.20.2" };
 /// Where cargo-deny gets advisories from, as it writes it.
 const DATABASE: &str = "https://github.com/RustSec/advisory-db";
 
-/// Folders of workspaces: each has a lock file of its own. Those that are not there are left out.
+/// Directories of workspaces: each has a lock file of its own. Those that are not there are left out.
 const WORKSPACES: &[&str] = &["", "honeyxdp-ebpf", "fuzz"];
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let root = repository();
-    let manifests: Vec<PathBuf> =
-        WORKSPACES.iter().map(|folder| root.join(folder).join("Cargo.toml")).filter(|file| file.is_file()).collect();
+    let manifests: Vec<PathBuf> = WORKSPACES
+        .iter()
+        .map(|directory| root.join(directory).join("Cargo.toml"))
+        .filter(|file| file.is_file())
+        .collect();
     for manifest in &manifests {
         complete_lock(manifest)?;
     }
@@ -84,7 +87,7 @@ fn check(manifest: &Path, config: &Path) -> Result<Command> {
 }
 
 fn advisories(args: &Args, manifests: &[PathBuf], config: &Path) -> Result<()> {
-    let folder = tempfile::tempdir().context("There is no room for the database of advisories.")?;
+    let directory = tempfile::tempdir().context("There is no room for the database of advisories.")?;
     let mut from = Vec::new();
     let mut config = config.to_path_buf();
     if let Some(clone) = &args.advisory_db {
@@ -93,11 +96,11 @@ fn advisories(args: &Args, manifests: &[PathBuf], config: &Path) -> Result<()> {
         date.arg("-C").arg(&clone).args(["log", "-1", "--format=%cI (%h)"]);
         let date = output(&mut date).with_context(|| format!("{} is no clone of {DATABASE}.", clone.display()))?;
         say(format!("advisories: {}, of {}", clone.display(), date.trim()));
-        // cargo-deny has a folder for each address; so the address stays, and git goes to the clone instead.
+        // cargo-deny has a directory for each address; so the address stays, and git goes to the clone instead.
         from.push(("GIT_CONFIG_COUNT", "1".to_owned()));
         from.push(("GIT_CONFIG_KEY_0", format!("url.file://{}.insteadOf", clone.display())));
         from.push(("GIT_CONFIG_VALUE_0", DATABASE.to_owned()));
-        config = beside(&config, folder.path())?;
+        config = beside(&config, directory.path())?;
     } else if let Err(error) = reachable() {
         let told = format!("ADVISORIES WERE NOT CHECKED: {error:#}. Name a clone of {DATABASE} with --advisory-db.");
         if args.require_advisories {
@@ -116,13 +119,13 @@ fn advisories(args: &Args, manifests: &[PathBuf], config: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The same rules with a database in this folder.
-fn beside(config: &Path, folder: &Path) -> Result<PathBuf> {
+/// The same rules with a database in this directory.
+fn beside(config: &Path, directory: &Path) -> Result<PathBuf> {
     let text = fs::read_to_string(config)?;
     let section = "[advisories]\n";
     ensure!(text.contains(section), "{} has no section [advisories].", config.display());
-    let path = serde_json::to_string(&folder.join("advisory-dbs"))?;
-    let file = folder.join("deny.toml");
+    let path = serde_json::to_string(&directory.join("advisory-dbs"))?;
+    let file = directory.join("deny.toml");
     fs::write(&file, text.replace(section, &format!("{section}db-path = {path}\n")))?;
     Ok(file)
 }
@@ -147,20 +150,20 @@ mod tests {
 
     #[test]
     fn the_rules_get_a_database_and_stay_the_same() {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         let rules = repository().join("deny.toml");
-        let text = fs::read_to_string(beside(&rules, folder.path()).unwrap()).unwrap();
+        let text = fs::read_to_string(beside(&rules, directory.path()).unwrap()).unwrap();
         let line = text.lines().find(|line| line.starts_with("db-path")).unwrap();
-        assert!(line.contains(folder.path().to_str().unwrap()));
+        assert!(line.contains(directory.path().to_str().unwrap()));
         assert_eq!(text.replace(&format!("{line}\n"), ""), fs::read_to_string(rules).unwrap());
     }
 
     #[test]
     fn every_workspace_of_the_repository_is_checked() {
         let locks = output(Command::new("git").current_dir(repository()).args(["ls-files", "*Cargo.lock"])).unwrap();
-        let folders: Vec<&Path> = locks.lines().map(|lock| Path::new(lock).parent().unwrap()).collect();
+        let directories: Vec<&Path> = locks.lines().map(|lock| Path::new(lock).parent().unwrap()).collect();
         let known: Vec<&Path> = WORKSPACES.iter().map(Path::new).collect();
-        assert!(folders.iter().all(|folder| known.contains(folder)), "{folders:?}");
-        assert!(folders.len() >= 2);
+        assert!(directories.iter().all(|directory| known.contains(directory)), "{directories:?}");
+        assert!(directories.len() >= 2);
     }
 }

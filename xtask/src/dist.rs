@@ -27,7 +27,7 @@ use crate::{
 /// apt-get, if they are missing.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder for the results. Default: dist/ in cargo's target folder
+    /// Directory for the results. Default: dist/ in cargo's target directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Make honeyxdp-report_VERSION_ARCH.deb as well, and put the program into the archive; building it takes minutes
@@ -47,10 +47,10 @@ const PROGRAMS: &[Program] =
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     programs::install("The packages", PROGRAMS)?;
-    let out = folder(args.out.as_deref())?;
+    let out = directory(args.out.as_deref())?;
     let cargo_deb = CARGO_DEB.program()?;
     let binary = build_release("honeyxdp", "honeyxdp")?;
-    let release = binary.parent().context("The binary lies in no folder.")?;
+    let release = binary.parent().context("The binary lies in no directory.")?;
     let moment = last_commit()?;
     write_manual(release)?;
     write_changelog(release, &moment)?;
@@ -81,8 +81,8 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     Ok(())
 }
 
-/// The folder for what is handed out, made if it must be.
-pub(crate) fn folder(out: Option<&Path>) -> Result<PathBuf> {
+/// The directory for what is handed out, made if it must be.
+pub(crate) fn directory(out: Option<&Path>) -> Result<PathBuf> {
     let out = out.map_or_else(|| Ok(target().join("dist")), std::path::absolute)?;
     fs::create_dir_all(&out).with_context(|| format!("{} cannot be made.", out.display()))?;
     Ok(out)
@@ -100,14 +100,14 @@ pub(crate) fn last_commit() -> Result<String> {
 
 /// Manual pages and completions, beside the binary.
 fn write_manual(release: &Path) -> Result<()> {
-    let folder = release.join("pages");
+    let directory = release.join("pages");
     // What a subcommand that is gone left there would be packed.
-    if folder.exists() {
-        fs::remove_dir_all(&folder)?;
+    if directory.exists() {
+        fs::remove_dir_all(&directory)?;
     }
     let program = build_release("honeyxdp-tests", "manual")?;
-    run(Command::new(program).arg(&folder))?;
-    let pages = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    run(Command::new(program).arg(&directory))?;
+    let pages = fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     compress(pages.iter().filter(|page| page.extension().is_some_and(|section| section == "1")))
 }
 
@@ -118,9 +118,9 @@ fn write_changelog(release: &Path, moment: &str) -> Result<()> {
         "honeyxdp ({}-1) unstable; urgency=medium\n\n  * See CHANGELOG.md.\n\n -- {MAINTAINER}  {date}",
         env!("CARGO_PKG_VERSION"),
     );
-    let folder = release.join("debian");
-    fs::create_dir_all(&folder)?;
-    let file = folder.join("changelog.Debian");
+    let directory = release.join("debian");
+    fs::create_dir_all(&directory)?;
+    let file = directory.join("changelog.Debian");
     fs::write(&file, text)?;
     compress([&file].into_iter())
 }
@@ -132,23 +132,23 @@ fn compress<'a>(files: impl Iterator<Item = &'a PathBuf>) -> Result<()> {
 
 /// Unpacks the package and starts the program in it: it was stripped and packed since it was built.
 fn try_out(package: &Path, program: &str) -> Result<()> {
-    let folder = tempfile::tempdir().context("There is no room to unpack the package.")?;
-    run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(folder.path()))?;
-    let version = output(Command::new(folder.path().join("usr/bin").join(program)).arg("--version"))?;
+    let directory = tempfile::tempdir().context("There is no room to unpack the package.")?;
+    run(Command::new("dpkg-deb").arg("--extract").arg(package).arg(directory.path()))?;
+    let version = output(Command::new(directory.path().join("usr/bin").join(program)).arg("--version"))?;
     let expected = format!("{program} {}", env!("CARGO_PKG_VERSION"));
     ensure!(version.trim() == expected, "The packed program says {version:?}.");
     Ok(())
 }
 
-/// The archive: one folder with everything in it.
+/// The archive: one directory with everything in it.
 fn archive(programs: &[PathBuf], release: &Path, out: &Path, moment: &str) -> Result<PathBuf> {
     let name = format!("honeyxdp-{}-{}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH);
     let staging = tempfile::tempdir_in(release).context("There is no room for the archive.")?;
-    let folder = staging.path().join(&name);
-    fs::create_dir(&folder)?;
+    let directory = staging.path().join(&name);
+    fs::create_dir(&directory)?;
     for program in programs {
         let name = program.file_name().context("A program has a name.")?;
-        run(Command::new("strip").arg("-o").arg(folder.join(name)).arg(program))?;
+        run(Command::new("strip").arg("-o").arg(directory.join(name)).arg(program))?;
     }
     let root = repository();
     let mut copy = Command::new("cp");
@@ -156,7 +156,7 @@ fn archive(programs: &[PathBuf], release: &Path, out: &Path, moment: &str) -> Re
     for file in ["README.md", "CHANGELOG.md", "LICENSE-APACHE", "LICENSE-MIT", "LICENSE-GPL2"] {
         copy.arg(root.join(file));
     }
-    run(copy.arg(&folder))?;
+    run(copy.arg(&directory))?;
     let archive = out.join(format!("{name}.tar.gz"));
     let mut tar = Command::new("tar");
     tar.args(["--sort=name", "--owner=0", "--group=0", "--numeric-owner", "--mode=u=rwX,go=rX"]);
@@ -165,11 +165,11 @@ fn archive(programs: &[PathBuf], release: &Path, out: &Path, moment: &str) -> Re
     Ok(archive)
 }
 
-/// Runs cargo-deb, which names its file itself, and puts the file into the folder.
+/// Runs cargo-deb, which names its file itself, and puts the file into the directory.
 fn package(deb: &mut Command, out: &Path) -> Result<PathBuf> {
-    let folder = tempfile::tempdir_in(out).context("There is no room for the package.")?;
-    run(deb.arg("--output").arg(folder.path()))?;
-    let files = fs::read_dir(folder.path())?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
+    let directory = tempfile::tempdir_in(out).context("There is no room for the package.")?;
+    run(deb.arg("--output").arg(directory.path()))?;
+    let files = fs::read_dir(directory.path())?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     let is_package = |file: &&PathBuf| file.extension().is_some_and(|extension| extension == "deb");
     let made = files.iter().find(is_package).context("cargo-deb made no package.")?;
     let package = out.join(made.file_name().context("A file has a name.")?);
@@ -198,8 +198,8 @@ mod tests {
 
     #[test]
     fn a_checksum_is_one_that_sha256sum_reads() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("a file");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("a file");
         fs::write(&file, "abc").unwrap();
         let line = checksum(&file).unwrap();
         assert_eq!(line, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad  a file\n");

@@ -2,10 +2,10 @@
 
 mod all;
 mod frames;
-mod label_times;
 mod outcome;
 mod program;
 mod responder;
+mod signature_times;
 mod target;
 
 use anyhow::Result;
@@ -70,7 +70,7 @@ enum Target {
     Lists(target::Args),
     /// Payloads, and what their labels say
     Labels(target::Args),
-    /// Files of rules, as contrib/labels.toml
+    /// Files of rules, as contrib/signatures.toml
     Rules(target::Args),
     /// Files of settings, as contrib/honeyxdp.toml
     Config(target::Args),
@@ -78,7 +78,7 @@ enum Target {
     Control(target::Args),
     Frames(frames::Args),
     Responder(responder::Args),
-    LabelTimes(label_times::Args),
+    SignatureTimes(signature_times::Args),
 }
 
 pub(crate) fn main(args: Args) -> Result<()> {
@@ -94,6 +94,6 @@ pub(crate) fn main(args: Args) -> Result<()> {
         Target::Control(args) => target::main("control", &args),
         Target::Frames(args) => frames::main(args),
         Target::Responder(args) => responder::main(&args),
-        Target::LabelTimes(args) => label_times::main(&args),
+        Target::SignatureTimes(args) => signature_times::main(&args),
     }
 }

@@ -47,10 +47,10 @@ pub(crate) fn main(args: Args) -> Result<()> {
 /// Builds it and puts it where `honeyxdp report` looks for it.
 pub(crate) fn build_beside_honeyxdp() -> Result<PathBuf> {
     let program = build(PROFILE, PROGRAM, PROGRAM)?;
-    let folder = target().join("release");
-    fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    let place = folder.join(PROGRAM);
-    let beside = folder.join(format!(".{PROGRAM}.tmp"));
+    let directory = target().join("release");
+    fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let place = directory.join(PROGRAM);
+    let beside = directory.join(format!(".{PROGRAM}.tmp"));
     fs::copy(&program, &beside)
         .and_then(|_| fs::rename(&beside, &place))
         .with_context(|| format!("cannot write {}", place.display()))?;

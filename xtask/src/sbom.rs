@@ -35,13 +35,13 @@ const KERNEL_PROGRAM: Subject<'_> =
 /// is missing. docs/supply-chain.md says how to read them.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Folder for them. Default: dist/ in cargo's target folder
+    /// Directory for them. Default: dist/ in cargo's target directory
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    let out = dist::folder(args.out.as_deref())?;
+    let out = dist::directory(args.out.as_deref())?;
     for file in write(&["honeyxdp", "honeyxdp-fleet", "honeyxdp-report"], &out, &dist::last_commit()?)? {
         say(file.display().to_string());
     }
@@ -49,14 +49,14 @@ pub(crate) fn main(args: &Args) -> Result<()> {
 }
 
 /// Writes the bills of these programs, and of the kernel program. `moment` is their time, seconds since 1970.
-pub(crate) fn write(packages: &[&str], folder: &Path, moment: &str) -> Result<Vec<PathBuf>> {
+pub(crate) fn write(packages: &[&str], directory: &Path, moment: &str) -> Result<Vec<PathBuf>> {
     let programs = packages.iter().map(|package| Subject { workspace: ".", package, target: None });
-    programs.chain([KERNEL_PROGRAM]).map(|subject| subject.write(folder, moment)).collect()
+    programs.chain([KERNEL_PROGRAM]).map(|subject| subject.write(directory, moment)).collect()
 }
 
 /// What crates are looked at: a workspace, a package of it, and what it is compiled for.
 struct Subject<'a> {
-    /// Folder of the workspace in the repository.
+    /// Directory of the workspace in the repository.
     workspace: &'a str,
     package: &'a str,
     /// Nothing for this machine.
@@ -64,8 +64,8 @@ struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    /// Writes the bill to `FOLDER/PACKAGE-VERSION.cdx.json` and says where that is. `moment` is its time, seconds since 1970.
-    fn write(&self, folder: &Path, moment: &str) -> Result<PathBuf> {
+    /// Writes the bill to `DIRECTORY/PACKAGE-VERSION.cdx.json` and says where that is. `moment` is its time, seconds since 1970.
+    fn write(&self, directory: &Path, moment: &str) -> Result<PathBuf> {
         let mut bill = self.made(moment)?;
         prune(&mut bill, &self.built()?)?;
         let text = serde_json::to_string_pretty(&bill)?;
@@ -73,10 +73,10 @@ impl Subject<'_> {
         let text = text.replace(&format!("file://{}", repository().display()), "file:///honeyxdp");
         ensure!(
             !text.contains(&repository().display().to_string()),
-            "The bill of materials of {} names a folder of this machine.",
+            "The bill of materials of {} names a directory of this machine.",
             self.package
         );
-        let file = folder.join(format!("{}-{}.cdx.json", self.package, env!("CARGO_PKG_VERSION")));
+        let file = directory.join(format!("{}-{}.cdx.json", self.package, env!("CARGO_PKG_VERSION")));
         fs::write(&file, text + "\n").with_context(|| format!("{} cannot be written.", file.display()))?;
         Ok(file)
     }
@@ -94,7 +94,8 @@ impl Subject<'_> {
         // All of them: macros and build scripts are built for this machine, and the rest for the target.
         command.args(["--target", "all"]);
         let made = run(command.env("SOURCE_DATE_EPOCH", moment));
-        let files: Vec<PathBuf> = self.folders()?.iter().map(|folder| folder.join(format!("{name}.json"))).collect();
+        let files: Vec<PathBuf> =
+            self.directories()?.iter().map(|directory| directory.join(format!("{name}.json"))).collect();
         let bills: Vec<Value> = files
             .iter()
             .filter_map(|file| fs::read(file).ok())
@@ -108,15 +109,15 @@ impl Subject<'_> {
         bills.into_iter().find(ours).with_context(|| format!("cargo-cyclonedx says nothing about {}.", self.package))
     }
 
-    /// Folders of the workspace's packages.
-    fn folders(&self) -> Result<Vec<PathBuf>> {
+    /// Directories of the workspace's packages.
+    fn directories(&self) -> Result<Vec<PathBuf>> {
         let mut metadata = cargo();
         metadata.args(["metadata", "--locked", "--no-deps", "--format-version", "1", "--manifest-path"]);
         let text = output(metadata.arg(self.manifest()))?;
         let metadata: Value = serde_json::from_str(&text)?;
         let packages = metadata["packages"].as_array().context("cargo metadata names no packages.")?;
-        let folder = |package: &Value| Path::new(package["manifest_path"].as_str()?).parent().map(Path::to_path_buf);
-        Ok(packages.iter().filter_map(folder).collect())
+        let directory = |package: &Value| Path::new(package["manifest_path"].as_str()?).parent().map(Path::to_path_buf);
+        Ok(packages.iter().filter_map(directory).collect())
     }
 
     /// Name and version of every crate that is built for the package, build scripts and macros too.
@@ -129,7 +130,7 @@ impl Subject<'_> {
     }
 }
 
-/// Lines like `aya v0.14.0 (/folder)`.
+/// Lines like `aya v0.14.0 (/directory)`.
 fn crates(tree: &str) -> BTreeSet<(String, String)> {
     let pair = |line: &str| {
         let mut words = line.split_whitespace();
@@ -188,7 +189,7 @@ mod tests {
     #[test]
     fn what_is_not_built_is_taken_out_with_its_edges() {
         let mut bill = bill();
-        prune(&mut bill, &crates("ours v0.1.0 (/a/folder)\nin v1.0.0\nin v1.0.0 (*)\n")).unwrap();
+        prune(&mut bill, &crates("ours v0.1.0 (/a/directory)\nin v1.0.0\nin v1.0.0 (*)\n")).unwrap();
         assert_eq!(bill["components"].as_array().unwrap().len(), 1);
         assert_eq!(bill["dependencies"], json!([{"ref": "o", "dependsOn": ["i"]}, {"ref": "i"}]));
     }

@@ -3,7 +3,7 @@
 //! The kernel tests are those of package honeyxdp-tests. They load programs, make network namespaces and run scanners, so
 //! they need root and other people's programs. None of them may be skipped: without rights they fail, and an ignored one
 //! fails the task. `cargo test` runs everything; this task is also its runner, which gives the kernel tests root's rights
-//! and keeps their results. So cargo's folders, variables and order are the same for root and for everybody else.
+//! and keeps their results. So cargo's directories, variables and order are the same for root and for everybody else.
 
 use std::{
     collections::BTreeMap,
@@ -191,8 +191,8 @@ pub(crate) fn executables() -> Result<BTreeMap<String, PathBuf>> {
 
 /// Runs `cargo test` with this program as the runner, and looks at what the kernel tests did.
 pub(crate) fn cargo_test(packages: &[&str], filter: &[OsString], files: &[(&str, &Path)]) -> Result<Results> {
-    let folder = tempfile::tempdir().context("There is no room for the results of the tests.")?;
-    let file = folder.path().join("results");
+    let directory = tempfile::tempdir().context("There is no room for the results of the tests.")?;
+    let file = directory.path().join("results");
     fs::write(&file, "")?;
     let mut test = cargo();
     test.arg("test").args(packages).arg("--config").arg(runner_setting()?).arg("--").args(filter).env(RESULTS, &file);
@@ -222,7 +222,7 @@ fn runner_setting() -> Result<String> {
     Ok(format!("target.{host}.runner = [{program}, \"test-runner\", \"--\"]"))
 }
 
-/// cargo's runner: executes a test executable in the folder and with the variables that cargo gives it.
+/// cargo's runner: executes a test executable in the directory and with the variables that cargo gives it.
 pub(crate) fn runner(command: &[OsString]) -> Result<()> {
     let (program, args) = command.split_first().context("The runner has nothing to run.")?;
     let shown = Path::new(program).display();

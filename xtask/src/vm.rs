@@ -115,7 +115,12 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         eprintln!("    {line}");
     }
     let failed = lines.iter().filter(|line| !line.is_right()).count();
-    ensure!(failed == 0, "{failed} of {} kernels failed; what each printed is in {}.", lines.len(), folder().display());
+    ensure!(
+        failed == 0,
+        "{failed} of {} kernels failed; what each printed is in {}.",
+        lines.len(),
+        directory().display()
+    );
     Ok(())
 }
 
@@ -144,7 +149,7 @@ fn named(filter: &str) -> Vec<(&'static str, Vec<&'static str>)> {
 }
 
 /// Where kernels are unpacked and what they printed is kept.
-fn folder() -> std::path::PathBuf {
+fn directory() -> std::path::PathBuf {
     target().join("vm")
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use honeyxdp_archive::{Decided, How, Label, Payload, Row};
+use honeyxdp_archive::{Attribution, CaptureMode, Classification, FlowRow, PayloadRow};
 
 fn source(n: u32) -> IpAddr {
     if n.is_multiple_of(5) {
@@ -13,19 +13,19 @@ fn source(n: u32) -> IpAddr {
 }
 
 /// A row of flows of an interval of ten seconds.
-pub(crate) fn row(n: u32, start: i64) -> Row {
-    Row {
+pub(crate) fn row(n: u32, start: i64) -> FlowRow {
+    FlowRow {
         interval_start: start,
         interval_end: start + 10_000,
         family: ["mirai", "hajime", "other"][n as usize % 3],
         rule: ["mirai/1", "hajime/1", "other/1"][n as usize % 3],
-        settled: n.is_multiple_of(7).then_some("nmap"),
+        attributed: n.is_multiple_of(7).then_some("nmap"),
         src: source(n),
         dport: [23, 2323, 80][n as usize % 3],
         packets: n % 9 + 1,
         first: start + i64::from(n),
         last: start + i64::from(n) + 5,
-        tags: 2,
+        matched: 2,
         window: 14_600,
         ttl: 64,
         options_length: 4,
@@ -38,25 +38,25 @@ pub(crate) fn row(n: u32, start: i64) -> Row {
     }
 }
 
-fn label(name: &'static str, rule: &'static str, certainty: char) -> Label {
-    Label { name: name.into(), rule: rule.into(), certainty }
+fn label(name: &'static str, rule: &'static str, confidence: char) -> Classification {
+    Classification { name: name.into(), rule: rule.into(), confidence }
 }
 
 /// A payload or a login of the same interval.
-pub(crate) fn payload(n: u32, start: i64) -> Payload {
+pub(crate) fn payload(n: u32, start: i64) -> PayloadRow {
     let text = |text: String, some: u32| n.is_multiple_of(some).then_some(text);
-    Payload {
+    PayloadRow {
         interval_start: start,
         time: start + i64::from(n),
         src: source(n),
         sport: 40_000,
         dport: [37215, 5555, 23][n as usize % 3],
-        how: [How::Observed, How::Answered, How::Imported][n as usize / 3 % 3],
+        how: [CaptureMode::Observed, CaptureMode::Answered, CaptureMode::Imported][n as usize / 3 % 3],
         exploit: n.is_multiple_of(3).then(|| label("CVE-2017-17215", "huawei/1", 'A')),
         family: match n % 4 {
-            0 => Decided::ByPayload(label("qbot", "qbot-login/1", 'B')),
-            1 => Decided::ByMark(label("mirai", "mirai/1", 'A')),
-            _ => Decided::ByNothing,
+            0 => Attribution::ByPayload(label("qbot", "qbot-login/1", 'B')),
+            1 => Attribution::ByFingerprint(label("mirai", "mirai/1", 'A')),
+            _ => Attribution::Unattributed,
         },
         url_host: text(format!("198.51.100.{}", n % 200), 3),
         url_path: text("/bins/mips".to_owned(), 3),

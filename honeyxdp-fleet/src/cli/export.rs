@@ -25,7 +25,7 @@ use crate::{
 ///
 /// --truncate: the network is left, /24 or /48 of IPv6. With --pseudonymise the network becomes another network.
 ///
-/// --as-they-are: sources stay.
+/// --no-pseudonyms: sources stay.
 ///
 /// What the sensors' addresses can be read from is never in the copy: sequence numbers and IP ids are 0, bytes of payloads are
 /// gone, and texts that may hold an address are left out. What that protects from, and what it does not, is in docs/privacy.md.
@@ -38,9 +38,9 @@ use crate::{
                        Without a key, say which addresses the sensors have, so that forged ones can be told:\n\n  \
                        honeyxdp fleet export --truncate --sensor-address 192.0.2.0/24 /srv/honeyxdp/archive /srv/for-all")]
 pub(super) struct Args {
-    /// Folder of the archive
+    /// Directory of the archive
     archive: String,
-    /// Folder of the copy: empty, or not there
+    /// Directory of the copy: empty, or not there
     out: String,
     /// Give each source another address, by the key of --key-file
     #[arg(long, alias = "pseudonymize", requires = "key_file", help_heading = "Sources")]
@@ -53,7 +53,7 @@ pub(super) struct Args {
     truncate: bool,
     /// Give sources away as they are
     #[arg(long, conflicts_with_all = ["pseudonymise", "truncate"], help_heading = "Sources")]
-    as_they_are: bool,
+    no_pseudonyms: bool,
     /// Leave out countries and networks (country, asn), which are those of the real sources
     #[arg(long, help_heading = "Left out")]
     without_places: bool,
@@ -91,16 +91,16 @@ pub(super) fn make_key(args: &KeyArgs) -> anyhow::Result<()> {
 }
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
-    if !(args.pseudonymise || args.truncate || args.as_they_are) {
+    if !(args.pseudonymise || args.truncate || args.no_pseudonyms) {
         bail!(
             "say what becomes of sources, which are addresses of people: --pseudonymise --key-file FILE makes other addresses of \
-             them that can be counted and followed, --truncate leaves their networks, both together do both; --as-they-are \
+             them that can be counted and followed, --truncate leaves their networks, both together do both; --no-pseudonyms \
              leaves them"
         );
     }
-    let (source, out) = (folder(&args.archive)?, folder(&args.out)?);
+    let (source, out) = (directory(&args.archive)?, directory(&args.out)?);
     if !source.is_dir() {
-        bail!("{} is no folder; name that of an archive, as given to `honeyxdp run --archive`", source.display());
+        bail!("{} is no directory; name that of an archive, as given to `honeyxdp run --archive`", source.display());
     }
     let key = args.key_file.as_deref().map(Key::read).transpose()?;
     let options = Options {
@@ -136,16 +136,16 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     print(&text)
 }
 
-/// The folder that a text names.
-fn folder(text: &str) -> anyhow::Result<PathBuf> {
+/// The directory that a text names.
+fn directory(text: &str) -> anyhow::Result<PathBuf> {
     if Place::is_remote(text) {
         bail!(
-            "{text} is no folder: fetch an archive on object storage first, `honeyxdp fleet fetch {text} FOLDER`, and export that"
+            "{text} is no directory: fetch an archive on object storage first, `honeyxdp fleet fetch {text} DIRECTORY`, and export that"
         );
     }
     if text.starts_with("file://") {
         let path = Url::parse(text).ok().and_then(|url| url.to_file_path().ok());
-        return path.with_context(|| format!("{text} names no folder"));
+        return path.with_context(|| format!("{text} names no directory"));
     }
     Ok(PathBuf::from(text))
 }

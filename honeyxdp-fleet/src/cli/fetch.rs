@@ -1,4 +1,4 @@
-//! `honeyxdp fleet fetch`: bring an archive from object storage into a folder.
+//! `honeyxdp fleet fetch`: bring an archive from object storage into a directory.
 
 use std::{fs, path::PathBuf};
 
@@ -12,9 +12,9 @@ use crate::{
     fetch::{Fetched, Wanted, fetch},
 };
 
-/// Bring an archive from object storage into a folder
+/// Bring an archive from object storage into a directory
 ///
-/// `honeyxdp compare`, `campaigns`, `archive check` and everything else that reads folders can read it
+/// `honeyxdp compare`, `campaigns`, `archive check` and everything else that reads directories can read it
 /// then. Run it again, and only what is new comes.
 ///
 /// Example:
@@ -26,9 +26,9 @@ pub(super) struct Args {
     /// Where from: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix
     #[arg(value_name = "PLACE")]
     place: String,
-    /// Folder for it; it is made if it is not there
+    /// Directory for it; it is made if it is not there
     #[arg(value_name = "DIR")]
-    folder: PathBuf,
+    directory: PathBuf,
     /// Only dates from this one on, as 2026-11-01
     #[arg(long, value_name = "DATE")]
     from: Option<Date>,
@@ -42,10 +42,10 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let place = Place::open(&args.place)?;
-    fs::create_dir_all(&args.folder).with_context(|| format!("cannot make {}", args.folder.display()))?;
+    fs::create_dir_all(&args.directory).with_context(|| format!("cannot make {}", args.directory.display()))?;
     let wanted = Wanted { tables: &Table::ALL, from: args.from, to: args.to };
     let progress_of = |date: Date, done, of| super::progress(&format!("{date}: file"), done, of);
-    let done = super::runtime()?.block_on(fetch(&place, &args.folder, wanted, &progress_of))?;
+    let done = super::runtime()?.block_on(fetch(&place, &args.directory, wanted, &progress_of))?;
     let Fetched { files, bytes, known, merged } = done;
     if args.json {
         let done = serde_json::json!({ "files": files, "bytes": bytes, "known": known, "merged": merged });

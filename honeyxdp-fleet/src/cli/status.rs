@@ -27,7 +27,7 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// The archive: a folder, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix
+    /// The archive: a directory, or s3://bucket/prefix, gs://bucket/prefix, az://container/prefix
     #[arg(value_name = "PLACE", env = "HONEYXDP_ARCHIVE")]
     place: String,
     /// How far back to look, as 7d
@@ -55,8 +55,8 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     let from = at.checked_sub(args.last).context("that is too far back")?;
     let status = if Place::is_remote(&args.place) {
         let temporary;
-        let folder: &Path = match &args.cache {
-            Some(folder) => folder,
+        let directory: &Path = match &args.cache {
+            Some(directory) => directory,
             None => {
                 temporary = tempfile::tempdir()?;
                 temporary.path()
@@ -64,14 +64,14 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
         };
         // An interval can have begun a day before.
         let first = from.to_zoned(TimeZone::UTC).date().yesterday()?;
-        let wanted = Wanted { tables: &[Table::Losses], from: Some(first), to: None };
+        let wanted = Wanted { tables: &[Table::Accounting], from: Some(first), to: None };
         let place = Place::open(&args.place)?;
-        super::runtime()?.block_on(fetch(&place, folder, wanted, &|_, _, _| ()))?;
-        read(folder, from, at, args)?
+        super::runtime()?.block_on(fetch(&place, directory, wanted, &|_, _, _| ()))?;
+        read(directory, from, at, args)?
     } else {
-        let folder = Path::new(&args.place);
-        ensure!(folder.is_dir(), "{} is no folder; name that of an archive", folder.display());
-        read(folder, from, at, args)?
+        let directory = Path::new(&args.place);
+        ensure!(directory.is_dir(), "{} is no directory; name that of an archive", directory.display());
+        read(directory, from, at, args)?
     };
     if args.json {
         println!("{}", serde_json::to_string_pretty(&status)?);
@@ -87,6 +87,6 @@ pub(super) fn run(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn read(folder: &Path, from: Timestamp, at: Timestamp, args: &Args) -> anyhow::Result<Status> {
-    status::read(&Archive::new(folder), from, at, Limits { silent: args.silent })
+fn read(directory: &Path, from: Timestamp, at: Timestamp, args: &Args) -> anyhow::Result<Status> {
+    status::read(&Archive::new(directory), from, at, Limits { silent: args.silent })
 }

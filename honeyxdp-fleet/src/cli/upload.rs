@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use anyhow::{bail, ensure};
 use bytesize::ByteSize;
-use honeyxdp_archive::{Archive, Name};
+use honeyxdp_archive::{Archive, FileName};
 use jiff::{SignedDuration, Timestamp};
 use tokio::{
     io::AsyncReadExt as _,
@@ -41,10 +41,10 @@ const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// Folder of the archive
+    /// Directory of the archive
     #[arg(value_name = "DIR")]
-    folder: PathBuf,
-    /// Where to: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, or another folder
+    directory: PathBuf,
+    /// Where to: s3://bucket/prefix, gs://bucket/prefix, az://container/prefix, or another directory
     #[arg(value_name = "PLACE")]
     place: String,
     /// Only the files of this sensor. Default: of all
@@ -71,10 +71,10 @@ pub(super) struct Args {
 }
 
 pub(super) fn upload(args: &Args) -> anyhow::Result<()> {
-    ensure!(args.folder.is_dir(), "{} is no folder; name that of an archive", args.folder.display());
+    ensure!(args.directory.is_dir(), "{} is no directory; name that of an archive", args.directory.display());
     let place = Place::open(&args.place)?;
-    let sensor = args.sensor.as_deref().map(Name::sensor_of);
-    let mut uploader = Uploader::new(Archive::new(&args.folder), place, sensor, args.release);
+    let sensor = args.sensor.as_deref().map(FileName::sensor_of);
+    let mut uploader = Uploader::new(Archive::new(&args.directory), place, sensor, args.release);
     if args.take_over {
         uploader = uploader.taking_over();
     }

@@ -47,19 +47,25 @@ fn treatment(table: Table, column: &str) -> Option<Treatment> {
     Some(match (table, column) {
         (_, "sensor") => Sensor,
         (_, "site") => Site,
-        (_, "interval_start") | (Table::Flows | Table::Losses, "interval_end") => Keep,
-        (Table::Losses, "frames" | "syns" | "packets" | "lost" | "unsampled" | "not_written" | "filtered") => Keep,
-        (Table::Losses, "payloads" | "payloads_lost") => Keep,
+        (_, "interval_start") | (Table::Flows | Table::Accounting, "interval_end") => Keep,
+        (
+            Table::Accounting,
+            "frames" | "syns" | "packets" | "lost" | "sampled_out" | "dropped_by_archive" | "filtered",
+        ) => Keep,
+        (Table::Accounting, "payloads" | "payloads_lost") => Keep,
         (Table::Flows | Table::Payloads, "src") => SourceV4,
         (Table::Flows | Table::Payloads, "src6") => SourceV6,
         (Table::Flows | Table::Payloads, "country" | "asn") => Place,
         (Table::Flows | Table::Payloads, "family" | "dport") => Keep,
-        (Table::Flows, "rule" | "settled" | "packets" | "first" | "last" | "tags") => Keep,
+        (Table::Flows, "rule" | "attributed" | "packets" | "first" | "last" | "matched") => Keep,
         (Table::Flows, "window" | "ttl" | "options_length" | "options_head") => Keep,
         // Mirai's sequence number is the destination, masscan's IP id is made of it, and other tools hash it into these.
         (Table::Flows, "ip_id" | "seq_first" | "seq_last") => Zero,
-        (Table::Payloads, "time" | "sport" | "how" | "length" | "decided_by" | "evidence" | "family_certainty") => Keep,
-        (Table::Payloads, "exploit" | "exploit_rule" | "exploit_certainty") => Keep,
+        (
+            Table::Payloads,
+            "time" | "sport" | "how" | "length" | "attribution_source" | "evidence" | "family_confidence",
+        ) => Keep,
+        (Table::Payloads, "exploit" | "exploit_rule" | "exploit_confidence") => Keep,
         (Table::Payloads, "url_host") => UrlHost,
         (Table::Payloads, "url_path" | "url_file") => UrlText,
         (Table::Payloads, "username" | "password") => Login,
@@ -75,7 +81,7 @@ pub(super) fn check(table: Table) -> anyhow::Result<()> {
             bail!(
                 "nobody decided what an export gives away of column {} of {}; please report this",
                 field.name(),
-                table.folder()
+                table.directory()
             );
         }
     }
@@ -204,7 +210,7 @@ mod tests {
             }
         }
         // Of one table, these say nothing about another.
-        assert_eq!(treatment(Table::Losses, "src"), None);
+        assert_eq!(treatment(Table::Accounting, "src"), None);
         assert_eq!(treatment(Table::Flows, "payload"), None);
     }
 }

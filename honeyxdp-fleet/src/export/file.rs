@@ -67,7 +67,7 @@ fn tie(table: Table) -> impl FnOnce(&RecordBatch) -> Box<dyn Fn(usize) -> (i64, 
     let column = match table {
         Table::Flows => "first",
         Table::Payloads => "time",
-        Table::Losses => "interval_end",
+        Table::Accounting => "interval_end",
     };
     move |rows| {
         let times = rows.column_by_name(column).expect("the schema was compared");

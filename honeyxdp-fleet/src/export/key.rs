@@ -115,8 +115,8 @@ mod tests {
 
     #[test]
     fn a_key_is_made_once_and_read_by_its_owner_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
         let made = Key::make(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let text = fs::read_to_string(&path).unwrap();
@@ -124,7 +124,7 @@ mod tests {
         assert!(!format!("{made:?}").contains(&text[..8]) && !text.contains(&made.id()));
         assert!(Key::make(&path).unwrap_err().to_string().contains("never overwritten"));
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        assert_ne!(Key::make(&folder.path().join("other")).unwrap().bytes(), made.bytes());
+        assert_ne!(Key::make(&directory.path().join("other")).unwrap().bytes(), made.bytes());
 
         for mode in [0o640, 0o604, 0o620] {
             fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
@@ -134,10 +134,10 @@ mod tests {
 
     #[test]
     fn what_is_no_key_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("key");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("key");
         assert!(Key::read(&path).unwrap_err().to_string().contains("makes one"));
-        assert!(Key::read(folder.path()).unwrap_err().to_string().contains("is no file"));
+        assert!(Key::read(directory.path()).unwrap_err().to_string().contains("is no file"));
         for wrong in ["", "00", &"0".repeat(63), &"0".repeat(65), &"+0".repeat(32), &"\u{e4}".repeat(32)] {
             fs::write(&path, wrong).unwrap();
             fs::set_permissions(&path, PermissionsExt::from_mode(0o600)).unwrap();

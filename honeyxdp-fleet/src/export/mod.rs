@@ -19,7 +19,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use honeyxdp_archive::{Archive, Name, Reader, Table};
+use honeyxdp_archive::{Archive, FileName, Reader, Table};
 use ipnet::IpNet;
 use serde::Serialize;
 
@@ -123,11 +123,11 @@ impl Options {
     }
 }
 
-/// Copies an archive into a folder that is empty or not there, as it may be given away. While it reads, nobody merges or removes
+/// Copies an archive into a directory that is empty or not there, as it may be given away. While it reads, nobody merges or removes
 /// files there; sensors may go on. `progress` gets how many rows are done, and of how many.
 ///
 /// # Errors
-/// When a file cannot be read or written, or something else is in the folder. Then the copy is not complete, and of no use.
+/// When a file cannot be read or written, or something else is in the directory. Then the copy is not complete, and of no use.
 pub fn export(
     source: &Path,
     out: &Path,
@@ -142,7 +142,7 @@ pub fn export(
     let entries = local::files(&archive)?;
     if entries.is_empty() {
         bail!(
-            "there is no file of an archive in {}; name its folder, as given to `honeyxdp run --archive`",
+            "there is no file of an archive in {}; name its directory, as given to `honeyxdp run --archive`",
             source.display()
         );
     }
@@ -161,18 +161,18 @@ pub fn export(
     };
     let target = Target::begin(out, source)?;
     let copy = Archive::new(out);
-    let mut tables: BTreeMap<&str, Amount> = Table::ALL.map(|table| (table.folder(), Amount::default())).into();
+    let mut tables: BTreeMap<&str, Amount> = Table::ALL.map(|table| (table.directory(), Amount::default())).into();
     let mut done = 0;
     for entry in &entries {
-        let name = Name { sensor: columns.names.file(&entry.name.sensor)?, ..entry.name.clone() };
-        let path = copy.folder(entry.table, entry.date).join(name.to_string());
+        let name = FileName { sensor: columns.names.file(&entry.name.sensor)?, ..entry.name.clone() };
+        let path = copy.directory(entry.table, entry.date).join(name.to_string());
         let exported = file::export(entry, &path, &footer, &mut columns, |rows| {
             done += rows;
             progress(done, total);
         });
         let (rows, bytes) =
             exported.with_context(|| format!("{} is not complete; remove it and export again", out.display()))?;
-        let amount = tables.entry(entry.table.folder()).or_default();
+        let amount = tables.entry(entry.table.directory()).or_default();
         *amount = Amount { files: amount.files + 1, rows: amount.rows + rows, bytes: amount.bytes + bytes };
     }
     let exported = Exported {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context as _, bail};
 use hmac::{Hmac, KeyInit as _, Mac as _};
-use honeyxdp_archive::Name;
+use honeyxdp_archive::FileName;
 use sha2::Sha256;
 
 use super::{key::Key, texts::may_hold_an_address};
@@ -34,7 +34,7 @@ impl Names {
                 None if may_hold_an_address(sensor) => loop {
                     number += 1;
                     let new = format!("sensor-{number}");
-                    if !sensors.contains(&Name::sensor_of(&new)) {
+                    if !sensors.contains(&FileName::sensor_of(&new)) {
                         break new;
                     }
                 },
@@ -56,12 +56,12 @@ impl Names {
     /// The sensor's new name, by the one in names of files, as names of files have it.
     pub(super) fn file(&self, sensor: &str) -> anyhow::Result<String> {
         let new = self.sensors.get(sensor).with_context(|| format!("no sensor of the list is called {sensor:?}"))?;
-        Ok(Name::sensor_of(new))
+        Ok(FileName::sensor_of(new))
     }
 
     /// The sensor's new name, by the one in rows.
     pub(super) fn sensor(&self, sensor: &str) -> anyhow::Result<String> {
-        let in_files = Name::sensor_of(sensor);
+        let in_files = FileName::sensor_of(sensor);
         let Some(new) = self.sensors.get(&in_files) else {
             bail!("rows are of sensor {sensor:?}, and no file has its name; `honeyxdp archive check` says more");
         };
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     fn sensors(names: &[&str]) -> BTreeSet<String> {
-        names.iter().map(|&name| Name::sensor_of(name)).collect()
+        names.iter().map(|&name| FileName::sensor_of(name)).collect()
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
         let mut names = Names::new(Some(&key), &sensors(&["tokyo 1", "198.18.0.7"])).unwrap();
         let tokyo = names.sensor("tokyo 1").unwrap();
         assert!(tokyo.len() == 15 && tokyo.starts_with("sensor-"), "{tokyo}");
-        assert_eq!(names.file("tokyo_1").unwrap(), Name::sensor_of(&tokyo));
+        assert_eq!(names.file("tokyo_1").unwrap(), FileName::sensor_of(&tokyo));
         assert_ne!(names.sensor("198.18.0.7").unwrap(), tokyo);
         assert_eq!(names.renamed(), 2);
         let site = names.site("tokyo 1").unwrap().unwrap();

@@ -1,4 +1,4 @@
-//! The folder that an export goes to: nothing else is in it, and the last thing that comes there says that it is complete.
+//! The directory that an export goes to: nothing else is in it, and the last thing that comes there says that it is complete.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,7 +14,7 @@ pub const COMPLETE: &str = "honeyxdp-export.json";
 /// What it is called while it is not.
 const UNFINISHED: &str = ".honeyxdp-export.json.tmp";
 
-/// The folder of an export.
+/// The directory of an export.
 pub(super) struct Target {
     root: PathBuf,
     /// Of no use but to be there until the end.
@@ -22,11 +22,11 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Begins an export into a folder that is empty or not there, and apart from the archive.
+    /// Begins an export into a directory that is empty or not there, and apart from the archive.
     pub(super) fn begin(root: &Path, source: &Path) -> anyhow::Result<Self> {
         let shown = root.display();
         if root.exists() && !root.is_dir() {
-            bail!("{shown} is no folder; name one that is empty or not there");
+            bail!("{shown} is no directory; name one that is empty or not there");
         }
         let cannot = || format!("cannot write to {shown}");
         refuse_what_is_there(root)?;
@@ -37,7 +37,7 @@ impl Target {
             if !was_there {
                 let _ = fs::remove_dir(&here);
             }
-            bail!("{shown} is within the archive {}, or holds it; name a folder apart from it", source.display());
+            bail!("{shown} is within the archive {}, or holds it; name a directory apart from it", source.display());
         }
         let mark = OpenOptions::new().write(true).create_new(true).open(root.join(UNFINISHED)).with_context(cannot)?;
         Ok(Self { root: root.to_owned(), mark })
@@ -65,15 +65,15 @@ fn refuse_what_is_there(root: &Path) -> anyhow::Result<()> {
         other => other.with_context(|| format!("cannot read {shown}"))?,
     };
     if root.join(COMPLETE).exists() {
-        bail!("{shown} holds a complete export; name another folder, or remove this one");
+        bail!("{shown} holds a complete export; name another directory, or remove this one");
     }
     if root.join(UNFINISHED).exists() {
         bail!(
-            "{shown} holds an export that was not finished, or that another process is making; if none is, remove the folder and export again"
+            "{shown} holds an export that was not finished, or that another process is making; if none is, remove the directory and export again"
         );
     }
     if entries.next().is_some() {
-        bail!("{shown} is not empty; name a folder that is empty or not there");
+        bail!("{shown} is not empty; name a directory that is empty or not there");
     }
     Ok(())
 }
@@ -83,9 +83,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_takes_one_export_and_says_when_it_is_complete() {
-        let folder = tempfile::tempdir().unwrap();
-        let (source, out) = (folder.path().join("archive"), folder.path().join("out/deep"));
+    fn a_directory_takes_one_export_and_says_when_it_is_complete() {
+        let directory = tempfile::tempdir().unwrap();
+        let (source, out) = (directory.path().join("archive"), directory.path().join("out/deep"));
         fs::create_dir(&source).unwrap();
         let refused = |out: &Path| Target::begin(out, &source).err().map(|error| error.to_string()).unwrap_or_default();
         let target = Target::begin(&out, &source).unwrap();
@@ -99,7 +99,7 @@ mod tests {
         assert!(refused(&source.join("out")).contains("within the archive"));
         assert!(!source.join("out").exists());
         assert!(refused(&source).contains("within the archive"));
-        fs::write(folder.path().join("file"), "").unwrap();
-        assert!(refused(&folder.path().join("file")).contains("is no folder"));
+        fs::write(directory.path().join("file"), "").unwrap();
+        assert!(refused(&directory.path().join("file")).contains("is no directory"));
     }
 }

@@ -39,8 +39,8 @@ pub fn read(archive: &Archive, from: Timestamp, at: Timestamp, limits: Limits) -
     let mut sensors: BTreeMap<String, Accounts> = BTreeMap::new();
     // An interval can have begun a day before.
     let first = from.to_zoned(TimeZone::UTC).date().yesterday()?;
-    for date in archive.dates(Table::Losses)?.into_iter().filter(|date| *date >= first) {
-        for file in archive.files(Table::Losses, date)? {
+    for date in archive.dates(Table::Accounting)?.into_iter().filter(|date| *date >= first) {
+        for file in archive.files(Table::Accounting, date)? {
             for batch in Reader::open(&file)?.batches(BATCH)? {
                 accounts(&batch?, from.as_millisecond(), &mut sensors)
                     .with_context(|| format!("cannot read {}", file.path.display()))?;

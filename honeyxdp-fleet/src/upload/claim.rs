@@ -8,17 +8,17 @@ use serde_json::json;
 
 use crate::Place;
 
-/// Folder of the claims in an archive.
-const FOLDER: &str = "sensors";
+/// Directory of the claims in an archive.
+const DIRECTORY: &str = "sensors";
 
-/// Makes sure that nobody else uploads as this sensor, which has its name as files have it. `folder` is the local archive, which
+/// Makes sure that nobody else uploads as this sensor, which has its name as files have it. `directory` is the local archive, which
 /// remembers what was claimed. With `take_over` the claim of another machine is replaced.
 ///
 /// # Errors
 /// When another machine has the name, or the place cannot be asked.
-pub(super) async fn claim(folder: &FilePath, place: &Place, sensor: &str, take_over: bool) -> anyhow::Result<()> {
-    let mine = own(folder, sensor)?;
-    let location = place.prefix().clone().join(FOLDER).join(format!("{sensor}.json"));
+pub(super) async fn claim(directory: &FilePath, place: &Place, sensor: &str, take_over: bool) -> anyhow::Result<()> {
+    let mine = own(directory, sensor)?;
+    let location = place.prefix().clone().join(DIRECTORY).join(format!("{sensor}.json"));
     let cannot = || format!("cannot claim {}", place.url_of(&location));
     let claim = json!({ "sensor": sensor, "claim": mine, "since": jiff::Timestamp::now() });
     if !take_over && holder(place, &location).await.with_context(cannot)?.is_some_and(|holder| holder == mine) {
@@ -53,8 +53,8 @@ async fn holder(place: &Place, location: &Path) -> anyhow::Result<Option<String>
 }
 
 /// What this machine claims with: made once, and kept with the files.
-fn own(folder: &FilePath, sensor: &str) -> anyhow::Result<String> {
-    let file = folder.join(format!(".{sensor}.claim"));
+fn own(directory: &FilePath, sensor: &str) -> anyhow::Result<String> {
+    let file = directory.join(format!(".{sensor}.claim"));
     let cannot = || format!("cannot write {}", file.display());
     match fs::read_to_string(&file) {
         Ok(claim) if !claim.is_empty() => return Ok(claim),
@@ -62,12 +62,12 @@ fn own(folder: &FilePath, sensor: &str) -> anyhow::Result<String> {
         _ => {}
     }
     let claim = format!("{:016x}{:016x}", getrandom::u64()?, getrandom::u64()?);
-    let beside = folder.join(format!(".{sensor}.claim.tmp"));
+    let beside = directory.join(format!(".{sensor}.claim.tmp"));
     // On the disk before it is told to anybody: a claim that is forgotten shuts its own sensor out.
     let written = fs::write(&beside, &claim)
         .and_then(|()| fs::File::open(&beside)?.sync_all())
         .and_then(|()| fs::rename(&beside, &file))
-        .and_then(|()| fs::File::open(folder)?.sync_all());
+        .and_then(|()| fs::File::open(directory)?.sync_all());
     written.with_context(cannot)?;
     Ok(claim)
 }

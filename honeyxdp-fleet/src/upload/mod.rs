@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use anyhow::bail;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-use honeyxdp_archive::{Archive, Entry, Name, Table, release};
+use honeyxdp_archive::{Archive, Entry, FileName, Table, release};
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use object_store::{Error, ObjectStoreExt as _};
 
@@ -32,11 +32,11 @@ pub struct Uploader {
     release: Option<SignedDuration>,
     take_over: bool,
     claimed: HashSet<String>,
-    /// What is there, as far as it was asked or sent: bytes by name, for each folder and sensor.
-    there: BTreeMap<Group, BTreeMap<Name, u64>>,
+    /// What is there, as far as it was asked or sent: bytes by name, for each directory and sensor.
+    there: BTreeMap<Group, BTreeMap<FileName, u64>>,
 }
 
-/// The files of one sensor in one folder.
+/// The files of one sensor in one directory.
 type Group = (Table, Date, String);
 
 /// What a pass did.
@@ -104,7 +104,7 @@ impl Uploader {
         }
         let mut done = Pass::default();
         let (accounts, rows): (Vec<_>, Vec<_>) =
-            files.iter().filter(|file| !self.is_there(file)).partition(|file| file.table == Table::Losses);
+            files.iter().filter(|file| !self.is_there(file)).partition(|file| file.table == Table::Accounting);
         let all = (accounts.len() + rows.len()) as u64;
         let mut merged = BTreeSet::new();
         for files in [rows, accounts] {
@@ -184,10 +184,10 @@ impl Uploader {
     async fn remove_merged(&mut self) -> anyhow::Result<u64> {
         let mut removed = 0;
         for ((table, date, _), there) in &mut self.there {
-            let names: Vec<Name> = there.keys().cloned().collect();
-            let merged = names.iter().zip(Name::stand_ins(names.iter())).filter(|(_, by)| by.is_some());
+            let names: Vec<FileName> = there.keys().cloned().collect();
+            let merged = names.iter().zip(FileName::stand_ins(names.iter())).filter(|(_, by)| by.is_some());
             for (name, _) in merged {
-                let location = self.place.folder(*table, *date).join(name.to_string());
+                let location = self.place.directory(*table, *date).join(name.to_string());
                 match self.place.store().delete(&location).await {
                     Ok(()) | Err(Error::NotFound { .. }) => {}
                     Err(error) => bail!("cannot remove {}: {error}", self.place.url_of(&location)),
@@ -229,7 +229,7 @@ impl Uploader {
     }
 }
 
-fn by_name(objects: impl IntoIterator<Item = Object>) -> BTreeMap<Name, u64> {
+fn by_name(objects: impl IntoIterator<Item = Object>) -> BTreeMap<FileName, u64> {
     objects.into_iter().map(|object| (object.name, object.bytes)).collect()
 }
 

@@ -29,7 +29,7 @@ pub(super) async fn send<'a>(place: &Place, file: &'a Entry) -> anyhow::Result<S
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Sent::Gone),
         opened => opened.with_context(|| format!("cannot read {}", file.path.display()))?,
     };
-    let location = place.folder(file.table, file.date).join(file.name.to_string());
+    let location = place.directory(file.table, file.date).join(file.name.to_string());
     let cannot = || format!("cannot upload {} to {place}", file.path.display());
     if file.bytes <= PART as u64 {
         let mut bytes = Vec::new();

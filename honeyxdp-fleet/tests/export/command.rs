@@ -24,8 +24,8 @@ fn cli(args: &[&str]) -> Output {
 
 #[test]
 fn an_export_that_is_killed_leaves_whole_files_and_no_mark() {
-    let folder = tempdir().unwrap();
-    let (from, to) = (folder.path().join("archive"), folder.path().join("copy"));
+    let directory = tempdir().unwrap();
+    let (from, to) = (directory.path().join("archive"), directory.path().join("copy"));
     crafted::archive(&from);
     large(&from, 150_000);
     let args = ["export", "--truncate", from.to_str().unwrap(), to.to_str().unwrap()];
@@ -43,7 +43,7 @@ fn an_export_that_is_killed_leaves_whole_files_and_no_mark() {
     }
     let output = cli(&args);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && error.contains("remove the folder and export again"), "{error}");
+    assert!(!output.status.success() && error.contains("remove the directory and export again"), "{error}");
     fs::remove_dir_all(&to).unwrap();
     assert!(cli(&args).status.success());
     assert!(to.join(COMPLETE).exists());
@@ -51,8 +51,8 @@ fn an_export_that_is_killed_leaves_whole_files_and_no_mark() {
 
 #[test]
 fn a_copy_that_was_not_finished_does_not_pass_for_one() {
-    let folder = tempdir().unwrap();
-    let (from, to) = (folder.path().join("archive"), folder.path().join("copy"));
+    let directory = tempdir().unwrap();
+    let (from, to) = (directory.path().join("archive"), directory.path().join("copy"));
     crafted::archive(&from);
     let broken = entries(&from).into_iter().find(|entry| entry.table == Table::Payloads).unwrap();
     let mut bytes = fs::read(&broken.path).unwrap();
@@ -73,19 +73,19 @@ fn a_copy_that_was_not_finished_does_not_pass_for_one() {
 
 #[test]
 fn the_command_line_asks_for_a_choice_and_says_what_it_did() {
-    let folder = tempdir().unwrap();
-    let (from, key) = (folder.path().join("archive"), folder.path().join("key"));
+    let directory = tempdir().unwrap();
+    let (from, key) = (directory.path().join("archive"), directory.path().join("key"));
     crafted::archive(&from);
     let (from, key) = (from.to_str().unwrap(), key.to_str().unwrap());
-    let to = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let to = |name: &str| directory.path().join(name).to_str().unwrap().to_owned();
     for (args, expected) in [
-        (vec!["export", from, &to("a")], "--as-they-are"),
+        (vec!["export", from, &to("a")], "--no-pseudonyms"),
         (vec!["export", "--pseudonymise", from, &to("a")], "--key-file"),
         (vec!["export", "--truncate", "--key-file", key, from, &to("a")], "--pseudonymise"),
-        (vec!["export", "--truncate", "--as-they-are", from, &to("a")], "--as-they-are"),
+        (vec!["export", "--truncate", "--no-pseudonyms", from, &to("a")], "--no-pseudonyms"),
         (vec!["export", "--truncate", "s3://bucket/archive", &to("a")], "honeyxdp fleet fetch s3://bucket/archive"),
-        (vec!["export", "--truncate", from, "s3://bucket/archive"], "is no folder"),
-        (vec!["export", "--truncate", &to("none"), &to("a")], "is no folder"),
+        (vec!["export", "--truncate", from, "s3://bucket/archive"], "is no directory"),
+        (vec!["export", "--truncate", &to("none"), &to("a")], "is no directory"),
         (vec!["export", "--truncate", from, from], "not empty"),
         (vec!["export", "--pseudonymise", "--key-file", key, from, &to("a")], "honeyxdp fleet key"),
         (vec!["export", "--truncate", "--sensor-address", "x", from, &to("a")], "192.0.2.0/24"),
@@ -102,9 +102,9 @@ fn the_command_line_asks_for_a_choice_and_says_what_it_did() {
     let output = cli(&["export", "--pseudonymise", "--key-file", key, from, &to("words")]);
     let words = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success() && words.contains(&id) && words.contains("flows: 12 rows"), "{words}");
-    let output = cli(&["export", "--as-they-are", "--json", from, &to("json")]);
+    let output = cli(&["export", "--no-pseudonyms", "--json", from, &to("json")]);
     let said: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&said["sources"], &said["tables"]["flows"]["rows"]), (&"as they are".into(), &12.into()));
-    let output = cli(&["export", "--as-they-are", from, &to("said")]);
+    let output = cli(&["export", "--no-pseudonyms", from, &to("said")]);
     assert!(String::from_utf8(output.stdout).unwrap().contains("No --sensor-address was given"));
 }

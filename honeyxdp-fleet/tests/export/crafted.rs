@@ -5,7 +5,7 @@ use std::{
     path::Path,
 };
 
-use honeyxdp_archive::{Archive, Decided, How, Label, Loss, Payload, Row, Writer};
+use honeyxdp_archive::{AccountingRow, Archive, Attribution, CaptureMode, Classification, FlowRow, PayloadRow, Writer};
 
 /// The sensor's addresses.
 pub(crate) const SENSOR: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 7);
@@ -21,19 +21,19 @@ pub(crate) const START: i64 = 1_572_955_200_000;
 const MINUTE: i64 = 60_000;
 
 /// A row of flows of the first interval.
-pub(crate) fn row(src: impl Into<IpAddr>, first: i64) -> Row {
-    Row {
+pub(crate) fn row(src: impl Into<IpAddr>, first: i64) -> FlowRow {
+    FlowRow {
         interval_start: START,
         interval_end: START + MINUTE,
         family: "other",
         rule: "other/1",
-        settled: None,
+        attributed: None,
         src: src.into(),
         dport: 23,
         packets: 1,
         first,
         last: first,
-        tags: 1,
+        matched: 1,
         window: 5840,
         ttl: 52,
         options_length: 20,
@@ -47,16 +47,16 @@ pub(crate) fn row(src: impl Into<IpAddr>, first: i64) -> Row {
 }
 
 /// A payload of the first interval, with nothing in it.
-pub(crate) fn payload(src: impl Into<IpAddr>, time: i64) -> Payload {
-    Payload {
+pub(crate) fn payload(src: impl Into<IpAddr>, time: i64) -> PayloadRow {
+    PayloadRow {
         interval_start: START,
         time,
         src: src.into(),
         sport: 40_000,
         dport: 80,
-        how: How::Answered,
-        exploit: Some(Label { name: "CVE-2017-17215".into(), rule: "huawei/1".into(), certainty: 'A' }),
-        family: Decided::ByNothing,
+        how: CaptureMode::Answered,
+        exploit: Some(Classification { name: "CVE-2017-17215".into(), rule: "huawei/1".into(), confidence: 'A' }),
+        family: Attribution::Unattributed,
         url_host: None,
         url_path: None,
         url_file: None,
@@ -69,16 +69,16 @@ pub(crate) fn payload(src: impl Into<IpAddr>, time: i64) -> Payload {
     }
 }
 
-fn rows() -> Vec<Row> {
+fn rows() -> Vec<FlowRow> {
     let target = SENSOR.to_bits();
     let low = u16::try_from((target ^ 80 ^ 0x1234_5678) & 0xffff).unwrap();
     let mut rows = Vec::new();
     for src in SOURCES.map(IpAddr::V4).into_iter().chain([SOURCE_V6.into()]) {
         let row = row(src, START + 5);
         rows.extend([
-            Row { family: "mirai", rule: "mirai/1", tags: 2, seq_first: target, seq_last: target, ..row },
-            Row { family: "masscan", rule: "masscan/1", dport: 80, ip_id: low, seq_first: 0x1234_5678, ..row },
-            Row { seq_first: target.swap_bytes(), seq_last: target.swap_bytes(), packets: 3, ..row },
+            FlowRow { family: "mirai", rule: "mirai/1", matched: 2, seq_first: target, seq_last: target, ..row },
+            FlowRow { family: "masscan", rule: "masscan/1", dport: 80, ip_id: low, seq_first: 0x1234_5678, ..row },
+            FlowRow { seq_first: target.swap_bytes(), seq_last: target.swap_bytes(), packets: 3, ..row },
         ]);
     }
     rows
@@ -105,22 +105,26 @@ pub(crate) fn spellings() -> Vec<String> {
     ]
 }
 
-fn payloads() -> Vec<Payload> {
+fn payloads() -> Vec<PayloadRow> {
     let mut payloads = Vec::new();
     for (n, spelling) in (0..).zip(spellings()) {
         let plain = payload(SOURCES[0], START + n);
         let some = |text: String| Some(text);
         payloads.extend([
-            Payload { payload: format!("GET / HTTP/1.1\r\nHost: {spelling}\r\n\r\n").into_bytes(), ..plain.clone() },
-            Payload { payload: [&b"\0"[..], &SENSOR.octets(), &SENSOR_V6.octets()].concat(), ..plain.clone() },
-            Payload {
+            PayloadRow { payload: format!("GET / HTTP/1.1\r\nHost: {spelling}\r\n\r\n").into_bytes(), ..plain.clone() },
+            PayloadRow { payload: [&b"\0"[..], &SENSOR.octets(), &SENSOR_V6.octets()].concat(), ..plain.clone() },
+            PayloadRow {
                 url_host: some(SOURCES[0].to_string()),
                 url_path: some(format!("/bins/{spelling}.sh")),
                 url_file: some(format!("{spelling}.sh")),
                 ..plain.clone()
             },
-            Payload { url_host: some(format!("x.{spelling}.example")), url_path: some("/x".into()), ..plain.clone() },
-            Payload { username: some(format!("root@{spelling}")), password: some(spelling.clone()), ..plain },
+            PayloadRow {
+                url_host: some(format!("x.{spelling}.example")),
+                url_path: some("/x".into()),
+                ..plain.clone()
+            },
+            PayloadRow { username: some(format!("root@{spelling}")), password: some(spelling.clone()), ..plain },
         ]);
     }
     let plain = payload(SOURCE_V6, START + 50);
@@ -130,21 +134,21 @@ fn payloads() -> Vec<Payload> {
         ("cnc.example.net".to_owned(), "/bins/x86_64", "x86_64"),
     ] {
         let (url_host, url_path, url_file) = (Some(host), Some(path.into()), Some(file.into()));
-        payloads.push(Payload { url_host, url_path, url_file, ..plain.clone() });
+        payloads.push(PayloadRow { url_host, url_path, url_file, ..plain.clone() });
     }
-    payloads.push(Payload { username: Some("root".into()), password: Some("123456789".into()), ..plain });
+    payloads.push(PayloadRow { username: Some("root".into()), password: Some("123456789".into()), ..plain });
     payloads
 }
 
 /// Writes it, and returns how many payloads it has.
-pub(crate) fn archive(folder: &Path) -> usize {
-    let mut writer = Writer::open(&Archive::new(folder), NAME, 1000).unwrap();
+pub(crate) fn archive(directory: &Path) -> usize {
+    let mut writer = Writer::open(&Archive::new(directory), NAME, 1000).unwrap();
     let (rows, payloads) = (rows(), payloads());
     let packets = rows.iter().map(|row| u64::from(row.packets)).sum();
     let count = payloads.len();
     rows.into_iter().for_each(|row| writer.push(row).unwrap());
     payloads.into_iter().for_each(|payload| writer.push_payload(payload).unwrap());
-    writer.account(Loss {
+    writer.account(AccountingRow {
         interval_start: START,
         interval_end: START + MINUTE,
         frames: packets,
@@ -152,7 +156,7 @@ pub(crate) fn archive(folder: &Path) -> usize {
         packets,
         payloads: Some(count as u64),
         payloads_lost: Some(0),
-        ..Loss::default()
+        ..AccountingRow::default()
     });
     writer.flush().unwrap();
     count

@@ -12,7 +12,7 @@ use std::{
 };
 
 use arrow_array::{Array as _, cast::AsArray as _, types::UInt32Type};
-use honeyxdp_archive::{Archive, MOST_PAYLOAD, Reader, Row, Table, Writer};
+use honeyxdp_archive::{Archive, FlowRow, MOST_PAYLOAD, Reader, Table, Writer};
 use honeyxdp_fleet::export::{COMPLETE, Exported, Key, Options, export};
 use parquet::file::{
     metadata::RowGroupMetaData,
@@ -31,9 +31,9 @@ fn run(from: &Path, to: &Path, options: &Options) -> Exported {
     export(from, to, options, |_, _| ()).unwrap()
 }
 
-fn texts(folder: &Path, column: &str) -> Vec<Option<String>> {
+fn texts(directory: &Path, column: &str) -> Vec<Option<String>> {
     let mut texts = Vec::new();
-    for entry in entries(folder).into_iter().filter(|entry| entry.table == Table::Payloads) {
+    for entry in entries(directory).into_iter().filter(|entry| entry.table == Table::Payloads) {
         for batch in Reader::open(&entry).unwrap().batches(1000).unwrap() {
             let batch = batch.unwrap();
             let column = batch.column_by_name(column).unwrap().as_string::<i32>();
@@ -43,9 +43,9 @@ fn texts(folder: &Path, column: &str) -> Vec<Option<String>> {
     texts
 }
 
-fn sources(folder: &Path, table: Table) -> Vec<IpAddr> {
+fn sources(directory: &Path, table: Table) -> Vec<IpAddr> {
     let mut sources = Vec::new();
-    for entry in entries(folder).into_iter().filter(|entry| entry.table == table) {
+    for entry in entries(directory).into_iter().filter(|entry| entry.table == table) {
         for batch in Reader::open(&entry).unwrap().batches(1000).unwrap() {
             let batch = batch.unwrap();
             let v4 = batch.column_by_name("src").unwrap().as_primitive::<UInt32Type>();
@@ -77,8 +77,8 @@ fn real_sources() -> Wanted {
 
 #[test]
 fn no_byte_of_a_pseudonymised_copy_has_the_sensor_or_a_source() {
-    let folder = tempdir().unwrap();
-    let (from, to) = (folder.path().join("archive"), folder.path().join("copy"));
+    let directory = tempdir().unwrap();
+    let (from, to) = (directory.path().join("archive"), directory.path().join("copy"));
     let payloads = crafted::archive(&from);
     // The search finds what is there, in every column that has it.
     let there = sensor().found_in(&from).join("\n");
@@ -119,8 +119,8 @@ fn no_byte_of_a_pseudonymised_copy_has_the_sensor_or_a_source() {
 
 #[test]
 fn without_a_key_the_sensor_is_not_there_either() {
-    let folder = tempdir().unwrap();
-    let from = folder.path().join("archive");
+    let directory = tempdir().unwrap();
+    let from = directory.path().join("archive");
     crafted::archive(&from);
     // A forged source, and a URL that leads to the sensor.
     let mut writer = Writer::open(&Archive::new(&from), "other", 10).unwrap();
@@ -133,7 +133,7 @@ fn without_a_key_the_sensor_is_not_there_either() {
     drop(writer);
     let own = vec!["198.18.0.0/24".parse().unwrap(), "2001:db8:77::7/128".parse().unwrap()];
     for (truncate, name) in [(false, "real"), (true, "networks")] {
-        let to = folder.path().join(name);
+        let to = directory.path().join(name);
         let exported = run(&from, &to, &Options { key: None, truncate, own: own.clone(), ..options() });
         let mut wanted = Wanted::default();
         wanted.v4(SENSOR);
@@ -149,8 +149,9 @@ fn without_a_key_the_sensor_is_not_there_either() {
 
 #[test]
 fn a_copy_is_an_archive_in_which_sources_can_be_counted_and_joined() {
-    let folder = tempdir().unwrap();
-    let (from, to, again) = (folder.path().join("archive"), folder.path().join("copy"), folder.path().join("again"));
+    let directory = tempdir().unwrap();
+    let (from, to, again) =
+        (directory.path().join("archive"), directory.path().join("copy"), directory.path().join("again"));
     crafted::archive(&from);
     run(&from, &to, &options());
     run(&from, &again, &options());
@@ -159,9 +160,9 @@ fn a_copy_is_an_archive_in_which_sources_can_be_counted_and_joined() {
     assert_eq!((&after.problems, &before.problems), (&vec![], &vec![]));
     assert_eq!((after.rows, after.packets, after.payloads), (before.rows, before.packets, before.payloads));
     assert_eq!((after.files, after.intervals, after.syns), (before.files, before.intervals, before.syns));
-    let count = |folder: &Path, table| {
+    let count = |directory: &Path, table| {
         let mut counts: BTreeMap<IpAddr, usize> = BTreeMap::new();
-        sources(folder, table).into_iter().for_each(|source| *counts.entry(source).or_default() += 1);
+        sources(directory, table).into_iter().for_each(|source| *counts.entry(source).or_default() += 1);
         let mut numbers: Vec<usize> = counts.values().copied().collect();
         numbers.sort_unstable();
         (numbers, counts.into_keys().collect::<BTreeSet<_>>())
@@ -180,12 +181,12 @@ fn a_copy_is_an_archive_in_which_sources_can_be_counted_and_joined() {
         assert!(texts(&to, column).contains(&Some(kept.to_owned())), "{column}");
     }
     // What is asked for is left out whole.
-    let less = folder.path().join("less");
+    let less = directory.path().join("less");
     run(&from, &less, &Options { places: false, logins: false, urls: false, ..options() });
     for column in ["url_host", "url_path", "url_file", "username", "password"] {
         assert!(texts(&less, column).iter().all(Option::is_none), "{column}");
     }
-    for entry in entries(&less).into_iter().filter(|entry| entry.table != Table::Losses) {
+    for entry in entries(&less).into_iter().filter(|entry| entry.table != Table::Accounting) {
         for batch in Reader::open(&entry).unwrap().batches(1000).unwrap() {
             let batch = batch.unwrap();
             for column in ["country", "asn"] {
@@ -197,8 +198,8 @@ fn a_copy_is_an_archive_in_which_sources_can_be_counted_and_joined() {
 
 #[test]
 fn footers_and_the_last_file_say_what_was_done_and_not_by_which_key() {
-    let folder = tempdir().unwrap();
-    let (from, to) = (folder.path().join("archive"), folder.path().join("copy"));
+    let directory = tempdir().unwrap();
+    let (from, to) = (directory.path().join("archive"), directory.path().join("copy"));
     crafted::archive(&from);
     let exported = run(&from, &to, &options());
     let said: serde_json::Value = serde_json::from_slice(&fs::read(to.join(COMPLETE)).unwrap()).unwrap();
@@ -222,12 +223,12 @@ fn footers_and_the_last_file_say_what_was_done_and_not_by_which_key() {
 
 #[test]
 fn the_order_of_rows_does_not_tell_the_order_of_sources() {
-    let folder = tempdir().unwrap();
-    let (from, to) = (folder.path().join("archive"), folder.path().join("copy"));
+    let directory = tempdir().unwrap();
+    let (from, to) = (directory.path().join("archive"), directory.path().join("copy"));
     let mut writer = Writer::open(&Archive::new(&from), "a", 1000).unwrap();
     for n in 0..200_u8 {
         // Of one network and one time: the row's number is in the packets.
-        writer.push(Row { packets: u32::from(n) + 1, ..row(Ipv4Addr::new(203, 0, 113, n), START) }).unwrap();
+        writer.push(FlowRow { packets: u32::from(n) + 1, ..row(Ipv4Addr::new(203, 0, 113, n), START) }).unwrap();
     }
     writer.flush().unwrap();
     drop(writer);
@@ -244,8 +245,8 @@ fn the_order_of_rows_does_not_tell_the_order_of_sources() {
 }
 
 /// Writes so many payloads into one file, of as many sources; the bytes of one of them are kept.
-fn large(folder: &Path, rows: u32) {
-    let mut writer = Writer::open(&Archive::new(folder), "a", 10).unwrap();
+fn large(directory: &Path, rows: u32) {
+    let mut writer = Writer::open(&Archive::new(directory), "a", 10).unwrap();
     writer.bound_payloads(1 << 30);
     for n in 0..rows {
         let mut row = payload(Ipv4Addr::from_bits(0x0b00_0000 + n), START + i64::from(n % 1000));
@@ -257,8 +258,8 @@ fn large(folder: &Path, rows: u32) {
 
 #[test]
 fn a_file_of_many_row_groups_is_dealt_out_and_nothing_is_lost() {
-    let folder = tempdir().unwrap();
-    let (from, to) = (folder.path().join("archive"), folder.path().join("copy"));
+    let directory = tempdir().unwrap();
+    let (from, to) = (directory.path().join("archive"), directory.path().join("copy"));
     let rows = 150_000;
     large(&from, rows);
     let exported = run(&from, &to, &options());

@@ -15,10 +15,10 @@ use arrow_schema::DataType;
 use honeyxdp_archive::{Archive, Entry, Reader, Table};
 use parquet::file::reader::{FileReader as _, SerializedFileReader};
 
-/// All files below a folder.
-pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
+/// All files below a directory.
+pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() { files.extend(self::files(&path)) } else { files.push(path) }
     }
@@ -26,8 +26,8 @@ pub(crate) fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 /// All files of an archive that count.
-pub(crate) fn entries(folder: &Path) -> Vec<Entry> {
-    let archive = Archive::new(folder);
+pub(crate) fn entries(directory: &Path) -> Vec<Entry> {
+    let archive = Archive::new(directory);
     let mut entries = Vec::new();
     for table in Table::ALL {
         for date in archive.dates(table).unwrap() {
@@ -67,22 +67,22 @@ impl Wanted {
         self.texts.push(text.to_owned());
     }
 
-    /// Everything of it that is in a folder, as `file column: value`.
-    pub(crate) fn found_in(&self, folder: &Path) -> Vec<String> {
+    /// Everything of it that is in a directory, as `file column: value`.
+    pub(crate) fn found_in(&self, directory: &Path) -> Vec<String> {
         let mut found = Vec::new();
-        for path in files(folder) {
-            let name = path.strip_prefix(folder).unwrap().display().to_string();
+        for path in files(directory) {
+            let name = path.strip_prefix(directory).unwrap().display().to_string();
             self.in_bytes(&format!("name of {name}"), name.as_bytes(), &mut found);
             self.in_bytes(&format!("bytes of {name}"), &fs::read(&path).unwrap(), &mut found);
             if path.extension().is_some_and(|extension| extension == "parquet") {
                 self.in_pages(&name, &path, &mut found);
             }
         }
-        for entry in entries(folder) {
+        for entry in entries(directory) {
             for batch in Reader::open(&entry).unwrap().batches(1000).unwrap() {
                 let batch = batch.unwrap();
                 for (field, column) in batch.schema().fields().iter().zip(batch.columns()) {
-                    let place = format!("column {} {}", entry.table.folder(), field.name());
+                    let place = format!("column {} {}", entry.table.directory(), field.name());
                     self.in_column(&place, column, &mut found);
                 }
             }

@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn the_examples_can_be_read() {
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/surveys.toml");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/known-scanners.toml");
         let rules = Rules::read(Path::new(path)).unwrap();
         let documentation: Vec<IpNet> = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
             .map(|prefix| prefix.parse().unwrap())

@@ -16,10 +16,10 @@ use crate::{
 ///
 /// Tells of known surveys, which a file of rules names, what they did; and finds unknown ones: sources of one network (/24, or /48
 /// of IPv6) that use one tool, with their ports, first and last day, how regularly they come, and whether they still do.
-/// docs/campaigns.md says how that is told. contrib/surveys.toml is an example of a file of rules.
+/// docs/campaigns.md says how that is told. contrib/known-scanners.toml is an example of a file of rules.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Folder of the archive, as in `honeyxdp run --archive`
+    /// Directory of the archive, as in `honeyxdp run --archive`
     #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE")]
     archive: PathBuf,
     /// File that names known surveys, TOML

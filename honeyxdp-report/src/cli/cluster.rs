@@ -11,7 +11,7 @@ use crate::cluster::{Address, Executor, Scheduler};
 ///
 /// `honeyxdp report --engine ballista://HOST:PORT` has it read the rows of an archive. The archive is
 /// on object storage, which every process opens by its own environment (AWS_ACCESS_KEY_ID,
-/// AWS_ENDPOINT and so on), or in a folder that all of them have at the same path.
+/// AWS_ENDPOINT and so on), or in a directory that all of them have at the same path.
 ///
 /// There is no password: whoever reaches these ports can have the processes read all that they may
 /// read. So they listen on loopback unless --bind says otherwise; then let nobody else in, by a
@@ -80,7 +80,7 @@ struct ExecutorArgs {
     /// Tasks at a time. Default: as many as there are CPUs
     #[arg(long, value_name = "N", env = "HONEYXDP_EXECUTOR_SLOTS")]
     slots: Option<NonZero<usize>>,
-    /// Folder for answers until they are fetched, and for what has no room in memory: in a folder of its own, which is
+    /// Directory for answers until they are fetched, and for what has no room in memory: in a directory of its own, which is
     /// removed at the end. Default: that of temporary files
     #[arg(long, value_name = "DIR", env = "HONEYXDP_EXECUTOR_WORK_DIR")]
     work_dir: Option<PathBuf>,

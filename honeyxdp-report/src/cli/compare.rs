@@ -24,7 +24,7 @@ pub(super) struct Args {
     /// Lists to read; `-` is standard input
     #[arg(value_name = "LIST", required = true)]
     lists: Vec<PathBuf>,
-    /// Folder of the archive, as in `honeyxdp run --archive`. Without it the lists alone are looked at
+    /// Directory of the archive, as in `honeyxdp run --archive`. Without it the lists alone are looked at
     #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE")]
     archive: Option<PathBuf>,
     /// Days of the archive, UTC: 2019, 2019-07, 2019-07-15 or 2019-07-01..2019-09-30. Default: all
@@ -51,7 +51,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn compare(args: &Args) -> anyhow::Result<()> {
-    let archive = args.archive.as_deref().map(|folder| Archive::open(folder, args.period)).transpose()?;
+    let archive = args.archive.as_deref().map(|directory| Archive::open(directory, args.period)).transpose()?;
     let comparison = compare::compare(&Question {
         lists: &args.lists,
         reading: Reading { encoding: args.encoding, most_unpacked: args.max_unpacked.as_u64() },

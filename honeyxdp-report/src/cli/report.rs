@@ -38,12 +38,12 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {
-    /// Folder of the archive, or where it is on object storage: s3://bucket/prefix, gs://bucket/prefix,
+    /// Directory of the archive, or where it is on object storage: s3://bucket/prefix, gs://bucket/prefix,
     /// az://container/prefix. Credentials and server come from the environment: AWS_ACCESS_KEY_ID, AWS_ENDPOINT ...
     #[arg(long, value_name = "DIR|URL", env = "HONEYXDP_ARCHIVE")]
     archive: PathBuf,
     /// Have the archive's rows read by a cluster (`honeyxdp cluster --help`), and not by this process. Its executors need
-    /// the archive on object storage, or in a folder with the same path. Not with --geoip and --asn
+    /// the archive on object storage, or in a directory with the same path. Not with --geoip and --asn
     #[arg(long, value_name = "ballista://HOST:PORT", env = "HONEYXDP_REPORT_ENGINE")]
     engine: Option<Address>,
     /// Days that the cluster is asked about at a time: twice as many as its executors have slots keep them busy
@@ -65,7 +65,7 @@ pub(super) struct Args {
     /// Set the sensors beside each other: what each saw, and what it alone saw. Reads the rows once more
     #[arg(long, env = "HONEYXDP_REPORT_BY_SENSOR")]
     by_sensor: bool,
-    /// Folder for the report; it is made if it is not there
+    /// Directory for the report; it is made if it is not there
     #[arg(long, value_name = "DIR", env = "HONEYXDP_REPORT_OUT")]
     out: PathBuf,
     /// A year, a month or a day, as 2019, 2019-07, 2019-07-01, or FIRST..LAST. Default: all that the archive has
@@ -110,7 +110,7 @@ pub(super) struct Args {
     /// Keep what was found out about each day here, and use what is there: the next report is much faster
     #[arg(long, value_name = "DIR", env = "HONEYXDP_REPORT_ROLLUPS")]
     rollups: Option<PathBuf>,
-    /// Memory for the query engine; it goes on in files in the folder of the report when that is full
+    /// Memory for the query engine; it goes on in files in the directory of the report when that is full
     #[arg(long, value_name = "SIZE", env = "HONEYXDP_REPORT_MEMORY", value_parser = memory, default_value = "1GiB")]
     memory: usize,
     /// Threads. Default: as many as there are CPUs

@@ -35,9 +35,9 @@ pub struct Executor {
     pub advertise: Option<String>,
     /// Tasks at a time.
     pub slots: usize,
-    /// Folder for what it keeps, in a folder of its own that is removed at the end.
+    /// Directory for what it keeps, in a directory of its own that is removed at the end.
     pub work: PathBuf,
-    /// Bytes that the engine may take for all slots together. It goes on in files in the work folder when that is full.
+    /// Bytes that the engine may take for all slots together. It goes on in files in the work directory when that is full.
     pub memory: usize,
     /// Whether it tells all that happens.
     pub verbose: bool,
@@ -47,10 +47,10 @@ impl Executor {
     /// Runs until SIGTERM or SIGINT. What it does then is finished, if that takes no longer than 20 s.
     ///
     /// # Errors
-    /// When it cannot listen, cannot write to its work folder, or does not reach the scheduler within a minute.
+    /// When it cannot listen, cannot write to its work directory, or does not reach the scheduler within a minute.
     pub fn run(&self) -> anyhow::Result<()> {
         log::begin(self.verbose);
-        let cannot = || format!("cannot write to {}: name another folder with --work-dir", self.work.display());
+        let cannot = || format!("cannot write to {}: name another directory with --work-dir", self.work.display());
         std::fs::create_dir_all(&self.work).with_context(cannot)?;
         let work = tempfile::Builder::new().prefix("honeyxdp-executor-").tempdir_in(&self.work).with_context(cannot)?;
         let config = Arc::new(self.config(work.path())?);
@@ -82,14 +82,16 @@ impl Executor {
     fn config(&self, work: &Path) -> anyhow::Result<ExecutorProcessConfig> {
         let name = |path: &Path| {
             let name = path.to_str().map(ToOwned::to_owned);
-            name.with_context(|| format!("{} is no name in UTF-8: name another folder with --work-dir", path.display()))
+            name.with_context(|| {
+                format!("{} is no name in UTF-8: name another directory with --work-dir", path.display())
+            })
         };
         // The engine binds later, and tells the scheduler the port as it was given.
         let port = listen(self.bind)?.local_addr()?.port();
         let ip = self.bind.ip();
         let (kept, spill) = (work.join("kept"), work.join("spill"));
-        for folder in [&kept, &spill] {
-            std::fs::create_dir(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        for directory in [&kept, &spill] {
+            std::fs::create_dir(directory).with_context(|| format!("cannot make {}", directory.display()))?;
         }
         Ok(ExecutorProcessConfig {
             bind_host: if ip.is_ipv6() { format!("[{ip}]") } else { ip.to_string() },

@@ -56,7 +56,7 @@ pub(super) fn open(path: &Path, options: &Options) -> anyhow::Result<Input> {
     }
     let open = || -> anyhow::Result<Input> {
         let file = File::open(path)?;
-        anyhow::ensure!(!file.metadata()?.is_dir(), "it is a folder: name the files in it");
+        anyhow::ensure!(!file.metadata()?.is_dir(), "it is a directory: name the files in it");
         wrap(Box::new(file), options)
     };
     open().with_context(|| format!("cannot read {}", crate::escape::text(&name(path))))

@@ -28,7 +28,7 @@ const MOST_FAMILIES: usize = 1024;
 /// Columns to read beside `family`, `src` and `src6`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Columns {
-    /// `settled`, `dport`, `packets`, `first` and `last`.
+    /// `attributed`, `dport`, `packets`, `first` and `last`.
     pub flows: bool,
 }
 
@@ -60,7 +60,7 @@ impl Families {
 #[derive(Debug)]
 pub struct Batch {
     family: Names,
-    settled: Option<Names>,
+    attributed: Option<Names>,
     src: UInt32Array,
     src6: FixedSizeBinaryArray,
     flows: Option<Flows>,
@@ -114,9 +114,9 @@ impl Batch {
         self.family.get(row).unwrap_or_default()
     }
 
-    /// The family that a pair test settled the row's source to, else its own.
+    /// The family that a pair test attributed the row's source to, else its own.
     pub fn tool(&self, row: usize) -> usize {
-        self.settled.as_ref().and_then(|settled| settled.get(row)).unwrap_or_else(|| self.family(row))
+        self.attributed.as_ref().and_then(|attributed| attributed.get(row)).unwrap_or_else(|| self.family(row))
     }
 
     /// The source of a row; none where the file is wrong.
@@ -180,7 +180,7 @@ pub fn read(
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
         let mut names = vec!["family", "src", "src6"];
         if columns.flows {
-            names.extend(["settled", "dport", "packets", "first", "last"]);
+            names.extend(["attributed", "dport", "packets", "first", "last"]);
         }
         let parquet = builder.parquet_schema();
         let mask = ProjectionMask::columns(parquet, names.iter().copied());
@@ -227,7 +227,7 @@ fn batch(rows: &RecordBatch, columns: Columns, families: &mut Families) -> anyho
     });
     Ok(Batch {
         family: Names::new(&column("family", &name)?, families)?,
-        settled: columns.flows.then(|| Names::new(&column("settled", &name)?, families)).transpose()?,
+        attributed: columns.flows.then(|| Names::new(&column("attributed", &name)?, families)).transpose()?,
         src: column("src", &DataType::UInt32)?.as_primitive().clone(),
         src6: column("src6", &DataType::FixedSizeBinary(16))?.as_fixed_size_binary().clone(),
         flows: flows.transpose()?,

@@ -28,21 +28,21 @@ impl Archive {
     ///
     /// # Errors
     ///
-    /// Where there is no archive, it is not in a folder, or a folder cannot be read.
-    pub fn open(folder: &Path, period: Option<Period>) -> anyhow::Result<Self> {
-        let name = folder.to_string_lossy();
+    /// Where there is no archive, it is not in a directory, or a directory cannot be read.
+    pub fn open(directory: &Path, period: Option<Period>) -> anyhow::Result<Self> {
+        let name = directory.to_string_lossy();
         anyhow::ensure!(
             !name.contains("://"),
             "only `honeyxdp report` reads an archive on object storage: get this one first by `honeyxdp fleet fetch {} DIR`, \
-             and name that folder",
+             and name that directory",
             escape::text(&name)
         );
         anyhow::ensure!(
-            folder.join(Table::Flows.folder()).is_dir(),
-            "{} is no archive: name the folder that holds `flows`, as in run --archive",
+            directory.join(Table::Flows.directory()).is_dir(),
+            "{} is no archive: name the directory that holds `flows`, as in run --archive",
             escape::text(&name)
         );
-        let archive = honeyxdp_archive::Archive::new(folder);
+        let archive = honeyxdp_archive::Archive::new(directory);
         let mut days = Vec::new();
         for date in archive.dates(Table::Flows)? {
             if period.is_none_or(|period| period.contains(date)) {

@@ -10,7 +10,7 @@ pub(super) fn flow_schema() -> SchemaRef {
         Field::new("sensor", DataType::Utf8View, true),
         Field::new("family", DataType::Utf8View, true),
         Field::new("rule", DataType::Utf8View, true),
-        Field::new("settled", DataType::Utf8View, true),
+        Field::new("attributed", DataType::Utf8View, true),
         Field::new("src", DataType::UInt32, true),
         Field::new("src6", DataType::FixedSizeBinary(16), true),
         Field::new("dport", DataType::UInt16, true),
@@ -33,8 +33,8 @@ pub(super) fn payload_schema() -> SchemaRef {
         Field::new("src6", DataType::FixedSizeBinary(16), true),
         Field::new("dport", DataType::UInt16, true),
     ];
-    fields.extend(["exploit", "exploit_rule", "exploit_certainty"].map(text));
-    fields.extend(["family", "decided_by", "evidence", "family_certainty"].map(text));
+    fields.extend(["exploit", "exploit_rule", "exploit_confidence"].map(text));
+    fields.extend(["family", "attribution_source", "evidence", "family_confidence"].map(text));
     fields.extend(["url_host", "url_path", "url_file", "username", "password"].map(text));
     Arc::new(Schema::new(fields))
 }
@@ -45,7 +45,8 @@ pub(super) fn loss_schema() -> SchemaRef {
     let text = |name| Field::new(name, DataType::Utf8View, true);
     let mut fields = vec![text("sensor"), text("site"), Field::new("interval_start", time(), true)];
     fields.extend(
-        ["syns", "packets", "lost", "unsampled", "not_written", "filtered", "payloads", "payloads_lost"].map(count),
+        ["syns", "packets", "lost", "sampled_out", "dropped_by_archive", "filtered", "payloads", "payloads_lost"]
+            .map(count),
     );
     Arc::new(Schema::new(fields))
 }

@@ -1,4 +1,4 @@
-//! DataFusion: tables over files, questions from the folder `sql`, and a bound on the memory.
+//! DataFusion: tables over files, questions from the directory `sql`, and a bound on the memory.
 
 use std::{
     path::{Path, PathBuf},
@@ -164,7 +164,7 @@ fn failed(question: &Question, error: datafusion::error::DataFusionError) -> any
     }
 }
 
-/// A file of the folder `sql`.
+/// A file of the directory `sql`.
 pub(super) struct Question {
     /// Its name without the ending.
     pub(super) name: &'static str,

@@ -1,4 +1,4 @@
-//! The files of an archive that count, in a folder or on object storage.
+//! The files of an archive that count, in a directory or on object storage.
 
 use std::{
     collections::HashSet,
@@ -30,7 +30,7 @@ pub(super) struct Files {
 
 #[derive(Debug)]
 enum Archive {
-    Folder(honeyxdp_archive::Archive),
+    Directory(honeyxdp_archive::Archive),
     Place(Place, Arc<Runtime>),
 }
 
@@ -43,7 +43,7 @@ pub(super) struct File {
 
 #[derive(Clone, Debug)]
 enum At {
-    Folder(PathBuf),
+    Directory(PathBuf),
     Place(Object),
 }
 
@@ -59,7 +59,7 @@ impl File {
     /// When it went away.
     pub(super) fn stamp(&self, hasher: &mut impl Hasher) -> anyhow::Result<()> {
         match &self.at {
-            At::Folder(file) => {
+            At::Directory(file) => {
                 let about = fs::metadata(file).with_context(|| format!("cannot read {}", file.display()))?;
                 (file.file_name(), about.len(), about.mtime(), about.mtime_nsec()).hash(hasher);
             }
@@ -72,7 +72,7 @@ impl File {
 }
 
 impl Files {
-    /// Those in this folder, or in the place that it is a URL of.
+    /// Those in this directory, or in the place that it is a URL of.
     pub(super) fn open(archive: &Path, runtime: &Arc<Runtime>) -> anyhow::Result<Self> {
         let (archive, dates) = match archive.to_str().filter(|text| text.contains("://")) {
             Some(url) => {
@@ -80,7 +80,7 @@ impl Files {
                 let dates = runtime.block_on(dates_in(&place))?;
                 (Archive::Place(place, Arc::clone(runtime)), dates)
             }
-            None => (Archive::Folder(honeyxdp_archive::Archive::new(archive)), dates_of(archive)?),
+            None => (Archive::Directory(honeyxdp_archive::Archive::new(archive)), dates_of(archive)?),
         };
         let (Some(&first), Some(&last)) = (dates.iter().min(), dates.iter().max()) else {
             bail!("the archive in {archive} has no rows yet: wait until its sensor has written some");
@@ -93,9 +93,9 @@ impl Files {
         let mut files = Vec::new();
         for &date in dates {
             match &self.archive {
-                Archive::Folder(archive) => {
+                Archive::Directory(archive) => {
                     for file in archive.files(table, date)? {
-                        files.push(File { url: url_of(&file.path)?, at: At::Folder(file.path) });
+                        files.push(File { url: url_of(&file.path)?, at: At::Directory(file.path) });
                     }
                 }
                 Archive::Place(place, runtime) => {
@@ -137,7 +137,7 @@ impl Files {
             }
         }
         Ok(files.iter().all(|file| match &file.at {
-            At::Folder(path) => path.exists(),
+            At::Directory(path) => path.exists(),
             At::Place(object) => there.contains(&object.location),
         }))
     }
@@ -151,7 +151,7 @@ impl Files {
 impl std::fmt::Display for Archive {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Folder(archive) => write!(f, "{}", archive.root().display()),
+            Self::Directory(archive) => write!(f, "{}", archive.root().display()),
             Self::Place(place, _) => write!(f, "{place}"),
         }
     }
@@ -163,10 +163,10 @@ pub(super) fn url_of(file: &Path) -> anyhow::Result<Url> {
     Url::from_file_path(&file).map_err(|()| anyhow!("{} is no path to a file", file.display()))
 }
 
-/// Dates of a folder, among them the first and the last one with rows.
-fn dates_of(folder: &Path) -> anyhow::Result<Vec<Date>> {
-    let flows = flows::Archive::open(folder, None)?.period();
-    let archive = honeyxdp_archive::Archive::new(folder);
+/// Dates of a directory, among them the first and the last one with rows.
+fn dates_of(directory: &Path) -> anyhow::Result<Vec<Date>> {
+    let flows = flows::Archive::open(directory, None)?.period();
+    let archive = honeyxdp_archive::Archive::new(directory);
     let mut dates: Vec<Date> = flows.into_iter().flat_map(|Period { first, last }| [first, last]).collect();
     for date in archive.dates(Table::Payloads)? {
         if !archive.files(Table::Payloads, date)?.is_empty() {

@@ -148,7 +148,7 @@ fn of_payloads(tables: &[Table], texts: &Texts) -> anyhow::Result<Option<String>
 
 /// SYNs that were counted and are in no record, because something was full or failed.
 fn lost(losses: &Table) -> anyhow::Result<u64> {
-    Ok(sum(losses, "lost")? + sum(losses, "not_written")?)
+    Ok(sum(losses, "lost")? + sum(losses, "dropped_by_archive")?)
 }
 
 /// The share of the SYNs that was lost, if the archive says so.

@@ -5,7 +5,7 @@ use super::{phrase::percent, text::Texts};
 /// So many rules are named.
 const MOST: usize = 8;
 
-/// Rules with their certainty.
+/// Rules with their confidence.
 pub(super) type Rules = [(String, String)];
 
 impl Texts {
@@ -14,10 +14,12 @@ impl Texts {
         match marks {
             [] if self.japanese() => "判定規則: 該当なし".into(),
             [] => "Mark: none was seen".into(),
-            [(rule, certainty)] if self.japanese() => format!("判定規則: {rule}、確度 {}", self.certainty(certainty)),
-            [(rule, certainty)] => format!("Mark: {rule}, certainty {certainty}"),
+            [(rule, confidence)] if self.japanese() => {
+                format!("判定規則: {rule}、確度 {}", self.confidence(confidence))
+            }
+            [(rule, confidence)] => format!("Mark: {rule}, confidence {confidence}"),
             several if self.japanese() => format!("判定規則と確度: {}", letters(several)),
-            several => format!("Marks and certainty: {}", letters(several)),
+            several => format!("Marks and confidence: {}", letters(several)),
         }
     }
 
@@ -25,8 +27,11 @@ impl Texts {
     pub(super) fn payload_rules(&self, rules: &Rules) -> String {
         let more = if rules.len() > MOST { ", …" } else { "" };
         let rules = letters(&rules[..rules.len().min(MOST)]);
-        let label =
-            if self.japanese() { "ペイロードの判定規則と確度" } else { "Rules of payloads and certainty" };
+        let label = if self.japanese() {
+            "ペイロードの判定規則と確度"
+        } else {
+            "Rules of payloads and confidence"
+        };
         format!("{label}: {rules}{more}")
     }
 
@@ -57,9 +62,9 @@ fn signed(text: &str) -> String {
     format!("{text} · honeyxdp {}", env!("CARGO_PKG_VERSION"))
 }
 
-/// Each rule with the letter of its certainty.
+/// Each rule with the letter of its confidence.
 fn letters(rules: &Rules) -> String {
-    let letter = |certainty: &String| certainty.chars().take(1).collect::<String>();
-    let rules: Vec<_> = rules.iter().map(|(rule, certainty)| format!("{rule} {}", letter(certainty))).collect();
+    let letter = |confidence: &String| confidence.chars().take(1).collect::<String>();
+    let rules: Vec<_> = rules.iter().map(|(rule, confidence)| format!("{rule} {}", letter(confidence))).collect();
     rules.join(", ")
 }

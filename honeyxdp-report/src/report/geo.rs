@@ -18,7 +18,7 @@ use datafusion::{
     error::Result,
     logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf},
 };
-use honeyxdp_archive::{Geo, Place};
+use honeyxdp_archive::{Geo, Location};
 
 /// MMDB files that a report is given.
 #[derive(Clone, Debug, Default)]
@@ -49,11 +49,11 @@ impl GeoFiles {
     /// The functions that [`Self::words`] call.
     pub(super) fn functions(&self) -> anyhow::Result<Vec<ScalarUDF>> {
         let geo = Arc::new(Geo::open(self.country.as_deref(), self.asn.as_deref())?);
-        let country = |places: Vec<Option<Place>>| -> ArrayRef {
-            let code = |place: Option<Place>| place?.country.map(|code| String::from_utf8_lossy(&code).into_owned());
+        let country = |places: Vec<Option<Location>>| -> ArrayRef {
+            let code = |place: Option<Location>| place?.country.map(|code| String::from_utf8_lossy(&code).into_owned());
             Arc::new(places.into_iter().map(code).collect::<StringViewArray>())
         };
-        let asn = |places: Vec<Option<Place>>| -> ArrayRef {
+        let asn = |places: Vec<Option<Location>>| -> ArrayRef {
             Arc::new(places.into_iter().map(|place| place?.asn).collect::<UInt32Array>())
         };
         Ok(vec![
@@ -95,7 +95,7 @@ fn function(
     from: DataType,
     to: DataType,
     geo: &Arc<Geo>,
-    value: impl Fn(Vec<Option<Place>>) -> ArrayRef + Send + Sync + 'static,
+    value: impl Fn(Vec<Option<Location>>) -> ArrayRef + Send + Sync + 'static,
 ) -> ScalarUDF {
     let geo = Arc::clone(geo);
     let look_up = move |arguments: &[ColumnarValue]| -> Result<ColumnarValue> {

@@ -20,7 +20,7 @@ const SEAL: &str = "seal";
 /// The files of one day or month.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    folder: PathBuf,
+    directory: PathBuf,
     /// The day or month, and what was asked.
     question: String,
     /// The rows that were asked.
@@ -29,8 +29,8 @@ pub(super) struct Kept {
 
 impl Kept {
     /// Those of a date for what was asked and the rows that were asked.
-    pub(super) fn new(folder: &Path, date: &str, asked: u64, rows: u64) -> Self {
-        Self { folder: folder.to_owned(), question: format!("{date}-{asked:016x}"), rows }
+    pub(super) fn new(directory: &Path, date: &str, asked: u64, rows: u64) -> Self {
+        Self { directory: directory.to_owned(), question: format!("{date}-{asked:016x}"), rows }
     }
 
     fn stem(&self) -> String {
@@ -38,31 +38,31 @@ impl Kept {
     }
 
     fn seal_path(&self) -> PathBuf {
-        self.folder.join(format!("{}.{SEAL}", self.stem()))
+        self.directory.join(format!("{}.{SEAL}", self.stem()))
     }
 
     /// New, empty files of these kinds, to be written over.
     pub(super) fn begin(&self, kinds: &[&str]) -> anyhow::Result<Vec<PathBuf>> {
         let maker = getrandom::u64()?;
         let begin = |kind| {
-            let path = self.folder.join(format!("{}.{maker:016x}.{kind}.parquet", self.stem()));
+            let path = self.directory.join(format!("{}.{maker:016x}.{kind}.parquet", self.stem()));
             fs::File::create_new(&path).map(|_| path)
         };
-        kinds.iter().map(begin).collect::<io::Result<_>>().with_context(|| cannot_write(&self.folder))
+        kinds.iter().map(begin).collect::<io::Result<_>>().with_context(|| cannot_write(&self.directory))
     }
 
     /// The paths of the files, where all of these kinds are there and whole.
     pub(super) fn whole(&self, kinds: &[&str]) -> Option<Vec<PathBuf>> {
         let seal = self.seal_path();
         let text = fs::read_to_string(&seal).ok()?;
-        let paths: Vec<PathBuf> = names(&text).map(|name| self.folder.join(name)).collect();
+        let paths: Vec<PathBuf> = names(&text).map(|name| self.directory.join(name)).collect();
         let is_kind = |(name, kind): (&str, &&str)| {
             name.starts_with(&self.stem()) && name.ends_with(&format!(".{kind}.parquet")) && !name.contains('/')
         };
         if paths.len() != kinds.len() || !names(&text).zip(kinds).all(is_kind) || describe(&paths).ok()? != text {
             return None;
         }
-        // A folder that cannot be written can still be read.
+        // A directory that cannot be written can still be read.
         let _ = fs::File::options().append(true).open(&seal).and_then(|seal| seal.set_modified(SystemTime::now()));
         Some(paths)
     }
@@ -70,16 +70,19 @@ impl Kept {
     /// Seals files: they are whole.
     pub(super) fn seal(&self, paths: &[PathBuf]) -> anyhow::Result<()> {
         let seal = self.seal_path();
-        let beside = self.folder.join(format!("{}.{:016x}.{SEAL}", self.stem(), getrandom::u64()?));
+        let beside = self.directory.join(format!("{}.{:016x}.{SEAL}", self.stem(), getrandom::u64()?));
         let written =
             describe(paths).and_then(|text| fs::write(&beside, text)).and_then(|()| fs::rename(&beside, &seal));
-        written.with_context(|| cannot_write(&self.folder))
+        written.with_context(|| cannot_write(&self.directory))
     }
 }
 
-/// What to do when a folder is not good for roll-ups.
-pub(super) fn cannot_write(folder: &Path) -> String {
-    format!("cannot write roll-ups to {}: name another folder with --rollups, or leave that out", folder.display())
+/// What to do when a directory is not good for roll-ups.
+pub(super) fn cannot_write(directory: &Path) -> String {
+    format!(
+        "cannot write roll-ups to {}: name another directory with --rollups, or leave that out",
+        directory.display()
+    )
 }
 
 /// A line per file: length, checksum, name.
@@ -101,12 +104,12 @@ fn names(seal: &str) -> impl Iterator<Item = &str> {
 
 /// Removes what no report will use any more: files without a seal, and those of rows that are no longer so, when nobody used
 /// them for a day. `now` is what is in use.
-pub(super) fn tidy(folder: &Path, now: &[Kept]) -> io::Result<()> {
+pub(super) fn tidy(directory: &Path, now: &[Kept]) -> io::Result<()> {
     let stems: HashSet<String> = now.iter().map(Kept::stem).collect();
     let questions: HashSet<&str> = now.iter().map(|kept| kept.question.as_str()).collect();
     let mut files = Vec::new();
     let mut sealed = HashSet::new();
-    for entry in fs::read_dir(folder)? {
+    for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         // Another file may lie there that is not ours.
@@ -121,7 +124,7 @@ pub(super) fn tidy(folder: &Path, now: &[Kept]) -> io::Result<()> {
         }
     }
     for name in files.iter().filter(|name| !sealed.contains(*name)) {
-        match fs::remove_file(folder.join(name)) {
+        match fs::remove_file(directory.join(name)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => {}
         }
@@ -152,8 +155,8 @@ mod tests {
         paths
     }
 
-    fn age(folder: &Path) {
-        for file in fs::read_dir(folder).unwrap() {
+    fn age(directory: &Path) {
+        for file in fs::read_dir(directory).unwrap() {
             let file = fs::File::options().append(true).open(file.unwrap().path()).unwrap();
             file.set_modified(SystemTime::now() - 2 * UNUSED).unwrap();
         }
@@ -161,8 +164,8 @@ mod tests {
 
     #[test]
     fn only_what_is_whole_is_taken() {
-        let folder = tempfile::tempdir().unwrap();
-        let kept = Kept::new(folder.path(), "2019-07-01", 1, 2);
+        let directory = tempfile::tempdir().unwrap();
+        let kept = Kept::new(directory.path(), "2019-07-01", 1, 2);
         assert_eq!(kept.whole(&KINDS), None);
         let first = make(&kept);
         assert_eq!(kept.whole(&KINDS).as_ref(), Some(&first));
@@ -185,8 +188,8 @@ mod tests {
 
     #[test]
     fn only_what_nobody_can_use_is_removed() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path();
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path();
         let (old, new) = (Kept::new(path, "2019-07-01", 1, 2), Kept::new(path, "2019-07-01", 1, 3));
         let (asked_else, month) = (Kept::new(path, "2019-07-01", 9, 2), Kept::new(path, "2019-07", 1, 2));
         for kept in [&old, &new, &asked_else, &month] {

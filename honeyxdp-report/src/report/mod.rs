@@ -1,6 +1,6 @@
 //! The observation report: figures and tables of a period, from an archive.
 //!
-//! First the rows of each day are rolled up ([`rollup`]), then every question of the folder `sql` is asked of the roll-ups
+//! First the rows of each day are rolled up ([`rollup`]), then every question of the directory `sql` is asked of the roll-ups
 //! ([`questions`]), and the answers become files ([`output`]) and a page ([`sections`], [`page`]).
 
 mod archive;
@@ -41,7 +41,7 @@ use anyhow::{Context as _, ensure};
 use jiff::tz::TimeZone;
 
 use self::{
-    days::Days, engine::Engine, files::Files, form::Form, output::Folder, page::Page, png::Painter, remote::Cluster,
+    days::Days, engine::Engine, files::Files, form::Form, output::Directory, page::Page, png::Painter, remote::Cluster,
     rollup::Roller, text::Texts,
 };
 pub use self::{
@@ -79,7 +79,7 @@ pub struct Asked {
 /// What a report is asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
-    /// Folder of the archive, or the URL of its place (`honeyxdp_fleet::Place`).
+    /// Directory of the archive, or the URL of its place (`honeyxdp_fleet::Place`).
     pub archive: PathBuf,
     /// Who is asked about the archive's rows. Without: the engine in this process.
     pub engine: Option<Asked>,
@@ -139,7 +139,7 @@ pub struct Report {
 /// Makes a report. `progress` is told how many of how many days of a period are rolled up.
 ///
 /// # Errors
-/// When the archive cannot be read, the folder cannot be written, the memory is not enough, or the cluster does not answer.
+/// When the archive cannot be read, the directory cannot be written, the memory is not enough, or the cluster does not answer.
 pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyhow::Result<Report> {
     ensure!(
         request.home.len() == 2 && request.home.bytes().all(|b| b.is_ascii_uppercase()),
@@ -157,7 +157,7 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
     let days = Days { period, zone: request.zone.clone() };
     let form = Form::new(&request.ports, &request.profiles, &request.geo, &request.scope)?;
     let texts = Texts::of(request.language);
-    let mut folder = Folder::make(&request.out)?;
+    let mut directory = Directory::make(&request.out)?;
     let scratch = tempfile::Builder::new()
         .prefix(".honeyxdp-report-")
         .tempdir_in(&request.out)
@@ -207,15 +207,15 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
     tables.push(request.profiles.table());
 
     let sections = sections::all(request, &tables, &days.buckets(request.bucket), texts)?;
-    folder.put_tables(&tables)?;
+    directory.put_tables(&tables)?;
     let at_times = engine::QUESTIONS_OF_TWO_PERIODS.iter().chain([&&engine::SENSORS]);
-    folder.remove_tables(at_times.map(|question| question.name))?;
+    directory.remove_tables(at_times.map(|question| question.name))?;
     let painter = request.png.then(Painter::new);
     if painter.as_ref().is_some_and(|painter| !painter.has_fonts()) {
         warnings.push(format!("the PNG files have no letters: install a font, on Debian {}.", texts.font_package));
     }
     let figures: Vec<_> = sections.iter().flat_map(|section| &section.figures).collect();
-    let missing = folder.put_figures(&figures, painter.as_ref(), request.threads, texts)?;
+    let missing = directory.put_figures(&figures, painter.as_ref(), request.threads, texts)?;
     if !missing.is_empty() {
         let some: String = missing.iter().take(10).collect();
         warnings.push(format!(
@@ -228,8 +228,8 @@ pub fn make(request: &Request, progress: &(dyn Fn(usize, usize) + Sync)) -> anyh
     let of = against.map(|(period, _)| period);
     let findings = finding::all(request, &sections::NUMBERED, &tables, of, texts)?;
     let title = period.name();
-    let page = page::write(&Page { texts, about, findings, title, sections: &sections, files: &folder.names })?;
-    let page = folder.put("report.html".into(), page.as_bytes())?;
+    let page = page::write(&Page { texts, about, findings, title, sections: &sections, files: &directory.names })?;
+    let page = directory.put("report.html".into(), page.as_bytes())?;
     clock.lap("page");
     Ok(Report { page, tables, days: (pass.days, pass.known), against, times: clock.laps, warnings })
 }

@@ -13,14 +13,14 @@ use anyhow::Context as _;
 
 use super::{figure::Figure, png::Painter, svg, table::Table, text::Texts};
 
-/// The folder of a report, and the names of the files that were put there.
-pub(super) struct Folder {
+/// The directory of a report, and the names of the files that were put there.
+pub(super) struct Directory {
     path: PathBuf,
     /// In the order of writing.
     pub(super) names: Vec<String>,
 }
 
-impl Folder {
+impl Directory {
     /// Makes it, where it is not there.
     pub(super) fn make(path: &Path) -> anyhow::Result<Self> {
         fs::create_dir_all(path).with_context(|| format!("cannot make {}", path.display()))?;

@@ -98,13 +98,13 @@ impl Texts {
             ("scope", "home") if self.japanese() => "対象国",
             // Its first day, in the files.
             ("month", text) => text.get(..7).unwrap_or(text),
-            ("certainty", text) => self.certainty(text),
+            ("confidence", text) => self.confidence(text),
             (_, other) => other,
         }
     }
 
-    /// What a letter of certainty means; the rules say it in English.
-    pub(super) fn certainty<'a>(&self, text: &'a str) -> &'a str {
+    /// What a letter of confidence means; the rules say it in English.
+    pub(super) fn confidence<'a>(&self, text: &'a str) -> &'a str {
         match text.get(..2) {
             Some("A:") if self.japanese() => "A: ツール自身のソースコードで確認",
             Some("B:") if self.japanese() => "B: 複数の公開情報が一致",
@@ -125,9 +125,9 @@ impl Texts {
     }
 
     /// The mark of a family that has numbered figures: what is looked at, how certain it is and what it does not tell.
-    pub(super) fn mark(&self, family: &str, rule: &str, test: &str, certainty: &str, caveat: &str) -> String {
+    pub(super) fn mark(&self, family: &str, rule: &str, test: &str, confidence: &str, caveat: &str) -> String {
         if !self.japanese() {
-            return format!("Mark {rule}: {test}. Certainty {certainty}. Limits: {caveat}.");
+            return format!("Mark {rule}: {test}. Confidence {confidence}. Limits: {caveat}.");
         }
         let limits = match family {
             "mirai" => {
@@ -140,7 +140,7 @@ impl Texts {
             }
             _ => "",
         };
-        format!("判定規則 {rule}: {test}。確度 {}。{limits}", self.certainty(certainty))
+        format!("判定規則 {rule}: {test}。確度 {}。{limits}", self.confidence(confidence))
     }
 
     /// The highest bucket of a figure, and how many times the median that is.

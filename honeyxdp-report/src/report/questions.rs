@@ -1,4 +1,4 @@
-//! Asking the questions of the folder `sql`, in their order.
+//! Asking the questions of the directory `sql`, in their order.
 
 use std::path::Path;
 
@@ -81,7 +81,7 @@ pub(super) fn losses(
 ) -> anyhow::Result<Table> {
     let when = scope.rows(&days.rows("interval_start")?)?;
     let schema = archive::loss_schema();
-    files.read(honeyxdp_archive::Table::Losses, &days.utc_dates()?, |files| {
+    files.read(honeyxdp_archive::Table::Accounting, &days.utc_dates()?, |files| {
         let urls = files.iter().map(|file| file.url().clone()).collect();
         let words = [("when", when.as_str())];
         match cluster {
@@ -99,7 +99,7 @@ pub(super) fn losses(
     })
 }
 
-/// Sets the sensors beside each other: what each saw, and what it alone saw. `scratch` is a folder for what is counted by day.
+/// Sets the sensors beside each other: what each saw, and what it alone saw. `scratch` is a directory for what is counted by day.
 pub(super) fn sensors(
     engine: &Engine,
     roller: &Roller,

@@ -61,7 +61,7 @@ const OF_MONTH: [(&str, &Question); 10] = [
 pub(super) struct Pass {
     /// Days that have rows.
     pub(super) days: usize,
-    /// Those that were found in the folder of roll-ups.
+    /// Those that were found in the directory of roll-ups.
     pub(super) known: usize,
 }
 
@@ -72,7 +72,7 @@ struct Rolled {
     paths: Vec<PathBuf>,
     asked: u64,
     rows: u64,
-    /// Whether it was found in the folder of roll-ups.
+    /// Whether it was found in the directory of roll-ups.
     known: bool,
 }
 
@@ -95,7 +95,7 @@ pub(super) struct Roller<'a> {
     /// Each of them rolls up one month at a time.
     of_months: Vec<Engine>,
     form: &'a Form,
-    folder: &'a Path,
+    directory: &'a Path,
     of_day: [SchemaRef; OF_DAY.len()],
     of_month: [SchemaRef; OF_MONTH.len()],
 }
@@ -109,15 +109,15 @@ struct Worker<'a> {
 }
 
 impl<'a> Roller<'a> {
-    /// One that keeps its files in `folder`, and works on as many days at a time, or on as many as the cluster is asked about.
+    /// One that keeps its files in `directory`, and works on as many days at a time, or on as many as the cluster is asked about.
     pub(super) fn new(
         engine: &'a Engine,
         cluster: Option<&'a Cluster>,
         at_a_time: usize,
         form: &'a Form,
-        folder: &'a Path,
+        directory: &'a Path,
     ) -> anyhow::Result<Self> {
-        fs::create_dir_all(folder).with_context(|| kept::cannot_write(folder))?;
+        fs::create_dir_all(directory).with_context(|| kept::cannot_write(directory))?;
         // The columns are those of the questions, also when there is no day at all.
         engine.table("flows", &[], &flow_schema())?;
         engine.table("payloads", &[], &payload_schema())?;
@@ -150,7 +150,7 @@ impl<'a> Roller<'a> {
             of_days: (0..days).map(worker).collect::<anyhow::Result<_>>()?,
             of_months: (0..at_a_time).map(|_| engine.one_thread()).collect(),
             form,
-            folder,
+            directory,
             of_day: of_day.and_then(|of_day| of_day.try_into().ok()).context(left_out)?,
             of_month: of_month.try_into().ok().context(left_out)?,
         })
@@ -193,7 +193,7 @@ impl<'a> Roller<'a> {
             months.push(month);
         }
         let of_month = |worker: &Engine, month: &RollMonth| {
-            let kept = Kept::new(self.folder, &month.name, month.asked, month.rows.finish());
+            let kept = Kept::new(self.directory, &month.name, month.asked, month.rows.finish());
             let names = OF_MONTH.map(|(name, _)| name);
             if let Some(paths) = kept.whole(&names) {
                 return Ok((kept, paths));
@@ -215,25 +215,25 @@ impl<'a> Roller<'a> {
         let found = Pass { days: of_days.len(), known: of_days.iter().filter(|day| day.known).count() };
         let of_days = of_days.into_iter().map(|day| day.kept);
         let in_use: Vec<Kept> = of_days.chain(of_months.into_iter().map(|(kept, _)| kept)).collect();
-        // What stays costs room and changes no number; the folder may be one that can only be read.
-        let _ = kept::tidy(self.folder, &in_use);
+        // What stays costs room and changes no number; the directory may be one that can only be read.
+        let _ = kept::tidy(self.directory, &in_use);
         Ok(found)
     }
 
-    /// Asks a question of every day's flows, and makes a table of all answers in files of `folder`, which are not kept.
+    /// Asks a question of every day's flows, and makes a table of all answers in files of `directory`, which are not kept.
     pub(super) fn ask_days(
         &self,
         files: &Files,
         days: &Days,
         question: &Question,
         table: &str,
-        folder: &Path,
+        directory: &Path,
     ) -> anyhow::Result<()> {
         self.engine.table("flows", &[], &flow_schema())?;
         self.engine.view("shape", question, &[("when", "TRUE")])?;
         let schema = self.engine.schema("shape")?;
         let ask = |worker: &Worker, day: &Day| {
-            let path = folder.join(format!("{table}-{}.parquet", day.date));
+            let path = directory.join(format!("{table}-{}.parquet", day.date));
             let when = self.form.rows(day, "first")?;
             let words = [("when", when.as_str())];
             files.read(Flows, &day.utc_dates()?, |flows| {
@@ -270,7 +270,7 @@ impl<'a> Roller<'a> {
     /// What is kept of a day with these files, not yet sealed if it is new.
     fn rolled_day(&self, worker: &Worker, day: &Day, files: OfDay) -> anyhow::Result<Rolled> {
         let (asked, rows) = (self.form.key_of_day(day), Form::key_of_rows(files)?);
-        let kept = Kept::new(self.folder, &day.date.to_string(), asked, rows);
+        let kept = Kept::new(self.directory, &day.date.to_string(), asked, rows);
         let [_, payloads] = files;
         let kinds = &OF_DAY.map(|(name, ..)| name)[..if payloads.is_empty() { OF_FLOWS } else { OF_DAY.len() }];
         if let Some(paths) = kept.whole(kinds) {

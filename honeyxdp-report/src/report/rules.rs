@@ -1,6 +1,6 @@
 //! The rules behind the families that a report counts.
 
-use honeyxdp_common::{Family, family::Certainty};
+use honeyxdp_common::{Family, family::Confidence};
 
 use super::table::{Table, Value};
 
@@ -12,8 +12,8 @@ pub(super) fn table(totals: &Table) -> anyhow::Result<Table> {
         let name = row[family].text();
         match Family::ALL.iter().find(|family| family.name() == name) {
             Some(family) => rows.extend(family.rules().iter().map(|rule| {
-                let certainty = certainty(rule.certainty);
-                let words = [name.as_str(), rule.id, rule.test, &certainty, rule.source, rule.caveat];
+                let confidence = confidence(rule.confidence);
+                let words = [name.as_str(), rule.id, rule.condition, &confidence, rule.source, rule.caveat];
                 words.map(|text| Value::Text(text.to_owned())).to_vec()
             })),
             None => {
@@ -23,10 +23,10 @@ pub(super) fn table(totals: &Table) -> anyhow::Result<Table> {
             }
         }
     }
-    let columns = ["family", "rule", "test", "certainty", "source", "caveat"].map(str::to_owned).to_vec();
+    let columns = ["family", "rule", "test", "confidence", "source", "caveat"].map(str::to_owned).to_vec();
     Ok(Table { name: "rules".into(), columns, rows })
 }
 
-fn certainty(certainty: Certainty) -> String {
-    format!("{}: {}", certainty.name(), certainty.meaning())
+fn confidence(confidence: Confidence) -> String {
+    format!("{}: {}", confidence.name(), confidence.meaning())
 }

@@ -163,7 +163,7 @@ struct Draw<'a> {
     texts: &'a Texts,
 }
 
-/// Rules with their certainty.
+/// Rules with their confidence.
 type Rules = Vec<(String, String)>;
 
 impl Draw<'_> {
@@ -196,9 +196,9 @@ impl Draw<'_> {
     /// The rules of a table of which a column is wanted.
     fn rules(&self, table: &str, column: &str, is_wanted: impl Fn(&str) -> bool) -> anyhow::Result<Rules> {
         let table = named(self.tables, table)?;
-        let (column, rule, certainty) = (table.column(column)?, table.column("rule")?, table.column("certainty")?);
+        let (column, rule, confidence) = (table.column(column)?, table.column("rule")?, table.column("confidence")?);
         let rows = table.rows.iter().filter(|row| is_wanted(&row[column].text()));
-        Ok(rows.map(|row| (row[rule].text(), row[certainty].text())).collect())
+        Ok(rows.map(|row| (row[rule].text(), row[confidence].text())).collect())
     }
 
     /// What is said over the figures of a family; nothing where it was not seen.
@@ -207,7 +207,7 @@ impl Draw<'_> {
         let mut marks = Vec::new();
         for row in &rules.rows {
             let text = |column| anyhow::Ok(rules.value(row, column)?.text());
-            marks.push(self.texts.mark(family, &text("rule")?, &text("test")?, &text("certainty")?, &text("caveat")?));
+            marks.push(self.texts.mark(family, &text("rule")?, &text("test")?, &text("confidence")?, &text("caveat")?));
         }
         Ok(marks.join(self.texts.space()))
     }

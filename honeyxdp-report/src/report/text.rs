@@ -98,7 +98,7 @@ const ENGLISH: Texts = Texts {
     countries: "Countries",
     ports: "Ports",
     losses: "What was lost or not looked at",
-    rules: "Rules and their certainty",
+    rules: "Rules and their confidence",
     files: "Files beside this page",
     period: "Period",
     zone: "Time zone",
@@ -132,7 +132,7 @@ const ENGLISH: Texts = Texts {
                     know are left out.",
     losses_note: "SYNs that the sensors counted, and what became of them. Lost and not looked at are missing in the sources \
                   and flows of this report.",
-    rules_note: "The letter of a rule is its certainty: A read in the tool's own source, B two or more public sources agree, C one \
+    rules_note: "The letter of a rule is its confidence: A read in the tool's own source, B two or more public sources agree, C one \
                  source or sources that disagree, D recall or inference.",
     peaks_note: "Of every family, the day with most SYNs and the day with most sources.",
     countries_note: "Unique sources and SYNs of the whole period. A source has one country.",

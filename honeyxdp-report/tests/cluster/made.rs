@@ -12,9 +12,9 @@ pub(crate) fn tables(out: &Path) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// The rows of each roll-up in rising order, by what was asked and kind: a group has no place of its own among others.
-pub(crate) fn rollups(folder: &Path) -> BTreeMap<String, Vec<String>> {
+pub(crate) fn rollups(directory: &Path) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
-    for (name, path) in files(folder).filter(|(name, _)| name.ends_with(".parquet")) {
+    for (name, path) in files(directory).filter(|(name, _)| name.ends_with(".parquet")) {
         let [stem, _maker, kind, _] = name.split('.').collect::<Vec<_>>().try_into().unwrap();
         let reader = ParquetRecordBatchReaderBuilder::try_new(fs::File::open(path).unwrap()).unwrap().build().unwrap();
         let mut rows = Vec::new();
@@ -32,7 +32,7 @@ pub(crate) fn rollups(folder: &Path) -> BTreeMap<String, Vec<String>> {
     found
 }
 
-fn files(folder: &Path) -> impl Iterator<Item = (String, std::path::PathBuf)> {
-    let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
+fn files(directory: &Path) -> impl Iterator<Item = (String, std::path::PathBuf)> {
+    let entries = fs::read_dir(directory).unwrap().map(Result::unwrap);
     entries.map(|entry| (entry.file_name().into_string().unwrap(), entry.path()))
 }

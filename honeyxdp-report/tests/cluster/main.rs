@@ -25,12 +25,12 @@ const DAYS: u16 = 33;
 
 /// An archive of some days in two months, and a report of it.
 fn days() -> (TempDir, Request) {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_owned();
     let year = honeyxdp_year::Request { out, rows: 8_000, scale: Some(0.002), seed: 5, years: 1, days: DAYS };
     honeyxdp_year::make(&year).unwrap();
     let request = Request {
-        archive: folder.path().join("archive"),
+        archive: directory.path().join("archive"),
         engine: None,
         scope: Scope::default(),
         by_sensor: true,
@@ -44,13 +44,13 @@ fn days() -> (TempDir, Request) {
         geo: GeoFiles::default(),
         show_passwords: true,
         language: Language::En,
-        out: folder.path().join("here"),
-        rollups: Some(folder.path().join("rollups-here")),
+        out: directory.path().join("here"),
+        rollups: Some(directory.path().join("rollups-here")),
         memory: 256 << 20,
         threads: 2,
         png: false,
     };
-    (folder, request)
+    (directory, request)
 }
 
 /// The same report of a cluster.
@@ -83,9 +83,9 @@ fn assert_same(one: &Request, other: &Request) {
 
 #[test]
 fn two_executors_answer_as_this_process_does() {
-    let (folder, mut here) = days();
+    let (directory, mut here) = days();
     let (_scheduler, address) = Process::scheduler();
-    let _executors = [(); 2].map(|()| Process::executor(&address, folder.path()));
+    let _executors = [(); 2].map(|()| Process::executor(&address, directory.path()));
     for zone in ["UTC", "Asia/Tokyo"] {
         here.zone = TimeZone::get(zone).unwrap();
         let there = there(&here, &address);
@@ -102,11 +102,11 @@ fn two_executors_answer_as_this_process_does() {
 
 #[test]
 fn a_killed_executor_changes_nothing() {
-    let (folder, here) = days();
+    let (directory, here) = days();
     make(&here).unwrap();
     let (_scheduler, address) = Process::scheduler();
-    let doomed = Process::executor(&address, folder.path());
-    let _left = Process::executor(&address, folder.path());
+    let doomed = Process::executor(&address, directory.path());
+    let _left = Process::executor(&address, directory.path());
     let there = there(&here, &address);
     let doomed = Mutex::new(Some(doomed));
     let left_to_do = Mutex::new(0);
@@ -125,7 +125,7 @@ fn a_killed_executor_changes_nothing() {
 
 #[test]
 fn who_is_not_there_is_named_soon() {
-    let (folder, here) = days();
+    let (directory, here) = days();
     let start = Instant::now();
     // A port that nobody listens on.
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
@@ -136,7 +136,7 @@ fn who_is_not_there_is_named_soon() {
     assert!(error.contains("has no executor") && error.contains("honeyxdp cluster executor"), "{error}");
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     // What listens is no scheduler.
-    let executor = Process::executor(&address, folder.path());
+    let executor = Process::executor(&address, directory.path());
     let said = executor.await_words("the executor listens on ");
     let own = said.split("listens on ").nth(1).unwrap().split(',').next().unwrap();
     executor.await_words("arrow flight");
@@ -147,13 +147,13 @@ fn who_is_not_there_is_named_soon() {
 
 #[test]
 fn a_damaged_file_is_not_asked_for_again_and_again() {
-    let (folder, here) = days();
+    let (directory, here) = days();
     let archive = honeyxdp_archive::Archive::new(&here.archive);
     let date = archive.dates(honeyxdp_archive::Table::Flows).unwrap()[2];
     let file = archive.files(honeyxdp_archive::Table::Flows, date).unwrap().remove(0);
     fs::File::options().write(true).open(&file.path).unwrap().set_len(file.bytes - 100).unwrap();
     let (_scheduler, address) = Process::scheduler();
-    let _executor = Process::executor(&address, folder.path());
+    let _executor = Process::executor(&address, directory.path());
     let start = Instant::now();
     let error = format!("{:#}", make(&there(&here, &address)).unwrap_err());
     assert!(error.contains(&format!("{date} (`honeyxdp archive check`")), "{error}");
@@ -162,8 +162,8 @@ fn a_damaged_file_is_not_asked_for_again_and_again() {
 
 #[test]
 fn sigterm_ends_both_and_leaves_nothing() {
-    let (folder, here) = days();
-    let work = folder.path().join("work");
+    let (directory, here) = days();
+    let work = directory.path().join("work");
     let (scheduler, address) = Process::scheduler();
     let executor = Process::executor(&address, &work);
     make(&there(&here, &address)).unwrap();
@@ -174,8 +174,8 @@ fn sigterm_ends_both_and_leaves_nothing() {
 }
 
 #[test]
-fn a_place_is_read_as_a_folder_is() {
-    let (_folder, here) = days();
+fn a_place_is_read_as_a_directory_is() {
+    let (_directory, here) = days();
     make(&here).unwrap();
     let url = format!("file://{}", here.archive.display());
     let place = Request {
@@ -192,8 +192,8 @@ fn a_place_is_read_as_a_folder_is() {
 
 #[test]
 fn what_a_cluster_cannot_do_is_refused_at_once() {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().join("out");
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().join("out");
     let program = |args: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_honeyxdp-report")).args(args).output().unwrap();
         (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())

@@ -15,21 +15,21 @@ fn run(args: &[&str]) -> Json {
 
 /// The whole year with few bots: surveys are as they are.
 fn year() -> (tempfile::TempDir, Json) {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_owned();
     let wanted = honeyxdp_year::Request { out, rows: 40_000, scale: Some(0.003), seed: 3, years: 1, days: 365 };
     let truth = honeyxdp_year::make(&wanted).unwrap();
-    (folder, truth)
+    (directory, truth)
 }
 
 #[test]
 fn the_synthetic_lists_and_surveys_are_found() {
-    let (folder, truth) = year();
-    let archive = folder.path().join("archive");
+    let (directory, truth) = year();
+    let archive = directory.path().join("archive");
     let archive = archive.to_str().unwrap();
 
     let lists = &truth["lists"];
-    let mut files: Vec<_> = fs::read_dir(folder.path().join("lists"))
+    let mut files: Vec<_> = fs::read_dir(directory.path().join("lists"))
         .unwrap()
         .map(|file| file.unwrap().path().to_str().unwrap().to_owned())
         .collect();

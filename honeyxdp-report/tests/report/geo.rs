@@ -27,22 +27,24 @@ fn address(text: &str) -> IpAddr {
 /// Two SYNs each of Mirai and Hajime by ten sources: five of each half of a prefix, of IPv4 and IPv6. The archive says that all
 /// are in the United States.
 fn archive() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let mut writer = Writer::open(&Archive::new(folder.path().join("archive")), "sensor", 100).unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let mut writer = Writer::open(&Archive::new(directory.path().join("archive")), "sensor", 100).unwrap();
     for family in ["mirai", "hajime"] {
         for number in 0..5_u16 {
             let v6 = |half| Ipv6Addr::new(0x2001, 0xdb8, half, number, 0, 0, 0, 1).into();
             let v4 = |half: u8| IpAddr::from([198, 18, 0, half + u8::try_from(number).unwrap()]);
             for src in [v4(0), v4(128), v6(0), v6(0x8000)] {
                 let row = row(family, src, 2);
-                writer.push(honeyxdp_archive::Row { country: Some(*b"US"), asn: Some(64_496), ..row }).unwrap();
+                writer.push(honeyxdp_archive::FlowRow { country: Some(*b"US"), asn: Some(64_496), ..row }).unwrap();
             }
         }
     }
-    writer
-        .account(honeyxdp_archive::Loss { interval_start: row("mirai", [0; 4].into(), 0).first, ..Default::default() });
+    writer.account(honeyxdp_archive::AccountingRow {
+        interval_start: row("mirai", [0; 4].into(), 0).first,
+        ..Default::default()
+    });
     writer.flush().unwrap();
-    folder
+    directory
 }
 
 /// A file that knows the lower half of both prefixes.
@@ -60,9 +62,9 @@ fn check(asked: &Request, rows: &[(&str, &[&[&str]])]) {
 
 #[test]
 fn countries_follow_a_file_of_every_layout() {
-    let folder = archive();
-    let path = folder.path().join("country.mmdb");
-    let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
+    let directory = archive();
+    let path = directory.path().join("country.mmdb");
+    let mut asked = request(&directory.path().join("archive"), &directory.path().join("report"));
     asked.geo.country = Some(path.clone());
     let layouts: [fn() -> Value; 3] = [
         || Map(vec![("country", Map(vec![("geoname_id", U32(1_861_060)), ("iso_code", Text("JP"))]))]),
@@ -112,9 +114,9 @@ fn countries_follow_a_file_of_every_layout() {
 
 #[test]
 fn networks_follow_a_file_of_every_layout() {
-    let folder = archive();
-    let path = folder.path().join("asn.mmdb");
-    let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
+    let directory = archive();
+    let path = directory.path().join("asn.mmdb");
+    let mut asked = request(&directory.path().join("archive"), &directory.path().join("report"));
     asked.home = "US".into();
     asked.geo.asn = Some(path.clone());
     let layouts: [fn() -> Value; 3] = [
@@ -144,15 +146,15 @@ fn networks_follow_a_file_of_every_layout() {
 
 #[test]
 fn kept_rollups_are_those_of_the_file() {
-    let folder = archive();
+    let directory = archive();
     let [jp, br] = ["JP", "BR"].map(|code| {
-        let path = folder.path().join(code);
+        let path = directory.path().join(code);
         halves(&path, || Map(vec![("country_code", Text(code))]));
         path
     });
-    let used = folder.path().join("country.mmdb");
-    let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
-    asked.rollups = Some(folder.path().join("rollups"));
+    let used = directory.path().join("country.mmdb");
+    let mut asked = request(&directory.path().join("archive"), &directory.path().join("report"));
+    asked.rollups = Some(directory.path().join("rollups"));
     let countries = |asked: &Request| {
         let report = make(asked).unwrap();
         let rows = found(&report, "countries").into_iter();
@@ -172,9 +174,9 @@ fn kept_rollups_are_those_of_the_file() {
 
 #[test]
 fn what_is_no_database_is_said_in_one_sentence() {
-    let folder = archive();
-    let path = folder.path().join("country.mmdb");
-    let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
+    let directory = archive();
+    let path = directory.path().join("country.mmdb");
+    let mut asked = request(&directory.path().join("archive"), &directory.path().join("report"));
     let error = |asked: &Request| format!("{:#}", make(asked).unwrap_err());
     for wrong in [b"this is no database".as_slice(), b"", &[0; 4096]] {
         fs::write(&path, wrong).unwrap();

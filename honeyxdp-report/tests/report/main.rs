@@ -13,7 +13,7 @@ mod sensors;
 
 use std::{fs, net::IpAddr, path::Path, process::Command};
 
-use honeyxdp_archive::{Archive, Decided, Label, Payload, Row, Writer};
+use honeyxdp_archive::{Archive, Attribution, Classification, FlowRow, PayloadRow, Writer};
 use honeyxdp_report::{
     period::Step,
     report::{self, Against, GeoFiles, Language, Profiles, Report, Request, Scope, Table},
@@ -22,9 +22,9 @@ use jiff::tz::TimeZone;
 use serde_json::Value as Json;
 use tempfile::TempDir;
 
-fn request(folder: &Path, out: &Path) -> Request {
+fn request(directory: &Path, out: &Path) -> Request {
     Request {
-        archive: folder.into(),
+        archive: directory.into(),
         engine: None,
         scope: Scope::default(),
         by_sensor: false,
@@ -58,20 +58,20 @@ const HOSTILE: &str =
     "</script><script>document.title='owned'</script><img src=x onerror=alert(1)>\u{0}\u{1b}[2J\u{202e}'\"&";
 
 /// A row of 1 January 2019 at the port of figure 7.
-fn row(family: &'static str, src: IpAddr, packets: u32) -> Row {
+fn row(family: &'static str, src: IpAddr, packets: u32) -> FlowRow {
     const NEW_YEAR: i64 = 1_546_300_800_000;
-    Row {
+    FlowRow {
         interval_start: NEW_YEAR,
         interval_end: NEW_YEAR + 60_000,
         family,
         rule: "test/1",
-        settled: None,
+        attributed: None,
         src,
         dport: 52869,
         packets,
         first: NEW_YEAR,
         last: NEW_YEAR,
-        tags: 0,
+        matched: 0,
         window: 0,
         ttl: 0,
         options_length: 0,
@@ -86,29 +86,31 @@ fn row(family: &'static str, src: IpAddr, packets: u32) -> Row {
 
 /// An archive whose texts are chosen by somebody who writes to it.
 fn hostile() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
     let mut writer = Writer::open(&archive, "<b>sensor</b>", 100).unwrap();
     for (number, family) in ["mirai", HOSTILE, "../../../etc/passwd", ""].into_iter().enumerate() {
         let row = row(family, IpAddr::from([198, 18, 0, u8::try_from(number).unwrap()]), 5);
-        writer.push(Row { rule: HOSTILE, settled: Some(HOSTILE), country: Some(*b"<'"), ..row }).unwrap();
-        let label = || Label { name: HOSTILE.into(), rule: HOSTILE.into(), certainty: '<' };
+        writer.push(FlowRow { rule: HOSTILE, attributed: Some(HOSTILE), country: Some(*b"<'"), ..row }).unwrap();
+        let label = || Classification { name: HOSTILE.into(), rule: HOSTILE.into(), confidence: '<' };
         let [url_host, url_path, url_file, username, password] =
             ["", "/", "=", "root", "+"].map(|begin| Some(format!("{begin}{HOSTILE}")));
         let exploit = Some(label());
-        let payload = payloads::payload(row.src, Decided::ByPayload(label()));
-        writer.push_payload(Payload { exploit, url_host, url_path, url_file, username, password, ..payload }).unwrap();
+        let payload = payloads::payload(row.src, Attribution::ByPayload(label()));
+        writer
+            .push_payload(PayloadRow { exploit, url_host, url_path, url_file, username, password, ..payload })
+            .unwrap();
     }
-    writer.account(honeyxdp_archive::Loss { interval_start: 1_546_300_800_000, ..Default::default() });
+    writer.account(honeyxdp_archive::AccountingRow { interval_start: 1_546_300_800_000, ..Default::default() });
     writer.flush().unwrap();
-    folder
+    directory
 }
 
 #[test]
 fn text_of_an_attacker_is_text() {
-    let folder = hostile();
-    let out = folder.path().join("report");
-    let mut asked = request(&folder.path().join("archive"), &out);
+    let directory = hostile();
+    let out = directory.path().join("report");
+    let mut asked = request(&directory.path().join("archive"), &out);
     asked.png = true;
     asked.show_passwords = true;
     let report = make(&asked).unwrap();
@@ -135,21 +137,21 @@ fn text_of_an_attacker_is_text() {
             _ => assert!(path.ends_with("report.html"), "{}", path.display()),
         }
     }
-    assert!(!folder.path().join("etc").exists());
+    assert!(!directory.path().join("etc").exists());
 }
 
 #[test]
 fn a_real_browser_runs_the_page_under_its_own_policy() {
-    let folder = hostile();
-    let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
+    let directory = hostile();
+    let mut asked = request(&directory.path().join("archive"), &directory.path().join("report"));
     asked.show_passwords = true;
     let report = make(&asked).unwrap();
     let browser = Command::new("chromium")
         .args(["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run"])
         .args(["--enable-logging=stderr", "--virtual-time-budget=5000", "--dump-dom"])
-        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("--user-data-dir={}", directory.path().join("profile").display()))
         .arg(format!("file://{}", report.page.display()))
-        .env("HOME", folder.path())
+        .env("HOME", directory.path())
         .output()
         .expect("Debian's chromium");
     let page = String::from_utf8_lossy(&browser.stdout);
@@ -161,9 +163,9 @@ fn a_real_browser_runs_the_page_under_its_own_policy() {
 
 #[test]
 fn errors_say_what_to_do() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let error = |request: &Request| format!("{:#}", make(request).unwrap_err());
-    let mut asked = request(folder.path(), &folder.path().join("out"));
+    let mut asked = request(directory.path(), &directory.path().join("out"));
     assert!(error(&asked).contains("--archive"), "{}", error(&asked));
     asked.home = "Japan".into();
     assert!(error(&asked).contains("ISO 3166"));
@@ -180,12 +182,12 @@ fn errors_say_what_to_do() {
 #[test]
 fn a_damaged_file_ends_the_report_and_is_not_passed_over() {
     for table in [honeyxdp_archive::Table::Flows, honeyxdp_archive::Table::Payloads] {
-        let folder = hostile();
-        let archive = Archive::new(folder.path().join("archive"));
+        let directory = hostile();
+        let archive = Archive::new(directory.path().join("archive"));
         let date = archive.dates(table).unwrap()[0];
         let file = archive.files(table, date).unwrap().remove(0);
         fs::File::options().write(true).open(&file.path).unwrap().set_len(file.bytes - 100).unwrap();
-        let error = make(&request(archive.root(), &folder.path().join("out"))).unwrap_err();
+        let error = make(&request(archive.root(), &directory.path().join("out"))).unwrap_err();
         assert!(format!("{error:#}").contains("2019-01-01 (`honeyxdp archive check`"), "{error:#}");
     }
 }

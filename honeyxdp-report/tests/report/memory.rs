@@ -25,10 +25,10 @@ fn run(archive: &Path, out: &Path, memory: &str) -> (Option<i32>, u64, String) {
 
 #[test]
 fn little_memory_is_enough_or_it_is_said() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     // 300,000 rows a day; a day has 68,000 sources.
     let wanted = honeyxdp_year::Request {
-        out: folder.path().into(),
+        out: directory.path().into(),
         rows: 900_000,
         scale: Some(1.0),
         seed: 9,
@@ -36,10 +36,10 @@ fn little_memory_is_enough_or_it_is_said() {
         days: 3,
     };
     let truth = honeyxdp_year::make(&wanted).unwrap();
-    let archive = folder.path().join("archive");
+    let archive = directory.path().join("archive");
     let mut right = 0;
     for memory in ["64MiB", "256MiB"] {
-        let out = folder.path().join(memory);
+        let out = directory.path().join(memory);
         let (status, kilobytes, error) = run(&archive, &out, memory);
         println!("{memory}: status {status:?}, {kilobytes} KiB, {error}");
         assert!(kilobytes < 600 << 10, "{kilobytes} KiB");

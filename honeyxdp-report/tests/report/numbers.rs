@@ -17,21 +17,21 @@ use crate::{
 
 /// Seventy days of each of so many years, with a few thousand rows a year, and their truth.
 pub(crate) fn years(years: u16) -> (TempDir, Json) {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_owned();
     let rows = 20_000 * u64::from(years);
     let wanted = honeyxdp_year::Request { out, rows, scale: Some(0.003), seed: 1, years, days: 70 };
     let truth = honeyxdp_year::make(&wanted).unwrap();
-    (folder, truth)
+    (directory, truth)
 }
 
 /// A report of the ports and profiles that the truth knows.
-pub(crate) fn whole(folder: &Path) -> Request {
-    let profiles = folder.join("profiles.toml");
+pub(crate) fn whole(directory: &Path) -> Request {
+    let profiles = directory.join("profiles.toml");
     let own = include_str!("../../../contrib/profiles.toml");
     let anybody = "[[profile]]\nname = \"anybody\"\nports = [23, 80, 52869]\nat_least = 2\n";
     fs::write(&profiles, format!("{own}\n{anybody}")).unwrap();
-    let mut asked = request(&folder.join("archive"), &folder.join("report"));
+    let mut asked = request(&directory.join("archive"), &directory.join("report"));
     asked.period = Some("2019".parse().unwrap());
     asked.ports = vec![23, 52869];
     asked.profiles = Profiles::read(&profiles).unwrap();
@@ -64,10 +64,10 @@ pub(crate) fn compare(report: &Report, name: &str, expected: &Rows) {
 
 #[test]
 fn every_number_is_the_truth_with_buckets_of_every_length() {
-    let (folder, truth) = years(1);
+    let (directory, truth) = years(1);
     let year = Year::of(&truth, "2019");
-    let mut asked = whole(folder.path());
-    asked.rollups = Some(folder.path().join("rollups"));
+    let mut asked = whole(directory.path());
+    asked.rollups = Some(directory.path().join("rollups"));
     for (number, step) in [Step::Day, Step::Week, Step::Month, Step::Year].into_iter().enumerate() {
         asked.bucket = step;
         let report = make(&asked).unwrap();
@@ -85,8 +85,8 @@ fn every_number_is_the_truth_with_buckets_of_every_length() {
 
 #[test]
 fn days_of_a_time_zone_hold_every_row_once() {
-    let (folder, truth) = years(1);
-    let mut asked = whole(folder.path());
+    let (directory, truth) = years(1);
+    let mut asked = whole(directory.path());
     asked.zone = TimeZone::get("Asia/Tokyo").unwrap();
     asked.period = Some("2019-01-01..2019-03-12".parse().unwrap());
     let report = make(&asked).unwrap();
@@ -102,12 +102,12 @@ fn days_of_a_time_zone_hold_every_row_once() {
 
 #[test]
 fn a_year_is_set_beside_another_one() {
-    let (folder, truth) = years(2);
+    let (directory, truth) = years(2);
     let (now, before) = (Year::of(&truth, "2019"), Year::of(&truth, "2018"));
     let stayed = &now.0["stayed"];
     assert!(number(&stayed["mirai"]) > 0, "some are there in both");
-    let mut asked = whole(folder.path());
-    asked.rollups = Some(folder.path().join("rollups"));
+    let mut asked = whole(directory.path());
+    asked.rollups = Some(directory.path().join("rollups"));
     let compare_all = |report: &Report, now: Year<'_>, before: Year<'_>| {
         for (name, expected) in now.tables(Step::Day) {
             compare(report, name, &expected);

@@ -9,7 +9,10 @@ use std::{
 };
 
 use arrow_schema::Schema;
-use honeyxdp_archive::{Archive, Decided, How, Label, Loss, Payload, Reader, Row, SCHEMA_KEY, Table, Writer};
+use honeyxdp_archive::{
+    AccountingRow, Archive, Attribution, CaptureMode, Classification, FlowRow, PayloadRow, Reader, SCHEMA_KEY, Table,
+    Writer,
+};
 use honeyxdp_report::{period::Step, report::Request};
 use jiff::tz::TimeZone;
 use parquet::{
@@ -76,8 +79,8 @@ pub(crate) fn tables(year: Year<'_>, step: Step) -> BTreeMap<&'static str, Rows>
 
 #[test]
 fn figure_7_tells_qbot_mirai_hajime_and_unknown_apart() {
-    let (folder, truth) = years(1);
-    let mut asked = whole(folder.path());
+    let (directory, truth) = years(1);
+    let mut asked = whole(directory.path());
     let year = Year::of(&truth, "2019");
     let report = make(&asked).unwrap();
     let kinds = found(&report, "kinds");
@@ -101,8 +104,8 @@ fn figure_7_tells_qbot_mirai_hajime_and_unknown_apart() {
     }
 
     // And so it is without the payloads but for what they tell.
-    fs::remove_dir_all(folder.path().join("archive/payloads")).unwrap();
-    asked.out = folder.path().join("without");
+    fs::remove_dir_all(directory.path().join("archive/payloads")).unwrap();
+    asked.out = directory.path().join("without");
     let without = make(&asked).unwrap();
     assert!(found(&without, "kinds").iter().all(|row| !["qbot", "mozi", "tsunami"].contains(&row[2].as_str())));
     for table in ["totals", "packets_by_port", "sources", "profiles", "countries", "networks", "peaks", "losses"] {
@@ -114,25 +117,25 @@ fn figure_7_tells_qbot_mirai_hajime_and_unknown_apart() {
     assert!(!fs::read_to_string(&without.page).unwrap().contains("Payloads and logins"));
 }
 
-fn decided(by: &str, family: &'static str) -> Decided {
-    let label = Label { name: family.into(), rule: format!("{family}/1").into(), certainty: 'B' };
+fn decided(by: &str, family: &'static str) -> Attribution {
+    let label = Classification { name: family.into(), rule: format!("{family}/1").into(), confidence: 'B' };
     match by {
-        "payload" => Decided::ByPayload(label),
-        "mark" => Decided::ByMark(label),
-        _ => Decided::ByNothing,
+        "payload" => Attribution::ByPayload(label),
+        "mark" => Attribution::ByFingerprint(label),
+        _ => Attribution::Unattributed,
     }
 }
 
 /// A payload of 1 January 2019, at the telnet port.
-pub(crate) fn payload(src: IpAddr, family: Decided) -> Payload {
-    let Row { interval_start, first, .. } = row("", src, 1);
-    Payload {
+pub(crate) fn payload(src: IpAddr, family: Attribution) -> PayloadRow {
+    let FlowRow { interval_start, first, .. } = row("", src, 1);
+    PayloadRow {
         interval_start,
         time: first,
         src,
         sport: 40_000,
         dport: 23,
-        how: How::Observed,
+        how: CaptureMode::Observed,
         exploit: None,
         family,
         url_host: None,
@@ -149,14 +152,14 @@ pub(crate) fn payload(src: IpAddr, family: Decided) -> Payload {
 
 /// An archive that is written by hand, with an account of 1 January.
 fn archive(fill: impl Fn(&mut Writer)) -> (TempDir, Request) {
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
     let mut writer = Writer::open(&archive, "sensor", 100).unwrap();
     fill(&mut writer);
-    writer.account(Loss { interval_start: row("", [0; 4].into(), 0).first, ..Loss::default() });
+    writer.account(AccountingRow { interval_start: row("", [0; 4].into(), 0).first, ..AccountingRow::default() });
     writer.flush().unwrap();
-    let asked = request(archive.root(), &folder.path().join("report"));
-    (folder, asked)
+    let asked = request(archive.root(), &directory.path().join("report"));
+    (directory, asked)
 }
 
 /// What the SYNs of a source show, what its payloads tell and by what, and which kind it is.
@@ -181,7 +184,7 @@ fn a_payload_goes_before_a_mark_and_of_two_payloads_one_goes_first() {
     ];
     let v4 = |number: usize| IpAddr::from([198, 18, 0, u8::try_from(number).unwrap()]);
     let v6 = |number: usize| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, u16::try_from(number).unwrap()]);
-    let (_folder, asked) = archive(|writer| {
+    let (_directory, asked) = archive(|writer| {
         for (number, (mark, payloads, _)) in cases.iter().enumerate() {
             for src in [v4(number), v6(number)] {
                 writer.push(row(mark, src, 1)).unwrap();
@@ -192,7 +195,7 @@ fn a_payload_goes_before_a_mark_and_of_two_payloads_one_goes_first() {
         }
         // Of the next day, and of who did not knock at the port.
         let tomorrow = payload(v4(0), decided("payload", "qbot"));
-        writer.push_payload(Payload { time: tomorrow.time + DAY, ..tomorrow }).unwrap();
+        writer.push_payload(PayloadRow { time: tomorrow.time + DAY, ..tomorrow }).unwrap();
         writer.push_payload(payload(v4(200), decided("payload", "qbot"))).unwrap();
     });
     let mut expected: BTreeMap<&str, u64> = BTreeMap::new();
@@ -208,10 +211,10 @@ fn a_payload_goes_before_a_mark_and_of_two_payloads_one_goes_first() {
 
 #[test]
 fn days_of_a_time_zone_hold_every_payload_once() {
-    let (_folder, mut asked) = archive(|writer| {
+    let (_directory, mut asked) = archive(|writer| {
         for hours in 0..48 {
             let sent = payload(IpAddr::from([198, 18, 0, 1]), decided("payload", "qbot"));
-            writer.push_payload(Payload { time: sent.time + hours * DAY / 24, ..sent }).unwrap();
+            writer.push_payload(PayloadRow { time: sent.time + hours * DAY / 24, ..sent }).unwrap();
         }
         writer.push(row("other", IpAddr::from([198, 18, 0, 1]), 1)).unwrap();
     });
@@ -227,13 +230,13 @@ fn days_of_a_time_zone_hold_every_payload_once() {
 #[test]
 fn passwords_are_told_only_where_that_is_asked_for() {
     const SECRET: &str = "correct-horse";
-    let (_folder, mut asked) = archive(|writer| {
+    let (_directory, mut asked) = archive(|writer| {
         let src = IpAddr::from([198, 18, 0, 1]);
         writer.push(row("other", src, 1)).unwrap();
         for (user, password) in [("root", Some(SECRET)), ("root", Some("")), ("admin", None)] {
             let (username, password) = (Some(user.to_owned()), password.map(str::to_owned));
-            let login = payload(src, Decided::ByNothing);
-            writer.push_payload(Payload { username, password, payload: vec![], ..login }).unwrap();
+            let login = payload(src, Attribution::Unattributed);
+            writer.push_payload(PayloadRow { username, password, payload: vec![], ..login }).unwrap();
         }
     });
     let says_it = |asked: &Request| {
@@ -259,14 +262,14 @@ fn passwords_are_told_only_where_that_is_asked_for() {
 
 #[test]
 fn accounts_from_before_there_were_payloads_are_read() {
-    let (_folder, asked) = archive(|writer| {
+    let (_directory, asked) = archive(|writer| {
         writer.push(row("mirai", IpAddr::from([198, 18, 0, 1]), 1)).unwrap();
     });
     let archive = Archive::new(&asked.archive);
-    let date = archive.dates(Table::Losses).unwrap()[0];
-    let file = archive.files(Table::Losses, date).unwrap().remove(0);
+    let date = archive.dates(Table::Accounting).unwrap()[0];
+    let file = archive.files(Table::Accounting, date).unwrap().remove(0);
     let batches: Vec<_> = Reader::open(&file).unwrap().batches(10).unwrap().map(Result::unwrap).collect();
-    let schema = Arc::new(Schema::new(Table::Losses.schema().fields()[..10].to_vec()));
+    let schema = Arc::new(Schema::new(Table::Accounting.schema().fields()[..10].to_vec()));
     let key = KeyValue::new(SCHEMA_KEY.to_owned(), "honeyxdp.losses/1".to_owned());
     let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![key])).build();
     let mut writer = ArrowWriter::try_new(File::create(&file.path).unwrap(), schema, Some(properties)).unwrap();

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use honeyxdp_archive::{Archive, Decided, Payload, Writer};
+use honeyxdp_archive::{Archive, Attribution, PayloadRow, Writer};
 use honeyxdp_report::report::{Report, Request};
 use jiff::{Timestamp, ToSpan as _, tz::TimeZone};
 use tempfile::TempDir;
@@ -20,14 +20,14 @@ const DAYS: u16 = 33;
 
 /// Days of two months, and a report that keeps its roll-ups.
 fn days() -> (TempDir, Request) {
-    let folder = tempfile::tempdir().unwrap();
-    let out = folder.path().to_owned();
+    let directory = tempfile::tempdir().unwrap();
+    let out = directory.path().to_owned();
     let wanted = honeyxdp_year::Request { out, rows: 4_000, scale: Some(0.002), seed: 5, years: 1, days: DAYS };
     honeyxdp_year::make(&wanted).unwrap();
-    let mut asked = request(&folder.path().join("archive"), &folder.path().join("report"));
-    asked.rollups = Some(folder.path().join("rollups"));
+    let mut asked = request(&directory.path().join("archive"), &directory.path().join("report"));
+    asked.rollups = Some(directory.path().join("rollups"));
     asked.show_passwords = true;
-    (folder, asked)
+    (directory, asked)
 }
 
 fn assert_same(report: &Report, other: &Report) {
@@ -63,7 +63,7 @@ fn files(asked: &Request) -> Vec<PathBuf> {
 
 #[test]
 fn another_file_or_another_question_is_rolled_up_anew() {
-    let (_folder, mut asked) = days();
+    let (_directory, mut asked) = days();
     let all = usize::from(DAYS);
     assert_eq!(known(&asked), 0);
     assert_eq!(known(&asked), all);
@@ -71,7 +71,10 @@ fn another_file_or_another_question_is_rolled_up_anew() {
     let archive = Archive::new(&asked.archive);
     let mut writer = Writer::open(&archive, "another", 100).unwrap();
     writer.push(row("mirai", IpAddr::from([198, 18, 0, 1]), 7)).unwrap();
-    writer.account(honeyxdp_archive::Loss { interval_start: row("", [0; 4].into(), 0).first, ..Default::default() });
+    writer.account(honeyxdp_archive::AccountingRow {
+        interval_start: row("", [0; 4].into(), 0).first,
+        ..Default::default()
+    });
     writer.flush().unwrap();
     writer.push(row("mirai", IpAddr::from([198, 18, 0, 2]), 7)).unwrap();
     writer.flush().unwrap();
@@ -84,7 +87,7 @@ fn another_file_or_another_question_is_rolled_up_anew() {
     assert_eq!(known(&asked), all);
 
     let mut writer = Writer::open(&archive, "another", 100).unwrap();
-    writer.push_payload(payload(IpAddr::from([198, 18, 0, 1]), Decided::ByNothing)).unwrap();
+    writer.push_payload(payload(IpAddr::from([198, 18, 0, 1]), Attribution::Unattributed)).unwrap();
     writer.flush().unwrap();
     drop(writer);
     assert_eq!(known(&asked), all - 1, "1 January has more payloads");
@@ -102,7 +105,7 @@ fn another_file_or_another_question_is_rolled_up_anew() {
 
 #[test]
 fn what_is_broken_is_made_again() {
-    let (_folder, asked) = days();
+    let (_directory, asked) = days();
     let right = make(&asked).unwrap();
     let all = usize::from(DAYS);
     let damages: [fn(&Path); 4] = [
@@ -139,13 +142,13 @@ fn what_is_broken_is_made_again() {
 }
 
 #[test]
-fn reports_at_the_same_time_share_a_folder() {
-    let (folder, asked) = days();
+fn reports_at_the_same_time_share_a_directory() {
+    let (directory, asked) = days();
     let expected = right(&asked);
     thread::scope(|scope| {
         let reports: Vec<_> = (0..4)
             .map(|number| {
-                let asked = Request { out: folder.path().join(format!("report-{number}")), ..asked.clone() };
+                let asked = Request { out: directory.path().join(format!("report-{number}")), ..asked.clone() };
                 scope.spawn(move || make(&asked).unwrap())
             })
             .collect();
@@ -158,7 +161,7 @@ fn reports_at_the_same_time_share_a_folder() {
 
 #[test]
 fn a_kill_leaves_nothing_wrong() {
-    let (folder, asked) = days();
+    let (directory, asked) = days();
     let (mut interrupted, mut delay) = (0, 50);
     loop {
         let mut report = Command::new(env!("CARGO_BIN_EXE_honeyxdp-report"))
@@ -167,7 +170,7 @@ fn a_kill_leaves_nothing_wrong() {
             .arg("--rollups")
             .arg(asked.rollups.as_ref().unwrap())
             .arg("--out")
-            .arg(folder.path().join("killed"))
+            .arg(directory.path().join("killed"))
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
@@ -185,9 +188,9 @@ fn a_kill_leaves_nothing_wrong() {
 }
 
 #[test]
-fn a_folder_that_cannot_be_written_is_named() {
-    let (folder, mut asked) = days();
-    let file = folder.path().join("file");
+fn a_directory_that_cannot_be_written_is_named() {
+    let (directory, mut asked) = days();
+    let file = directory.path().join("file");
     fs::write(&file, "x").unwrap();
     // The second one is there, and not even root makes a file in it.
     for rollups in [file.join("rollups"), "/proc/self".into()] {
@@ -201,8 +204,8 @@ fn a_folder_that_cannot_be_written_is_named() {
 #[test]
 fn files_that_are_merged_while_they_are_read_are_read_again() {
     const FILES: u8 = 4;
-    let folder = tempfile::tempdir().unwrap();
-    let archive = Archive::new(folder.path().join("archive"));
+    let directory = tempfile::tempdir().unwrap();
+    let archive = Archive::new(directory.path().join("archive"));
     let mut writer = Writer::open(&archive, "sensor", 100).unwrap();
     for file in 0..FILES {
         for day in 0..DAYS {
@@ -210,9 +213,9 @@ fn files_that_are_merged_while_they_are_read_are_read_again() {
             row.first += i64::from(day) * 86_400_000;
             row.last = row.first;
             writer.push(row).unwrap();
-            let sent = Payload { time: row.first, ..payload(row.src, Decided::ByNothing) };
+            let sent = PayloadRow { time: row.first, ..payload(row.src, Attribution::Unattributed) };
             writer.push_payload(sent).unwrap();
-            writer.account(honeyxdp_archive::Loss {
+            writer.account(honeyxdp_archive::AccountingRow {
                 interval_start: row.first,
                 syns: 1,
                 packets: 1,
@@ -221,7 +224,7 @@ fn files_that_are_merged_while_they_are_read_are_read_again() {
         }
         writer.flush().unwrap();
     }
-    let mut asked = request(archive.root(), &folder.path().join("report"));
+    let mut asked = request(archive.root(), &directory.path().join("report"));
     asked.threads = 1;
     let right = right(&asked);
     // When the first day is done, those of the others are merged.

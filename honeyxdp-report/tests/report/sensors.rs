@@ -18,8 +18,8 @@ fn sources(which: u8) -> Vec<IpAddr> {
 
 fn fleet() -> (TempDir, Request) {
     const DAY: i64 = 86_400_000;
-    let folder = tempfile::tempdir().unwrap();
-    let archive = folder.path().join("archive");
+    let directory = tempfile::tempdir().unwrap();
+    let archive = directory.path().join("archive");
     for (which, (sensor, site)) in (0..).zip(SENSORS) {
         let mut writer = Writer::open(&Archive::new(&archive), sensor, 1_000).unwrap();
         writer.at_site(site);
@@ -27,15 +27,17 @@ fn fleet() -> (TempDir, Request) {
             for day in 0..=i64::from(number % 3 == 0) {
                 let row = row("mirai", src, 2);
                 let first = row.first + day * DAY;
-                writer.push(Row { interval_start: first, interval_end: first, first, last: first, ..row }).unwrap();
+                writer.push(FlowRow { interval_start: first, interval_end: first, first, last: first, ..row }).unwrap();
             }
         }
-        writer
-            .account(honeyxdp_archive::Loss { interval_start: row("", [0; 4].into(), 0).first, ..Default::default() });
+        writer.account(honeyxdp_archive::AccountingRow {
+            interval_start: row("", [0; 4].into(), 0).first,
+            ..Default::default()
+        });
         writer.flush().unwrap();
     }
-    let asked = request(&archive, &folder.path().join("report"));
-    (folder, asked)
+    let asked = request(&archive, &directory.path().join("report"));
+    (directory, asked)
 }
 
 /// Unique sources in the whole report.
@@ -60,7 +62,7 @@ fn saw(which: impl IntoIterator<Item = u8>) -> BTreeSet<IpAddr> {
 
 #[test]
 fn sources_of_several_sensors_are_not_a_sum() {
-    let (_folder, asked) = fleet();
+    let (_directory, asked) = fleet();
     let all = make(&asked).unwrap();
     assert_eq!(unique(&all), saw(0..4).len() as u64);
     assert!(all.tables.iter().all(|table| table.name != "sensors"), "nobody asked");
@@ -79,7 +81,7 @@ fn sources_of_several_sensors_are_not_a_sum() {
 
 #[test]
 fn sensors_are_set_beside_each_other() {
-    let (_folder, mut asked) = fleet();
+    let (_directory, mut asked) = fleet();
     asked.by_sensor = true;
     let report = make(&asked).unwrap();
     let table = named(&report, "sensors");
@@ -97,7 +99,7 @@ fn sensors_are_set_beside_each_other() {
     }
     let page = fs::read_to_string(&report.page).unwrap();
     assert!(page.contains("seen by it alone") && page.contains("darknet"));
-    // The next report into the same folder has none.
+    // The next report into the same directory has none.
     asked.by_sensor = false;
     make(&asked).unwrap();
     assert!(!asked.out.join("sensors.csv").exists());
@@ -105,8 +107,8 @@ fn sensors_are_set_beside_each_other() {
 
 #[test]
 fn roll_ups_of_some_sensors_are_not_those_of_all() {
-    let (folder, mut asked) = fleet();
-    asked.rollups = Some(folder.path().join("rollups"));
+    let (directory, mut asked) = fleet();
+    asked.rollups = Some(directory.path().join("rollups"));
     let all = unique(&make(&asked).unwrap());
     asked.scope.sites = vec!["lab".into()];
     let lab = make(&asked).unwrap();

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use honeyxdp_archive::Payload;
+use honeyxdp_archive::PayloadRow;
 
 use super::knocks::bit;
 use crate::population::Source;
@@ -60,7 +60,7 @@ impl DayOfFamily {
 #[derive(Default)]
 pub(crate) struct Day {
     pub(super) families: BTreeMap<&'static str, DayOfFamily>,
-    pub(super) payloads: Vec<(Source, Payload)>,
+    pub(super) payloads: Vec<(Source, PayloadRow)>,
 }
 
 impl Day {
@@ -70,7 +70,7 @@ impl Day {
     }
 
     /// A payload of the archive.
-    pub(crate) fn payload(&mut self, source: Source, payload: &Payload) {
+    pub(crate) fn payload(&mut self, source: Source, payload: &PayloadRow) {
         self.payloads.push((source, payload.clone()));
     }
 }

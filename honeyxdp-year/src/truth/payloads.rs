@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use honeyxdp_archive::{Decided, Label, Payload};
+use honeyxdp_archive::{Attribution, Classification, PayloadRow};
 use jiff::civil::Date;
 use serde_json::{Value, json};
 
@@ -51,19 +51,19 @@ pub(super) struct Payloads {
     droppers: BTreeMap<Url, Dropper>,
     logins: BTreeMap<(String, String), u64>,
     /// By what the rule tells, name, rule and letter.
-    rules: BTreeMap<(&'static str, Label), u64>,
+    rules: BTreeMap<(&'static str, Classification), u64>,
     /// Sources by the family that a payload gave away.
     families: BTreeMap<String, Unique>,
 }
 
 impl Payloads {
     /// Those of a day. Returns what each source was by its payloads.
-    pub(super) fn day(&mut self, date: Date, payloads: &[(Source, Payload)]) -> BTreeMap<Source, String> {
+    pub(super) fn day(&mut self, date: Date, payloads: &[(Source, PayloadRow)]) -> BTreeMap<Source, String> {
         let mut families: BTreeMap<String, Vec<Source>> = BTreeMap::new();
         for (source, payload) in payloads {
             let family = payload.family.family().to_owned();
             let exploit = payload.exploit.as_ref().map(|label| label.name.to_string());
-            let is_decided = matches!(payload.family, Decided::ByPayload(_));
+            let is_decided = matches!(payload.family, Attribution::ByPayload(_));
             let kind = self.kinds.entry((exploit, family.clone(), payload.dport)).or_default();
             kind.payloads += 1;
             kind.logins += u64::from(payload.username.is_some());
@@ -82,7 +82,7 @@ impl Payloads {
             if let Some(label) = &payload.exploit {
                 *self.rules.entry(("exploit", label.clone())).or_default() += 1;
             }
-            if let Decided::ByPayload(label) = &payload.family {
+            if let Attribution::ByPayload(label) = &payload.family {
                 *self.rules.entry(("family", label.clone())).or_default() += 1;
                 families.entry(family).or_default().push(*source);
             }
@@ -119,7 +119,7 @@ impl Payloads {
         let rules = self
             .rules
             .iter()
-            .map(|((tells, label), count)| json!([tells, label.name, label.rule, label.certainty.to_string(), count]));
+            .map(|((tells, label), count)| json!([tells, label.name, label.rule, label.confidence.to_string(), count]));
         year["payloads"] = kinds.collect();
         year["droppers"] = droppers.collect();
         year["logins"] = logins.collect();

@@ -1,9 +1,9 @@
-//! Flow records on their way into an archive: from whoever reads them ([`Feed`]) over a bounded queue to a thread that writes
+//! Flow records on their way into an archive: from whoever reads them ([`ArchiveQueue`]) over a bounded queue to a thread that writes
 //! ([`Archiver`]). Who reads never waits for a disk: what finds no room in the queue is counted as not written.
 
-mod feed;
-mod scribe;
+mod queue;
 mod ticks;
+mod writer;
 
-pub use feed::Feed;
-pub use scribe::{Archiver, Opened, Options};
+pub use queue::ArchiveQueue;
+pub use writer::{Archiver, Opened, Options};

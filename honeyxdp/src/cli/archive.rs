@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Archive")]
 pub(super) struct ArchiveArgs {
-    /// Folder of an archive: flow records with source addresses, as Parquet files; docs/archive.md describes them. Or a place
+    /// Directory of an archive: flow records with source addresses, as Parquet files; docs/archive.md describes them. Or a place
     /// on object storage that they are uploaded to, as s3://bucket/prefix; docs/fleet.md
     #[arg(long, value_name = "DIR|PLACE", env = "HONEYXDP_ARCHIVE")]
     archive: Option<Target>,
@@ -37,15 +37,15 @@ pub(super) struct ArchiveArgs {
 /// Where an archive is.
 #[derive(Clone, Debug)]
 enum Target {
-    /// A folder of this machine.
-    Folder(PathBuf),
+    /// A directory of this machine.
+    Directory(PathBuf),
     /// A place on object storage, as honeyxdp-fleet reads it.
     Place(String),
 }
 
 impl From<&str> for Target {
     fn from(text: &str) -> Self {
-        if text.contains("://") { Self::Place(text.to_owned()) } else { Self::Folder(text.into()) }
+        if text.contains("://") { Self::Place(text.to_owned()) } else { Self::Directory(text.into()) }
     }
 }
 
@@ -53,8 +53,8 @@ impl From<&str> for Target {
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Archive")]
 pub(super) struct UpkeepArgs {
-    /// With an archive on object storage: folder where files wait until they are uploaded, and for a day after. Default: archive
-    /// in the folder of --out
+    /// With an archive on object storage: directory where files wait until they are uploaded, and for a day after. Default: archive
+    /// in the directory of --out
     #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE_SPOOL")]
     archive_spool: Option<PathBuf>,
     /// Keep dates of the archive that ended less than this long ago, as 400d. Default: all
@@ -66,35 +66,35 @@ pub(super) struct UpkeepArgs {
 }
 
 impl ArchiveArgs {
-    /// Opens the archive in a folder, if there shall be one.
+    /// Opens the archive in a directory, if there shall be one.
     ///
     /// # Errors
     /// When it cannot be written, or a file of places cannot be read.
     pub(super) fn open(
         &self,
-        folder: Option<PathBuf>,
+        directory: Option<PathBuf>,
         sensor: &Sensor,
         upkeep: Option<Retention>,
         live: bool,
     ) -> anyhow::Result<Option<Opened>> {
-        let Some(folder) = folder else {
+        let Some(directory) = directory else {
             if self.site.is_some() || self.files().next().is_some() {
-                bail!("--site, --geoip and --asn are for the archive; name its folder with --archive");
+                bail!("--site, --geoip and --asn are for the archive; name its directory with --archive");
             }
             return Ok(None);
         };
         let (sensor, site) = (sensor.id.clone(), self.site.clone());
         let (country, asn) = (self.geoip.clone(), self.asn.clone());
-        Options { folder, sensor, site, country, asn, upkeep, live }.open().map(Some)
+        Options { directory, sensor, site, country, asn, upkeep, live }.open().map(Some)
     }
 
-    /// Its folder, if there shall be one, where it is not to be uploaded.
-    pub(super) fn folder(&self) -> anyhow::Result<Option<PathBuf>> {
+    /// Its directory, if there shall be one, where it is not to be uploaded.
+    pub(super) fn directory(&self) -> anyhow::Result<Option<PathBuf>> {
         match &self.archive {
             None => Ok(None),
-            Some(Target::Folder(folder)) => Ok(Some(folder.clone())),
+            Some(Target::Directory(directory)) => Ok(Some(directory.clone())),
             Some(Target::Place(place)) => {
-                bail!("name a folder, and then upload it: `honeyxdp fleet upload DIR {place} --once`")
+                bail!("name a directory, and then upload it: `honeyxdp fleet upload DIR {place} --once`")
             }
         }
     }
@@ -118,22 +118,22 @@ impl UpkeepArgs {
         Retention { age: self.archive_age, bytes: self.archive_size.map(|size| size.as_u64()) }
     }
 
-    /// The folder that files are written to, if there shall be an archive. `out` is the folder of snapshots.
+    /// The directory that files are written to, if there shall be an archive. `out` is the directory of snapshots.
     ///
     /// # Errors
     /// When flags contradict each other.
-    pub(super) fn folder(&self, archive: &ArchiveArgs, out: &Path) -> anyhow::Result<Option<PathBuf>> {
+    pub(super) fn directory(&self, archive: &ArchiveArgs, out: &Path) -> anyhow::Result<Option<PathBuf>> {
         if archive.place().is_none() {
             if self.archive_spool.is_some() {
                 bail!(
                     "--archive-spool is for an archive on object storage: name that with --archive, as s3://bucket/prefix"
                 );
             }
-            return archive.folder();
+            return archive.directory();
         }
         if self.archive_age.is_some() || self.archive_size.is_some() {
             bail!(
-                "--archive-age and --archive-size are for an archive in a folder; on object storage the rules of the bucket \
+                "--archive-age and --archive-size are for an archive in a directory; on object storage the rules of the bucket \
                  remove what is old"
             );
         }
@@ -157,19 +157,19 @@ pub(super) struct Args {
 enum Command {
     /// Read every file to its end and compare it with its name, its footer and the accounts of intervals
     Check {
-        /// Folder of the archive
+        /// Directory of the archive
         #[arg(env = "HONEYXDP_ARCHIVE")]
         dir: PathBuf,
     },
     /// Merge the files of every hour, and of every date, that is over. It may be killed at any time
     Compact {
-        /// Folder of the archive
+        /// Directory of the archive
         #[arg(env = "HONEYXDP_ARCHIVE")]
         dir: PathBuf,
     },
     /// Remove whole dates, the oldest first. The present date stays
     Prune {
-        /// Folder of the archive
+        /// Directory of the archive
         #[arg(env = "HONEYXDP_ARCHIVE")]
         dir: PathBuf,
         /// Keep dates that ended less than this long ago, as 400d
@@ -192,11 +192,11 @@ pub(super) fn archive(args: &Args) -> anyhow::Result<()> {
     }
 }
 
-fn open(folder: &Path) -> anyhow::Result<Archive> {
-    if !folder.is_dir() {
-        bail!("{} is no folder; name that of an archive, as given to `honeyxdp run --archive`", folder.display());
+fn open(directory: &Path) -> anyhow::Result<Archive> {
+    if !directory.is_dir() {
+        bail!("{} is no directory; name that of an archive, as given to `honeyxdp run --archive`", directory.display());
     }
-    Ok(Archive::new(folder))
+    Ok(Archive::new(directory))
 }
 
 fn check(archive: &Archive, json: bool) -> anyhow::Result<()> {

@@ -9,7 +9,7 @@ use anyhow::bail;
 use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use serde_json::json;
 
-use super::{Cli, DEFAULT_FOLDER, run, snapshot::print};
+use super::{Cli, DEFAULT_DIRECTORY, run, snapshot::print};
 use crate::config::{self, DEFAULT_FILE, Effective, File, FileError, Kind, Problem, Settings, Source};
 use crate::kernel::pins;
 
@@ -112,15 +112,15 @@ fn checked(path: &Path) -> Result<File, FileError> {
     Ok(file)
 }
 
-/// The folder of the sensor on this machine: the one that was named, else that of its file of settings, else the default one.
+/// The directory of the sensor on this machine: the one that was named, else that of its file of settings, else the default one.
 /// Whoever looks at a sensor may have no right to read its file, or only a broken one; then the default has to do.
-pub(super) fn folder(named: Option<&Path>) -> PathBuf {
-    named.map(Path::to_owned).or_else(|| in_file("out")).unwrap_or_else(|| PathBuf::from(DEFAULT_FOLDER))
+pub(super) fn directory(named: Option<&Path>) -> PathBuf {
+    named.map(Path::to_owned).or_else(|| in_file("out")).unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY))
 }
 
-/// The folder of a sensor's pins, in the same way.
-pub(super) fn pin_folder(named: Option<&Path>) -> PathBuf {
-    named.map(Path::to_owned).or_else(|| in_file("pin-path")).unwrap_or_else(|| PathBuf::from(pins::FOLDER))
+/// The directory of a sensor's pins, in the same way.
+pub(super) fn pin_directory(named: Option<&Path>) -> PathBuf {
+    named.map(Path::to_owned).or_else(|| in_file("pin-path")).unwrap_or_else(|| PathBuf::from(pins::DIRECTORY))
 }
 
 /// What the file of settings says, if it can be read.

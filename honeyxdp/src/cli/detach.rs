@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::bail;
 
-use super::{config::pin_folder, snapshot::print};
+use super::{config::pin_directory, snapshot::print};
 use crate::kernel::pins;
 
 /// Take off what is pinned in the kernel
@@ -21,30 +21,30 @@ pub(super) struct Args {
     /// Take it off all interfaces, and end its counts
     #[arg(long, group = "what")]
     all: bool,
-    /// Folder of the pins. Default: the one in the file of settings, else /sys/fs/bpf/honeyxdp
+    /// Directory of the pins. Default: the one in the file of settings, else /sys/fs/bpf/honeyxdp
     #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH")]
     pin_path: Option<PathBuf>,
 }
 
 pub(super) fn detach(args: &Args) -> anyhow::Result<()> {
-    let path = pin_folder(args.pin_path.as_deref());
-    let folder = path.display();
+    let path = pin_directory(args.pin_path.as_deref());
+    let directory = path.display();
     if !pins::is_there(&path) {
         bail!(
-            "nothing is pinned in {folder}; a sensor without --pin detaches when it ends, and --pin-path names other folders"
+            "nothing is pinned in {directory}; a sensor without --pin detaches when it ends, and --pin-path names other directories"
         );
     }
     match &args.interface {
         Some(interface) if pins::detach(&path, interface)? => {
-            print(&format!("detached from {interface}; its counts are kept in {folder}"))
+            print(&format!("detached from {interface}; its counts are kept in {directory}"))
         }
         Some(interface) => {
-            bail!("nothing that is pinned in {folder} is attached to {interface:?}; see `honeyxdp status`")
+            bail!("nothing that is pinned in {directory} is attached to {interface:?}; see `honeyxdp status`")
         }
         None => {
             let links = pins::detach_all(&path)?;
             let s = if links == 1 { "" } else { "s" };
-            print(&format!("detached from {links} interface{s}; nothing is left in {folder}"))
+            print(&format!("detached from {links} interface{s}; nothing is left in {directory}"))
         }
     }
 }

@@ -6,13 +6,13 @@ use anyhow::Context as _;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{DEFAULT_FOLDER, snapshot::print};
+use super::{DEFAULT_DIRECTORY, snapshot::print};
 use crate::doctor::{Finding, Level, Subject, examine};
 
 /// Check whether this machine suits a sensor, and say what to mend
 ///
 /// Looks at the kernel, the rights of this process, memory, the interface (driver, queues, MTU, offloads, other XDP
-/// programs), the folder and the clock. Each line is ok, warn (a sensor runs, but slower or with less to show) or bad (it
+/// programs), the directory and the clock. Each line is ok, warn (a sensor runs, but slower or with less to show) or bad (it
 /// cannot run, or would count wrongly), and has the command that mends it. It loads the XDP program on trial where it may, attaches it
 /// to nothing, and changes nothing. Run it as the user that the sensor will run as. Exit status 1 if anything is bad.
 #[derive(Debug, clap::Args)]
@@ -20,8 +20,8 @@ pub(super) struct Args {
     /// Interface to look at; repeat it, or separate with commas, for several. Default: that of the default route
     #[arg(short, long = "interface", value_name = "IFACE", env = "HONEYXDP_INTERFACE", value_delimiter = ',')]
     interfaces: Vec<String>,
-    /// Folder that the sensor writes to
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_FOLDER)]
+    /// Directory that the sensor writes to
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_DIRECTORY)]
     out: PathBuf,
     /// Print it as JSON
     #[arg(long)]
@@ -40,7 +40,7 @@ struct Report<'a> {
 
 pub(super) fn doctor(args: Args) -> anyhow::Result<()> {
     let names = args.interfaces.iter().map(|name| name.trim()).filter(|name| !name.is_empty());
-    let subject = Subject { interfaces: names.map(str::to_owned).collect(), folder: args.out };
+    let subject = Subject { interfaces: names.map(str::to_owned).collect(), directory: args.out };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
     let findings = runtime.block_on(examine(&subject));
     if args.json {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, num::NonZeroU32, path::PathBuf, time::Duration};
 use anyhow::Context as _;
 
 use super::{
-    config::folder,
+    config::directory,
     run::{Change, InForce, RULES, Verdict},
     snapshot::print,
 };
@@ -30,7 +30,7 @@ const SHOWN: usize = 10;
 pub(super) struct Args {
     #[command(subcommand)]
     command: Inner,
-    /// Folder of the sensor, with its socket honeyxdp.sock. Default: the one in its file of settings, else /var/lib/honeyxdp
+    /// Directory of the sensor, with its socket honeyxdp.sock. Default: the one in its file of settings, else /var/lib/honeyxdp
     #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", global = true)]
     out: Option<PathBuf>,
     /// Socket of the sensor instead, as unix:/path. Over TCP nothing can be changed
@@ -79,7 +79,7 @@ struct SetArgs {
 
 pub(super) fn filter(args: Args) -> anyhow::Result<()> {
     let change = change(args.command)?;
-    let target = args.connect.unwrap_or_else(|| Target::Unix(folder(args.out.as_deref()).join(SOCKET)));
+    let target = args.connect.unwrap_or_else(|| Target::Unix(directory(args.out.as_deref()).join(SOCKET)));
     let client = Client::new(target, PATIENCE);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
     let rules: InForce = runtime.block_on(async {

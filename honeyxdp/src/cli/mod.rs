@@ -4,15 +4,15 @@ mod archive;
 mod beside;
 mod config;
 mod detach;
-mod dialogue;
 mod doctor;
 mod duration;
 mod filter;
 mod filters;
-mod labels;
 mod logs;
+mod payloads;
 mod replay;
 mod run;
+mod signatures;
 mod snapshot;
 mod sources;
 mod status;
@@ -30,7 +30,7 @@ use crate::{
 };
 
 /// Where the sensor's files lie when nothing else is said.
-const DEFAULT_FOLDER: &str = "/var/lib/honeyxdp";
+const DEFAULT_DIRECTORY: &str = "/var/lib/honeyxdp";
 /// Exit status for a command line or a file that is wrong.
 const WRONG_USAGE: u8 = 2;
 
@@ -66,7 +66,7 @@ enum Command {
     Detach(detach::Args),
     Archive(archive::Args),
     #[command(visible_alias = "rules")]
-    Labels(labels::Args),
+    Signatures(signatures::Args),
     Config(config::Args),
     Doctor(doctor::Args),
     /// Make the observation report of a period from an archive
@@ -77,7 +77,7 @@ enum Command {
     Campaigns(beside::Args),
     /// Run the query engine of reports on several machines
     Cluster(beside::Args),
-    /// Look after the archives of many sensors, on object storage or in folders
+    /// Look after the archives of many sensors, on object storage or in directories
     Fleet(beside::Args),
 }
 
@@ -119,7 +119,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Filter(args) => filter::filter(args),
         Command::Detach(args) => detach::detach(&args),
         Command::Archive(args) => archive::archive(&args),
-        Command::Labels(args) => labels::labels(&args),
+        Command::Signatures(args) => signatures::signatures(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
         Command::Report(args) => beside::report("report", &args),

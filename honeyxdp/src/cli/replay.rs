@@ -19,7 +19,7 @@ use super::{
     sources::SourceArgs,
 };
 use crate::{
-    Census,
+    Pipeline,
     archive::{Archiver, Opened},
     replay,
     snapshot::{Recorder, Run, Sensor, Span, store::Store},
@@ -36,7 +36,7 @@ pub(super) struct Args {
     /// Capture files, in the order in which they are read; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Folder for snapshot.json. Not taken from the environment, so that a replay never replaces a sensor's own
+    /// Directory for snapshot.json. Not taken from the environment, so that a replay never replaces a sensor's own
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Name of the sensor in the snapshot. Default: made from the machine's id, which it does not show
@@ -60,34 +60,34 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let store = Store::open(&args.out, 0)?;
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
-    let mut census = Census::new(filters.clone(), &settings);
+    let mut pipeline = Pipeline::new(filters.clone(), &settings);
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let folder = args.archive.folder()?;
-    let archive = args.archive.open(folder.clone(), &sensor, None, false)?;
-    let (archiver, feed) = archive.map(Opened::start).transpose()?.unzip();
-    if let Some(feed) = feed {
-        census.archive(feed);
+    let directory = args.archive.directory()?;
+    let archive = args.archive.open(directory.clone(), &sensor, None, false)?;
+    let (archiver, queue) = archive.map(Opened::start).transpose()?.unzip();
+    if let Some(queue) = queue {
+        pipeline.archive(queue);
     }
     let mut times: Option<(replay::Time, replay::Time)> = None;
     let mut damaged = 0;
     for path in &args.files {
-        if let Err(error) = read(path, &mut census, &mut times, args.quiet) {
+        if let Err(error) = read(path, &mut pipeline, &mut times, args.quiet) {
             damaged += 1;
             eprintln!("honeyxdp: {}: {error:#}", path.display());
         }
     }
-    if damaged == args.files.len() && census.counts().seen() == 0 {
+    if damaged == args.files.len() && pipeline.counts().seen() == 0 {
         bail!("nothing could be read, so no snapshot was written");
     }
 
     let now = Timestamp::now();
     let (start, end) = times.map_or((now, now), |(first, last)| (first.into(), last.into()));
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
-    census.close(end)?;
+    pipeline.close(end)?;
     let archived = archiver.is_none_or(Archiver::end);
     let run = Run { sensor, interfaces: Vec::new(), started_at: start, filters: filters::report(&filters) };
     let recorder = Recorder::new(run, store.last_sequence());
-    let mut snapshot = recorder.snapshot(census.counts(), census.sources(), Span { start, end, length });
+    let mut snapshot = recorder.snapshot(pipeline.counts(), pipeline.sources(), Span { start, end, length });
     snapshot.generated_at = now;
     store.write(&snapshot)?;
     if args.json {
@@ -96,8 +96,8 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
         print(&view::table(&snapshot, room()))?;
         print(&format!("\nsnapshot: {}", store.newest().display()))?;
     }
-    let folder = folder.unwrap_or_default();
-    anyhow::ensure!(archived, "not everything is in the archive {}", folder.display());
+    let directory = directory.unwrap_or_default();
+    anyhow::ensure!(archived, "not everything is in the archive {}", directory.display());
     match damaged {
         0 => Ok(()),
         1 => Err(anyhow!("one file could not be read, or not to its end; what could be read is counted")),
@@ -108,7 +108,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
 /// Counts one file.
 fn read(
     path: &Path,
-    census: &mut Census,
+    pipeline: &mut Pipeline,
     times: &mut Option<(replay::Time, replay::Time)>,
     quiet: bool,
 ) -> anyhow::Result<()> {
@@ -118,7 +118,7 @@ fn read(
         let file = File::open(path).context("cannot open it")?;
         let metadata = file.metadata().context("cannot read it")?;
         if metadata.is_dir() {
-            bail!("it is a folder; name the files in it");
+            bail!("it is a directory; name the files in it");
         }
         (Box::new(file), metadata.len())
     };
@@ -126,12 +126,12 @@ fn read(
     let result = replay::read(bar.wrap_read(input), |packet| {
         let tick = packet.timestamp.map_or(0, replay::Time::tick);
         if let Some(time) = packet.timestamp {
-            census.clock(time.seconds());
+            pipeline.clock(time.seconds());
             let (first, last) = times.get_or_insert((time, time));
             *first = time.min(*first);
             *last = time.max(*last);
         }
-        census.packet(packet.link, packet.data, packet.original_len.into(), tick);
+        pipeline.packet(packet.link, packet.data, packet.original_len.into(), tick);
     });
     bar.finish_and_clear();
     result?;

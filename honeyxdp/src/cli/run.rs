@@ -41,12 +41,12 @@ pub(super) use self::{
     watch::Verdict,
 };
 use super::{
-    DEFAULT_FOLDER,
+    DEFAULT_DIRECTORY,
     archive::{ArchiveArgs, UpkeepArgs},
-    dialogue::DialogueArgs,
     duration,
     filters::FilterArgs,
     logs::LogArgs,
+    payloads::PayloadArgs,
     sources::SourceArgs,
 };
 use crate::{
@@ -77,8 +77,8 @@ pub(super) struct Args {
     /// Time between two snapshots, from 100ms to 24h, as 10s, 5m, 1h30m
     #[arg(long, value_name = "TIME", env = "HONEYXDP_INTERVAL", default_value = "10s", value_parser = duration::interval)]
     interval: Duration,
-    /// Folder for snapshot.json and history/
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_FOLDER)]
+    /// Directory for snapshot.json and history/
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_DIRECTORY)]
     out: PathBuf,
     /// How many snapshots stay in history/
     #[arg(long, value_name = "N", env = "HONEYXDP_HISTORY", default_value_t = 360)]
@@ -90,12 +90,12 @@ pub(super) struct Args {
     /// next `honeyxdp run --pin` goes on from there. `honeyxdp detach` takes it off
     #[arg(long, env = "HONEYXDP_PIN", value_parser = FalseyValueParser::new())]
     pin: bool,
-    /// Folder of the pins, in a BPF file system. Each sensor needs its own
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::FOLDER)]
+    /// Directory of the pins, in a BPF file system. Each sensor needs its own
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::DIRECTORY)]
     pin_path: PathBuf,
     /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out, none if 0
-    #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MARKS", num_args = 0..=1, default_missing_value = "10")]
-    trace_marks: Option<u32>,
+    #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MATCHES", num_args = 0..=1, default_missing_value = "10")]
+    trace_matches: Option<u32>,
     /// Print nothing but warnings and errors
     #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
@@ -135,7 +135,7 @@ pub(super) struct Args {
     )]
     record_buffer: ByteSize,
     #[command(flatten)]
-    dialogue: DialogueArgs,
+    payloads: PayloadArgs,
     #[command(flatten)]
     serve: ServeArgs,
     #[command(flatten)]
@@ -161,11 +161,11 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let reloads = settings.map(Reloads::new);
     let settings = args.sources.settings()?;
     // Before rights are given away: its file may be one that nobody else may read.
-    let dialogue = args.dialogue.gatherer()?;
+    let responder = args.payloads.payload_capture()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let folder = args.archive_folder()?;
-    let archive = args.archive.open(folder.clone(), &sensor, Some(args.upkeep.retention()), true)?;
+    let directory = args.archive_directory()?;
+    let archive = args.archive.open(directory.clone(), &sensor, Some(args.upkeep.retention()), true)?;
     let mut output = Output::new(&args);
     let bound = args.serve.bind(&args.out, &mut output)?;
     let mut watch = Watch::start(&args, rules).await?;
@@ -181,21 +181,21 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let (started_at, resumed, pinned) = (installation.started_at(), installation.resumed(), installation.pinned());
     let (slots, interfaces) = watch.reports().into_iter().unzip();
     let run = Run { sensor, interfaces, started_at, filters: watch.rules().report() };
-    let place = args.archive.place().zip(folder.as_deref());
+    let place = args.archive.place().zip(directory.as_deref());
     let uploader = place.map(|(place, spool)| Uploader::start(spool, place, &run.sensor.id));
     let mut uploader = uploader.transpose().context("cannot upload the archive")?;
     // Threads that are started before this keep their rights, so it comes before the first one.
     args.confine.give_away(&args, &output)?;
     output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
     let (archiver, archive) = archive.map(Opened::start).transpose()?.unzip();
-    if let Some(folder) = &folder {
+    if let Some(directory) = &directory {
         let place = args.archive.place().map(|place| format!(", and from there to {place}")).unwrap_or_default();
-        output.note(format!("archive: {}{place}", folder.display()));
+        output.note(format!("archive: {}{place}", directory.display()));
     }
     if let Some(uploader) = &mut uploader {
         uploader.pass_on()?;
     }
-    let counted = Counted { maps, run, slots, resumed, pinned, archive, dialogue };
+    let counted = Counted { maps, run, slots, resumed, pinned, archive, responder };
     let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
     let (routes, asked) = control::routes();
     let serving = Serving::start(bound, args.interval, &drain, routes)?;
@@ -263,23 +263,23 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
 }
 
 impl Args {
-    /// The folder that the archive's files are written to.
-    fn archive_folder(&self) -> anyhow::Result<Option<PathBuf>> {
-        self.upkeep.folder(&self.archive, &self.out)
+    /// The directory that the archive's files are written to.
+    fn archive_directory(&self) -> anyhow::Result<Option<PathBuf>> {
+        self.upkeep.directory(&self.archive, &self.out)
     }
 
     /// Whether settings that are right by themselves go together, and the files that they name can be read.
     pub(super) fn judge(&self) -> anyhow::Result<()> {
         self.filters.filters()?;
-        self.dialogue.dialogue([])?;
-        self.dialogue.gatherer()?;
-        self.archive_folder()?;
+        self.payloads.responder([])?;
+        self.payloads.payload_capture()?;
+        self.archive_directory()?;
         self.sources.settings().map(drop)
     }
 
     /// Lines a second on each CPU; 0 is off.
     fn traces(&self) -> u32 {
-        self.trace_marks.unwrap_or(0)
+        self.trace_matches.unwrap_or(0)
     }
 }
 

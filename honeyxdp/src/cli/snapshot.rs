@@ -2,7 +2,7 @@
 
 use std::{io::IsTerminal as _, path::PathBuf};
 
-use super::config::folder;
+use super::config::directory;
 use crate::{
     snapshot::{json_schema, store},
     view::{self, Room},
@@ -13,7 +13,7 @@ use crate::{
 /// Reads snapshot.json of a running or stopped sensor, as a table or as the JSON it is.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Folder that the sensor writes to. Default: the one in its file of settings, else /var/lib/honeyxdp
+    /// Directory that the sensor writes to. Default: the one in its file of settings, else /var/lib/honeyxdp
     #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT")]
     out: Option<PathBuf>,
     /// Print it as JSON
@@ -28,7 +28,7 @@ pub(super) fn snapshot(args: &Args) -> anyhow::Result<()> {
     if args.schema {
         return print(&serde_json::to_string_pretty(&json_schema())?);
     }
-    let snapshot = store::read(&folder(args.out.as_deref()))?;
+    let snapshot = store::read(&directory(args.out.as_deref()))?;
     if args.json {
         return print(&serde_json::to_string_pretty(&snapshot)?);
     }

@@ -7,7 +7,7 @@ use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 use super::{
-    config::{folder, pin_folder},
+    config::{directory, pin_directory},
     snapshot::print,
 };
 use crate::{
@@ -20,14 +20,14 @@ use crate::{
 
 /// Show what is attached and pinned, and whose it is
 ///
-/// Looks at three places: the folder that a sensor writes to, the folder of its pins, and the interfaces of this network
+/// Looks at three places: the directory that a sensor writes to, the directory of its pins, and the interfaces of this network
 /// namespace, where other XDP programs may be as well. What needs rights to be read is left out with the reason.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Folder that the sensor writes to. Default: the one in its file of settings, else /var/lib/honeyxdp
+    /// Directory that the sensor writes to. Default: the one in its file of settings, else /var/lib/honeyxdp
     #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT")]
     out: Option<PathBuf>,
-    /// Folder of its pins. Default: the one in its file of settings, else /sys/fs/bpf/honeyxdp
+    /// Directory of its pins. Default: the one in its file of settings, else /sys/fs/bpf/honeyxdp
     #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH")]
     pin_path: Option<PathBuf>,
     /// Print it as JSON
@@ -48,10 +48,10 @@ struct Status {
     programs: Vec<Program>,
 }
 
-/// What a sensor's folder says.
+/// What a sensor's directory says.
 #[derive(Debug, Serialize)]
 struct Sensor {
-    folder: PathBuf,
+    directory: PathBuf,
     /// Whether a process writes to it.
     running: bool,
     /// The newest snapshot; null when there is none.
@@ -82,7 +82,7 @@ struct Program {
 }
 
 pub(super) fn status(args: &Args) -> anyhow::Result<()> {
-    let (out, pin_path) = (folder(args.out.as_deref()), pin_folder(args.pin_path.as_deref()));
+    let (out, pin_path) = (directory(args.out.as_deref()), pin_directory(args.pin_path.as_deref()));
     let (newest, running) = (store::read(&out).ok(), store::in_use(&out));
     let (pinned, pins_unreadable) = match pins::pinned(&pin_path) {
         Ok(pinned) => (pinned, None),
@@ -91,7 +91,7 @@ pub(super) fn status(args: &Args) -> anyhow::Result<()> {
     let of_sensor = newest.iter().filter(|_| running).flat_map(|snapshot| &snapshot.interfaces);
     let of_pins = pinned.iter().flat_map(|pinned| &pinned.links).filter_map(|link| link.program_id);
     let ours: Vec<u32> = of_sensor.map(|interface| interface.program_id).chain(of_pins).collect();
-    let sensor = Sensor { folder: out, running, snapshot: newest.map(Newest::of) };
+    let sensor = Sensor { directory: out, running, snapshot: newest.map(Newest::of) };
     let status = Status { sensor, pinned, pins_unreadable, programs: programs(&ours)? };
     if args.json {
         return print(&serde_json::to_string_pretty(&status)?);
@@ -130,9 +130,9 @@ fn programs(ours: &[u32]) -> anyhow::Result<Vec<Program>> {
 
 fn text(status: &Status) -> anyhow::Result<String> {
     let mut text = String::new();
-    let Sensor { folder, running, snapshot } = &status.sensor;
+    let Sensor { directory, running, snapshot } = &status.sensor;
     let state = if *running { "running" } else { "not running" };
-    writeln!(text, "sensor    {state}, writes to {}", folder.display())?;
+    writeln!(text, "sensor    {state}, writes to {}", directory.display())?;
     if let Some(newest) = snapshot {
         let age = Timestamp::now().since(newest.generated_at).and_then(|age| age.round(Unit::Second));
         let age = age.map_or_else(|_| "?".to_owned(), |age| format!("{age:#}"));
@@ -147,10 +147,10 @@ fn text(status: &Status) -> anyhow::Result<String> {
         )?;
     }
     match (&status.pinned, &status.pins_unreadable) {
-        (Some(Pinned { folder, about, in_use, links }), _) => {
+        (Some(Pinned { directory, about, in_use, links }), _) => {
             let (pid, version) = (about.pid, &about.version);
             let owner = if *in_use { format!("process {pid}") } else { format!("nobody; last by process {pid}") };
-            writeln!(text, "pinned    {}: read by {owner}, version {version}", folder.display())?;
+            writeln!(text, "pinned    {}: read by {owner}, version {version}", directory.display())?;
             writeln!(text, "          counts since {:.0}", about.started_at)?;
             for link in links {
                 let state = match (link.index, link.program_id) {

@@ -16,7 +16,7 @@ use ratatui::{
 };
 
 use super::{
-    DEFAULT_FOLDER,
+    DEFAULT_DIRECTORY,
     snapshot::{print, room},
 };
 use crate::{
@@ -42,8 +42,8 @@ const KEYS: Duration = Duration::from_millis(100);
 /// than on a terminal it prints one table.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Folder of the sensor, with its socket honeyxdp.sock
-    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_FOLDER)]
+    /// Directory of the sensor, with its socket honeyxdp.sock
+    #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_DIRECTORY)]
     out: PathBuf,
     /// Address of the sensor instead: http://127.0.0.1:7823 or unix:/path
     #[arg(long, value_name = "URL", env = "HONEYXDP_CONNECT")]

@@ -190,7 +190,7 @@ fn text(path: &Path) -> Result<String, String> {
     let read = || -> std::io::Result<String> {
         let metadata = fs::metadata(path)?;
         if metadata.is_dir() {
-            return Err(std::io::Error::other("it is a folder; name the file in it"));
+            return Err(std::io::Error::other("it is a directory; name the file in it"));
         }
         if metadata.len() > MOST_BYTES {
             return Err(std::io::Error::other(

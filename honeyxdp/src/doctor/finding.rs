@@ -66,7 +66,7 @@ impl Finding {
     }
 }
 
-/// The word as a shell takes it, so that a command can be copied whatever a folder or an interface is called.
+/// The word as a shell takes it, so that a command can be copied whatever a directory or an interface is called.
 pub(super) fn quoted(word: &str) -> String {
     if !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c)) {
         return word.to_owned();

@@ -63,7 +63,7 @@ pub(super) struct Attached {
     pub(super) name: Option<String>,
     /// How it is attached.
     pub(super) mode: Option<Mode>,
-    /// Whether it is that of a sensor which writes to the folder that is looked at.
+    /// Whether it is that of a sensor which writes to the directory that is looked at.
     pub(super) ours: bool,
 }
 

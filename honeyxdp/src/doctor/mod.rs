@@ -4,8 +4,8 @@
 
 mod bpffs;
 mod clock;
+mod directory;
 mod finding;
-mod folder;
 mod interface;
 mod kernel;
 mod memory;
@@ -22,8 +22,8 @@ pub use self::finding::{Finding, Level};
 pub struct Subject {
     /// Names of the interfaces; that of the default route if there is none.
     pub interfaces: Vec<String>,
-    /// Folder that the sensor writes to.
-    pub folder: PathBuf,
+    /// Directory that the sensor writes to.
+    pub directory: PathBuf,
 }
 
 /// Everything that was read, before anything is made of it.
@@ -33,7 +33,7 @@ struct Facts {
     rights: rights::Process,
     memory: memory::Memory,
     bpffs: bpffs::Bpffs,
-    folder: folder::Folder,
+    directory: directory::Directory,
     clock: clock::Clock,
     interfaces: Vec<Result<interface::Interface, String>>,
 }
@@ -57,7 +57,7 @@ fn judge(facts: &Facts) -> Vec<Finding> {
             Err(error) => findings.push(Finding::bad("interface", error, "ip -brief link")),
         }
     }
-    findings.extend(folder::check(&facts.folder));
+    findings.extend(directory::check(&facts.directory));
     findings.extend(clock::check(&facts.clock));
     findings
 }

@@ -205,8 +205,8 @@ mod tests {
 
     #[test]
     fn a_file_holds_one_a_line_and_a_wrong_line_is_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("ignored");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("ignored");
         fs::write(&file, "# scanners of our own\n198.51.100.0/24 # lab\n\n2001:db8::/48\n").unwrap();
         let word = format!("@{}", file.display());
         assert_eq!(PrefixSet::parse([word.as_str()]).unwrap().len(), 2);

@@ -81,7 +81,7 @@ pub enum AttachError {
     #[error(
         "{interface} is attached in {found} mode, and {asked} was asked for: `honeyxdp detach -i {interface}` first, or --mode auto"
     )]
-    Kept {
+    MapId {
         /// Where.
         interface: String,
         /// How it is attached.
@@ -152,7 +152,7 @@ pub(super) async fn adopt(
     let mode = interface.xdp.and_then(|xdp| xdp.mode);
     let mode = match (mode, choice) {
         (Some(found), ModeChoice::Only(asked)) if found != asked => {
-            return Err(AttachError::Kept { interface: name(), found, asked });
+            return Err(AttachError::MapId { interface: name(), found, asked });
         }
         (Some(found), _) => found,
         (None, _) => {

@@ -1,4 +1,4 @@
-//! The program on its interfaces: installed once, then replaced, attached again and taken off while the ledger goes on.
+//! The program on its interfaces: installed once, then replaced, attached again and taken off while the map_set goes on.
 
 use std::{collections::BTreeSet, io, net::IpAddr, path::PathBuf, sync::Arc};
 
@@ -9,7 +9,7 @@ use super::{
     attach::{self, AttachError, Attachment},
     filters::FilterMapsError,
     interfaces::{Interface, InterfaceError, Interfaces},
-    ledger::{Ledger, LedgerError},
+    map_set::{MapSet, MapSetError},
     maps::{Maps, MapsError},
     mode::ModeChoice,
     pins::{About, Opened, PinError, Pins},
@@ -41,8 +41,8 @@ pub enum InstallError {
     Thread(String),
 }
 
-impl From<LedgerError> for InstallError {
-    fn from(error: LedgerError) -> Self {
+impl From<MapSetError> for InstallError {
+    fn from(error: MapSetError) -> Self {
         Self::Load(error.into())
     }
 }
@@ -56,14 +56,14 @@ pub struct Plan {
     pub interfaces: Vec<Interface>,
     /// How.
     pub mode: ModeChoice,
-    /// Folder of pins, if the program is to outlive the process.
+    /// Directory of pins, if the program is to outlive the process.
     pub pins: Option<PathBuf>,
 }
 
 /// The program on its interfaces. Dropping it takes it off, unless it is pinned.
 #[derive(Debug)]
 pub struct Installation {
-    ledger: Arc<Ledger>,
+    map_set: Arc<MapSet>,
     options: Options,
     mode: ModeChoice,
     program: Program,
@@ -118,16 +118,16 @@ impl Installation {
         let Plan { mut options, interfaces: chosen, mode, pins } = plan;
         let cpus = program::prepare()?;
         let sizes = options.sizes(cpus);
-        let create = || Ledger::create(sizes, program::seed());
-        let (ledger, pins, mut about, resumed) = match pins {
-            Some(folder) => {
-                let Opened { pins, ledger, about, resumed } = Pins::open(&folder, sizes.cpus, now, create)?;
-                (ledger, Some(pins), about, resumed)
+        let create = || MapSet::create(sizes, program::seed());
+        let (map_set, pins, mut about, resumed) = match pins {
+            Some(directory) => {
+                let Opened { pins, map_set, about, resumed } = Pins::open(&directory, sizes.cpus, now, create)?;
+                (map_set, Some(pins), about, resumed)
             }
             None => {
-                let ledger = create()?;
-                let about = About::begin(&ledger, now);
-                (ledger, None, about, false)
+                let map_set = create()?;
+                let about = About::begin(&map_set, now);
+                (map_set, None, about, false)
             }
         };
         for interface in &chosen {
@@ -145,9 +145,9 @@ impl Installation {
             // Before the program writes to a slot, it is known whose the slot is.
             pins.write_about(&about)?;
         }
-        let ledger = Arc::new(ledger);
+        let map_set = Arc::new(map_set);
         // Here and not on another thread, which would keep rights that this one gives away afterwards.
-        let program = Program::load_with(OBJECT, &options, &ledger)?;
+        let program = Program::load_with(OBJECT, &options, &map_set)?;
         let slots = about.interfaces.iter().map(|name| Slot {
             name: name.clone(),
             wanted: find(name).is_some(),
@@ -155,7 +155,7 @@ impl Installation {
             trouble: None,
         });
         let slots = slots.collect();
-        let mut this = Self { ledger, options, mode, program, slots, pins, about, resumed };
+        let mut this = Self { map_set, options, mode, program, slots, pins, about, resumed };
         for slot in 0..this.slots.len() {
             match chosen.iter().find(|interface| interface.name == this.slots[slot].name) {
                 Some(interface) => this.attach(slot, interfaces, interface.clone()).await?,
@@ -198,7 +198,7 @@ impl Installation {
     /// When it cannot be loaded, or the kernel does not take it: then the old one goes on, on every interface.
     pub async fn replace(&mut self, mut options: Options) -> Result<(), InstallError> {
         options.interfaces.clone_from(&self.options.interfaces);
-        let next = load(options.clone(), &self.ledger).await?;
+        let next = load(options.clone(), &self.map_set).await?;
         if let Err(error) = self.point_links_at(&next) {
             // Either all links have the new one, or none.
             self.point_links_at(&self.program)?;
@@ -286,9 +286,9 @@ impl Installation {
     /// # Errors
     /// When the kernel does not take one.
     pub fn own(&mut self, addresses: BTreeSet<IpAddr>) -> Result<(), FilterMapsError> {
-        if self.options.dialogue.responds() && addresses != self.options.dialogue.own {
-            self.program.except(addresses.difference(&self.options.dialogue.own))?;
-            self.options.dialogue.own = addresses;
+        if self.options.responder.responds() && addresses != self.options.responder.own {
+            self.program.except(addresses.difference(&self.options.responder.own))?;
+            self.options.responder.own = addresses;
         }
         Ok(())
     }
@@ -298,7 +298,7 @@ impl Installation {
     /// # Errors
     /// When they cannot be mapped.
     pub fn maps(&self) -> Result<Maps, MapsError> {
-        Maps::take(&self.ledger)
+        Maps::take(&self.map_set)
     }
 
     /// The program as it is now.
@@ -326,7 +326,7 @@ impl Installation {
         self.slots.iter().filter(|slot| slot.wanted && slot.attachment.is_none()).map(|slot| slot.name.as_str())
     }
 
-    /// Since when the ledger counts.
+    /// Since when the map_set counts.
     pub const fn started_at(&self) -> Timestamp {
         self.about.started_at
     }
@@ -343,8 +343,8 @@ impl Installation {
 }
 
 /// Loads on a thread of its own: it takes half a second, and meanwhile there is other work.
-async fn load(options: Options, ledger: &Arc<Ledger>) -> Result<Program, InstallError> {
-    let ledger = Arc::clone(ledger);
-    let thread = tokio::task::spawn_blocking(move || Program::load_with(OBJECT, &options, &ledger));
+async fn load(options: Options, map_set: &Arc<MapSet>) -> Result<Program, InstallError> {
+    let map_set = Arc::clone(map_set);
+    let thread = tokio::task::spawn_blocking(move || Program::load_with(OBJECT, &options, &map_set));
     Ok(thread.await.map_err(|error| InstallError::Thread(error.to_string()))??)
 }

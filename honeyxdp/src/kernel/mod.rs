@@ -1,15 +1,15 @@
 //! The kernel's side, seen from user space: load the program, attach it, read its maps.
 
 mod attach;
-mod dialogue;
 mod filters;
 mod installation;
 mod interfaces;
-mod ledger;
+mod map_set;
 mod maps;
 mod mode;
 pub mod pins;
 mod program;
+mod responder;
 mod rights;
 mod syscall;
 pub mod trace;
@@ -20,7 +20,7 @@ pub use attach::{AttachError, Attachment, attach};
 pub use filters::FilterMapsError;
 pub use installation::{Change, InstallError, Installation, Plan};
 pub use interfaces::{Interface, InterfaceError, Interfaces};
-pub use ledger::{Ledger, LedgerError};
+pub use map_set::{MapSet, MapSetError};
 pub use maps::{Cut, Events, InterfaceCounts, Maps, MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};

@@ -1,7 +1,7 @@
-//! What stays in the kernel when the process ends: the ledger's maps and the links, as names in a BPF file system.
+//! What stays in the kernel when the process ends: the map_set's maps and the links, as names in a BPF file system.
 //!
-//! Beside them lies `about`: who began the ledger, when, and with which sizes and rules. It is written last, so a folder without
-//! it is one that somebody was killed in, and is cleared. A lock on the folder is held by the sensor that reads the maps, and
+//! Beside them lies `about`: who began the map_set, when, and with which sizes and rules. It is written last, so a directory without
+//! it is one that somebody was killed in, and is cleared. A lock on the directory is held by the sensor that reads the maps, and
 //! falls with its process.
 
 mod begun;
@@ -21,13 +21,13 @@ use serde::{Deserialize, Serialize};
 
 use self::begun::Begun;
 use super::{
-    ledger::{Kept, Ledger, LedgerError, remedy},
+    map_set::{MapId, MapSet, MapSetError, remedy},
     maps::Sizes,
     syscall::{self, LinkInfo},
 };
 
 /// Where pins lie when nothing else is said.
-pub const FOLDER: &str = "/sys/fs/bpf/honeyxdp";
+pub const DIRECTORY: &str = "/sys/fs/bpf/honeyxdp";
 
 /// BPF_FS_MAGIC of linux/magic.h.
 const BPF_FS: i64 = 0xcafe_4a11;
@@ -39,31 +39,31 @@ const ABOUT_BYTES: usize = 4_096;
 /// Why pins cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum PinError {
-    /// The folder is not in a BPF file system.
+    /// The directory is not in a BPF file system.
     #[error(
-        "{folder} is not in a BPF file system: mount one with `mount -t bpf bpf /sys/fs/bpf`, or name a folder in one with \
+        "{directory} is not in a BPF file system: mount one with `mount -t bpf bpf /sys/fs/bpf`, or name a directory in one with \
          --pin-path"
     )]
     NoFileSystem {
         /// What was asked for.
-        folder: PathBuf,
+        directory: PathBuf,
     },
     /// Another process has it.
-    #[error("another honeyxdp{} uses the pins in {folder}; stop it, or give this one a folder of its own with --pin-path", pid.map_or_else(String::new, |pid| format!(" (process {pid})")))]
+    #[error("another honeyxdp{} uses the pins in {directory}; stop it, or give this one a directory of its own with --pin-path", pid.map_or_else(String::new, |pid| format!(" (process {pid})")))]
     InUse {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// Who, as far as it says.
         pid: Option<u32>,
     },
     /// What lies there was made by a version that counts differently.
     #[error(
-        "what is pinned in {folder} cannot go on: {reason}; `honeyxdp detach --all` takes it off and ends its counts, and the \
+        "what is pinned in {directory} cannot go on: {reason}; `honeyxdp detach --all` takes it off and ends its counts, and the \
          next run begins anew"
     )]
     Mismatch {
-        /// The folder.
-        folder: PathBuf,
+        /// The directory.
+        directory: PathBuf,
         /// What is different.
         reason: String,
     },
@@ -87,7 +87,7 @@ fn advice(error: &io::Error) -> String {
     }
 }
 
-/// Who began a ledger, and what has to be the same for whoever goes on with it.
+/// Who began a map_set, and what has to be the same for whoever goes on with it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct About {
     /// Version of the maps' layout, `honeyxdp_common::counters::LAYOUT`.
@@ -109,8 +109,8 @@ pub struct About {
 }
 
 impl About {
-    /// Of a ledger that begins now.
-    pub(super) fn begin(ledger: &Ledger, now: Timestamp) -> Self {
+    /// Of a map_set that begins now.
+    pub(super) fn begin(map_set: &MapSet, now: Timestamp) -> Self {
         Self {
             layout: LAYOUT,
             rules: rules(),
@@ -118,8 +118,8 @@ impl About {
             pid: std::process::id(),
             started_at: now,
             interfaces: Vec::new(),
-            sizes: ledger.sizes(),
-            seed: ledger.seed(),
+            sizes: map_set.sizes(),
+            seed: map_set.seed(),
         }
     }
 
@@ -144,69 +144,69 @@ fn rules() -> Vec<String> {
     Family::ALL.iter().flat_map(|family| family.rules()).map(|rule| rule.id.to_owned()).collect()
 }
 
-/// A folder of pins that this process alone uses.
+/// A directory of pins that this process alone uses.
 #[derive(Debug)]
 pub struct Pins {
-    folder: PathBuf,
+    directory: PathBuf,
     about: OwnedFd,
     /// Before the lock: it needs it.
     begun: Begun,
     _lock: File,
 }
 
-/// What was found in a folder of pins, or begun in it.
+/// What was found in a directory of pins, or begun in it.
 pub(super) struct Opened {
     pub(super) pins: Pins,
-    pub(super) ledger: Ledger,
+    pub(super) map_set: MapSet,
     pub(super) about: About,
     /// Whether somebody else began it.
     pub(super) resumed: bool,
 }
 
 impl Pins {
-    /// Opens a folder, makes it if need be, and the ledger in it: the one that is there, or a new one by `create`.
+    /// Opens a directory, makes it if need be, and the map_set in it: the one that is there, or a new one by `create`.
     pub(super) fn open(
-        folder: &Path,
+        directory: &Path,
         cpus: usize,
         now: Timestamp,
-        create: impl FnOnce() -> Result<Ledger, LedgerError>,
+        create: impl FnOnce() -> Result<MapSet, MapSetError>,
     ) -> Result<Opened, super::InstallError> {
-        let parent = folder.parent().unwrap_or(folder);
+        let parent = directory.parent().unwrap_or(directory);
         if !statfs(parent).is_ok_and(|fs| i128::from(fs.f_type) == i128::from(BPF_FS)) {
-            return Err(PinError::NoFileSystem { folder: folder.to_owned() }.into());
+            return Err(PinError::NoFileSystem { directory: directory.to_owned() }.into());
         }
-        let made = match fs::create_dir(folder) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(io("make", folder)(error).into()),
+        let made = match fs::create_dir(directory) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(io("make", directory)(error).into()),
             made => made.is_ok(),
         };
-        let lock = lock(folder)?;
-        if let Some((about_map, mut about)) = read_about(folder)? {
-            let mismatch = |reason| PinError::Mismatch { folder: folder.to_owned(), reason };
+        let lock = lock(directory)?;
+        if let Some((about_map, mut about)) = read_about(directory)? {
+            let mismatch = |reason| PinError::Mismatch { directory: directory.to_owned(), reason };
             if let Some(reason) = about.mismatch(cpus) {
                 return Err(mismatch(reason).into());
             }
-            let ledger = Ledger::open(about.sizes, about.seed, |name| syscall::pinned(&folder.join(name)))
+            let map_set = MapSet::open(about.sizes, about.seed, |name| syscall::pinned(&directory.join(name)))
                 .map_err(|error| mismatch(error.to_string()))?;
-            let pins = Self { folder: folder.to_owned(), about: about_map, begun: Begun::default(), _lock: lock };
+            let pins = Self { directory: directory.to_owned(), about: about_map, begun: Begun::default(), _lock: lock };
             (about.pid, about.version) = (std::process::id(), env!("CARGO_PKG_VERSION").to_owned());
             pins.write_about(&about)?;
-            return Ok(Opened { pins, ledger, about, resumed: true });
+            return Ok(Opened { pins, map_set, about, resumed: true });
         }
-        clear(folder)?;
-        let begun = Begun::new(folder.to_owned(), made);
-        let ledger = create()?;
-        for kept in Kept::ALL {
-            let path = folder.join(kept.name());
-            syscall::pin(ledger.fd(kept), &path).map_err(io("pin", &path))?;
+        clear(directory)?;
+        let begun = Begun::new(directory.to_owned(), made);
+        let map_set = create()?;
+        for kept in MapId::ALL {
+            let path = directory.join(kept.name());
+            syscall::pin(map_set.fd(kept), &path).map_err(io("pin", &path))?;
         }
-        let about = About::begin(&ledger, now);
+        let about = About::begin(&map_set, now);
         let size = u32::try_from(ABOUT_BYTES).unwrap_or(0);
-        let path = folder.join(ABOUT);
+        let path = directory.join(ABOUT);
         let map = syscall::create_array(ABOUT, size, 1, 0).map_err(io("make", &path))?;
-        let pins = Self { folder: folder.to_owned(), about: map, begun, _lock: lock };
+        let pins = Self { directory: directory.to_owned(), about: map, begun, _lock: lock };
         pins.write_about(&about)?;
         syscall::pin(pins.about.as_fd(), &path).map_err(io("pin", &path))?;
-        Ok(Opened { pins, ledger, about, resumed: false })
+        Ok(Opened { pins, map_set, about, resumed: false })
     }
 
     /// The start has succeeded: what it has begun stays when the process ends.
@@ -214,11 +214,11 @@ impl Pins {
         self.begun.keep();
     }
 
-    /// Says who has the ledger now.
+    /// Says who has the map_set now.
     pub(super) fn write_about(&self, about: &About) -> Result<(), PinError> {
         let mut bytes = [0; ABOUT_BYTES];
         let json = serde_json::to_vec(about).unwrap_or_default();
-        let failed = io("write", &self.folder.join(ABOUT));
+        let failed = io("write", &self.directory.join(ABOUT));
         let Some(place) = bytes.get_mut(..json.len()) else {
             return Err(failed(io::Error::other(format!("{} bytes are too many", json.len()))));
         };
@@ -234,18 +234,18 @@ impl Pins {
 
     /// The link of the interface in a slot, if there is one.
     pub(super) fn link(&self, slot: usize) -> Option<(OwnedFd, LinkInfo)> {
-        pinned_link(&self.folder.join(link_name(slot)))
+        pinned_link(&self.directory.join(link_name(slot)))
     }
 
     /// Keeps the link of the interface in a slot.
     pub(super) fn keep_link(&self, slot: usize, link: &OwnedFd) -> Result<(), PinError> {
-        let path = self.folder.join(link_name(slot));
+        let path = self.directory.join(link_name(slot));
         syscall::pin(link.as_fd(), &path).map_err(io("pin", &path))
     }
 
     /// Takes the interface's link off, and forgets it.
     pub(super) fn drop_link(&self, slot: usize) -> Result<(), PinError> {
-        let path = self.folder.join(link_name(slot));
+        let path = self.directory.join(link_name(slot));
         match fs::remove_file(&path) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(io("remove", &path)(error)),
             _ => Ok(()),
@@ -257,7 +257,7 @@ impl Pins {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pinned {
     /// Where.
-    pub folder: PathBuf,
+    pub directory: PathBuf,
     /// Whose.
     pub about: About,
     /// Whether a process reads it now.
@@ -277,16 +277,17 @@ pub struct PinnedLink {
     pub program_id: Option<u32>,
 }
 
-/// What is pinned in a folder; `None` when nothing is.
+/// What is pinned in a directory; `None` when nothing is.
 ///
 /// # Errors
 /// When it cannot be read.
-pub fn pinned(folder: &Path) -> Result<Option<Pinned>, PinError> {
-    let Some((_, about)) = read_about(folder)? else {
+pub fn pinned(directory: &Path) -> Result<Option<Pinned>, PinError> {
+    let Some((_, about)) = read_about(directory)? else {
         return Ok(None);
     };
     let links = about.interfaces.iter().enumerate().map(|(slot, name)| {
-        let link = pinned_link(&folder.join(link_name(slot))).map(|(_, info)| info).filter(|info| info.interface != 0);
+        let link =
+            pinned_link(&directory.join(link_name(slot))).map(|(_, info)| info).filter(|info| info.interface != 0);
         PinnedLink {
             interface: name.clone(),
             index: link.map(|info| info.interface),
@@ -294,46 +295,46 @@ pub fn pinned(folder: &Path) -> Result<Option<Pinned>, PinError> {
         }
     });
     let links = links.collect();
-    let in_use = matches!(lock(folder), Err(PinError::InUse { .. }));
-    Ok(Some(Pinned { folder: folder.to_owned(), about, in_use, links }))
+    let in_use = matches!(lock(directory), Err(PinError::InUse { .. }));
+    Ok(Some(Pinned { directory: directory.to_owned(), about, in_use, links }))
 }
 
 /// Takes the link of one interface off. Returns whether there was one.
 ///
 /// # Errors
 /// When a sensor uses the pins, or the kernel refuses.
-pub fn detach(folder: &Path, interface: &str) -> Result<bool, PinError> {
-    let _lock = lock(folder)?;
-    let Some((_, about)) = read_about(folder)? else {
+pub fn detach(directory: &Path, interface: &str) -> Result<bool, PinError> {
+    let _lock = lock(directory)?;
+    let Some((_, about)) = read_about(directory)? else {
         return Ok(false);
     };
     let Some(slot) = about.interfaces.iter().position(|name| name == interface) else {
         return Ok(false);
     };
-    remove_link(&folder.join(link_name(slot)))
+    remove_link(&directory.join(link_name(slot)))
 }
 
-/// Takes everything in the folder off: links, maps, and with them all counts. Returns how many links there were.
+/// Takes everything in the directory off: links, maps, and with them all counts. Returns how many links there were.
 ///
 /// # Errors
 /// When a sensor uses the pins, or the kernel refuses.
-pub fn detach_all(folder: &Path) -> Result<usize, PinError> {
-    let lock = lock(folder)?;
-    let links = clear(folder)?;
+pub fn detach_all(directory: &Path) -> Result<usize, PinError> {
+    let lock = lock(directory)?;
+    let links = clear(directory)?;
     drop(lock);
-    // Somebody else may have made the folder for us, and then it stays, empty.
-    let _ = fs::remove_dir(folder);
+    // Somebody else may have made the directory for us, and then it stays, empty.
+    let _ = fs::remove_dir(directory);
     Ok(links)
 }
 
-/// Whether anything is pinned in the folder.
-pub fn is_there(folder: &Path) -> bool {
-    fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
+/// Whether anything is pinned in the directory.
+pub fn is_there(directory: &Path) -> bool {
+    fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// Removes what lies in the folder: links first, so that nothing writes to maps that nobody can find any more.
-fn clear(folder: &Path) -> Result<usize, PinError> {
-    let entries = fs::read_dir(folder).map_err(io("read", folder))?;
+/// Removes what lies in the directory: links first, so that nothing writes to maps that nobody can find any more.
+fn clear(directory: &Path) -> Result<usize, PinError> {
+    let entries = fs::read_dir(directory).map_err(io("read", directory))?;
     let mut names: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     names.sort_by_key(|path| !is_link(path));
     let mut links = 0;
@@ -377,21 +378,21 @@ fn is_link(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(LINK))
 }
 
-fn lock(folder: &Path) -> Result<File, PinError> {
-    let file = File::open(folder).map_err(io("open", folder))?;
+fn lock(directory: &Path) -> Result<File, PinError> {
+    let file = File::open(directory).map_err(io("open", directory))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
-            let pid = read_about(folder).ok().flatten().map(|(_, about)| about.pid);
-            Err(PinError::InUse { folder: folder.to_owned(), pid })
+            let pid = read_about(directory).ok().flatten().map(|(_, about)| about.pid);
+            Err(PinError::InUse { directory: directory.to_owned(), pid })
         }
-        Err(TryLockError::Error(error)) => Err(io("lock", folder)(error)),
+        Err(TryLockError::Error(error)) => Err(io("lock", directory)(error)),
     }
 }
 
 /// The map that says whose the others are, and what it says.
-fn read_about(folder: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
-    let path = folder.join(ABOUT);
+fn read_about(directory: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
+    let path = directory.join(ABOUT);
     let fd = match syscall::pinned(&path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         other => other.map_err(io("open", &path))?,
@@ -407,7 +408,7 @@ fn read_about(folder: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
         Ok(about) => Ok(Some((fd, about))),
         // Another version may say other things of itself.
         Err(error) => {
-            Err(PinError::Mismatch { folder: folder.to_owned(), reason: format!("{}: {error}", path.display()) })
+            Err(PinError::Mismatch { directory: directory.to_owned(), reason: format!("{}: {error}", path.display()) })
         }
     }
 }

@@ -16,13 +16,13 @@ use caps::Capability;
 use honeyxdp_common::{counters::INTERFACES, flow::FLOW_BYTES};
 
 use super::{
-    dialogue::{self, DialogueMaps},
     filters::{FilterMaps, FilterMapsError},
-    ledger::{Ledger, LedgerError, remedy},
+    map_set::{MapSet, MapSetError, remedy},
     maps::{Maps, MapsError, Sizes},
+    responder::{self, ResponderMaps},
     rights::{self, Rights},
 };
-use crate::{dialogue::Dialogue, filter::Filters};
+use crate::{filter::Filters, responder::Responder};
 
 #[cfg(target_endian = "big")]
 compile_error!("the eBPF object in the repository is little-endian; honeyxdp does not run on big-endian machines yet");
@@ -40,7 +40,7 @@ const RECORD_MEMORY: usize = 64 << 20;
 /// Name of the program in the object.
 const PROGRAM: &str = "honeyxdp";
 /// Name of the one that it goes on with where it is told to answer or observe.
-const SECOND: &str = "dialogue";
+const SECOND: &str = "responder";
 
 /// What is decided when the program is loaded.
 #[derive(Clone, Debug)]
@@ -60,7 +60,7 @@ pub struct Options {
     /// Bytes of the rings of all CPUs together; rounded to powers of two.
     pub record_memory: usize,
     /// What is observed and answered.
-    pub dialogue: Dialogue,
+    pub responder: Responder,
 }
 
 impl Default for Options {
@@ -73,7 +73,7 @@ impl Default for Options {
             sample: 1,
             flow_bits: 15,
             record_memory: RECORD_MEMORY,
-            dialogue: Dialogue::default(),
+            responder: Responder::default(),
         }
     }
 }
@@ -84,7 +84,7 @@ impl Options {
     /// # Errors
     /// When the number of CPUs cannot be read.
     pub(crate) fn kernel_memory(&self) -> io::Result<u64> {
-        Ok(Ledger::bytes(self.sizes(possible_cpus()?)) as u64)
+        Ok(MapSet::bytes(self.sizes(possible_cpus()?)) as u64)
     }
 
     pub(super) fn sizes(&self, cpus: u32) -> Sizes {
@@ -115,7 +115,7 @@ pub enum LoadError {
     TooManyInterfaces(usize),
     /// There are no maps for the program.
     #[error(transparent)]
-    Ledger(LedgerError),
+    MapSet(MapSetError),
     /// The list of CPUs could not be read.
     #[error("cannot read /sys/devices/system/cpu/possible, which tells how many CPUs to count on: {0}")]
     Cpus(io::Error),
@@ -138,16 +138,16 @@ pub enum LoadError {
     Filters(#[from] FilterMapsError),
 }
 
-impl From<LedgerError> for LoadError {
-    fn from(error: LedgerError) -> Self {
+impl From<MapSetError> for LoadError {
+    fn from(error: MapSetError) -> Self {
         let rights = rights::current();
         match error {
-            LedgerError::Refused { error, .. }
+            MapSetError::Refused { error, .. }
                 if error.kind() == io::ErrorKind::PermissionDenied && !rights.suffice() =>
             {
                 Self::Rights(rights)
             }
-            other => Self::Ledger(other),
+            other => Self::MapSet(other),
         }
     }
 }
@@ -174,24 +174,24 @@ impl Program {
     /// # Errors
     /// See [`LoadError`].
     pub fn load_object(object: &[u8], options: &Options) -> Result<(Self, Maps), LoadError> {
-        let ledger = Ledger::create(options.sizes(prepare()?), seed())?;
-        Ok((Self::load_with(object, options, &ledger)?, Maps::take(&ledger)?))
+        let map_set = MapSet::create(options.sizes(prepare()?), seed())?;
+        Ok((Self::load_with(object, options, &map_set)?, Maps::take(&map_set)?))
     }
 
-    /// Loads a program that writes to an existing ledger. Sizes are the ledger's; those of `options` do not matter.
-    pub(super) fn load_with(object: &[u8], options: &Options, ledger: &Ledger) -> Result<Self, LoadError> {
+    /// Loads a program that writes to an existing map_set. Sizes are the map_set's; those of `options` do not matter.
+    pub(super) fn load_with(object: &[u8], options: &Options, map_set: &MapSet) -> Result<Self, LoadError> {
         if options.interfaces.len() > INTERFACES {
             return Err(LoadError::TooManyInterfaces(options.interfaces.len()));
         }
-        let sizes = ledger.sizes();
+        let sizes = map_set.sizes();
         let mut indices = [0; INTERFACES];
         indices[..options.interfaces.len()].copy_from_slice(&options.interfaces);
         let number = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
         let (cpus, slots) = (number(sizes.cpus), number(options.interfaces.len().max(1)));
-        let (drop_counted, seed) = (u32::from(options.drop_counted), ledger.seed());
+        let (drop_counted, seed) = (u32::from(options.drop_counted), map_set.seed());
         let weakly_ordered = u32::from(!cfg!(target_arch = "x86_64"));
         let filters = FilterMaps::new(&options.filters);
-        let dialogue = DialogueMaps::new(&options.dialogue);
+        let responder = ResponderMaps::new(&options.responder);
 
         let mut loader = EbpfLoader::new();
         loader
@@ -205,15 +205,15 @@ impl Program {
             .override_global("RING_BITS", &sizes.ring_bits, true)
             .override_global("SEED", &seed, true)
             .override_global("WEAKLY_ORDERED", &weakly_ordered, true);
-        Ledger::announce(&mut loader);
+        MapSet::announce(&mut loader);
         filters.announce(&mut loader);
-        dialogue.announce(&mut loader);
+        responder.announce(&mut loader);
         let mut ebpf = loader.load(object).map_err(refused)?;
-        ledger.hand_to(&ebpf)?;
+        map_set.hand_to(&ebpf)?;
         filters.fill(&mut ebpf)?;
-        dialogue.fill(&mut ebpf)?;
+        responder.fill(&mut ebpf)?;
         let (id, tag) = load_program(&mut ebpf, PROGRAM).map_err(refused)?;
-        if options.dialogue.is_on() {
+        if options.responder.is_on() {
             load_second(&mut ebpf)?;
         }
         Ok(Self { ebpf, id, tag })
@@ -239,7 +239,7 @@ impl Program {
 
     /// Never answers for these addresses.
     pub(super) fn except<'a>(&mut self, addresses: impl Iterator<Item = &'a IpAddr>) -> Result<(), FilterMapsError> {
-        dialogue::except(&mut self.ebpf, addresses)
+        responder::except(&mut self.ebpf, addresses)
     }
 
     /// Its descriptor.

@@ -1,4 +1,4 @@
-//! `--trace-marks`: the log lines that the kernel program writes for marked SYNs.
+//! `--trace-matches`: the log lines that the kernel program writes for marked SYNs.
 
 use std::time::Duration;
 

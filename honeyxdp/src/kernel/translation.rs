@@ -29,7 +29,7 @@ impl Translation {
         (smallest..=31)
             .flat_map(|bits| (0..TRIES).map(move |attempt| (bits, attempt)))
             .find_map(|(bits, attempt)| {
-                // Odd, and far from the one before: the golden ratio's multiples.
+                // Unsupported, and far from the one before: the golden ratio's multiples.
                 let multiplier = 0x9e37_79b9_u32.wrapping_mul(2 * attempt + 1);
                 let buckets = fill(addresses, multiplier, bits)?;
                 Some(Self { multiplier, bits, buckets })

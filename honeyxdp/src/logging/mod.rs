@@ -24,7 +24,7 @@ use self::{
     writer::{Notices, Stream},
 };
 
-/// Target of single SYNs that `--trace-marks` shows. They are logged at every level.
+/// Target of single SYNs that `--trace-matches` shows. They are logged at every level.
 pub const MARK: &str = "honeyxdp::mark";
 
 /// How the log is written.

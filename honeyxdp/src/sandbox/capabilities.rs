@@ -23,15 +23,15 @@ pub(super) fn leave_out_perfmon() -> Result<(), CapsError> {
         .try_for_each(|set| caps::drop(None, set, needless))
 }
 
-/// Gives away all but what is needed, from every set. Returns what is kept, and the folder, if any, for which that is more.
+/// Gives away all but what is needed, from every set. Returns what is kept, and the directory, if any, for which that is more.
 pub(super) fn give_away(writable: &[PathBuf]) -> Result<(Vec<Capability>, Option<PathBuf>), CapsError> {
     let held = caps::read(None, CapSet::Permitted)?;
     let mut kept: CapsHashSet = needed_capabilities().iter().copied().filter(|needed| held.contains(needed)).collect();
 
-    // Root may write to another user's folder by CAP_DAC_OVERRIDE alone. Without it every snapshot would fail.
+    // Root may write to another user's directory by CAP_DAC_OVERRIDE alone. Without it every snapshot would fail.
     let before = caps::read(None, CapSet::Effective)?;
     caps::set(None, CapSet::Effective, &kept)?;
-    let foreign = writable.iter().find(|folder| !may_write(folder)).cloned();
+    let foreign = writable.iter().find(|directory| !may_write(directory)).cloned();
     let foreign = foreign.filter(|_| before.contains(&Capability::CAP_DAC_OVERRIDE));
     if foreign.is_some() {
         kept.insert(Capability::CAP_DAC_OVERRIDE);
@@ -54,9 +54,9 @@ pub(super) fn give_away(writable: &[PathBuf]) -> Result<(Vec<Capability>, Option
     Ok((kept, foreign))
 }
 
-/// Whether the rights in force let files be made in a folder. A file system that is read-only is another matter.
-fn may_write(folder: &Path) -> bool {
-    let Ok(path) = CString::new(folder.as_os_str().as_bytes()) else {
+/// Whether the rights in force let files be made in a directory. A file system that is read-only is another matter.
+fn may_write(directory: &Path) -> bool {
+    let Ok(path) = CString::new(directory.as_os_str().as_bytes()) else {
         return true;
     };
     // faccessat(2) judges root by its permitted capabilities; only the newer call looks at the effective ones.

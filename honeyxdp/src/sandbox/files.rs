@@ -7,7 +7,7 @@ use landlock::{
     RulesetStatus, Scope, path_beneath_rules,
 };
 
-use super::{Folders, Landlock};
+use super::{Directories, Landlock};
 
 /// The version whose rights are asked for: Linux 6.12. An older kernel gives what it has.
 const VERSION: ABI = ABI::V6;
@@ -18,9 +18,9 @@ const READABLE: [&str; 5] = ["/proc", "/sys", "/etc/localtime", "/usr/share/zone
 const DEVICES: [&str; 2] = ["/dev/tty", "/dev/null"];
 
 /// Confines the calling thread.
-pub(super) fn confine(folders: &Folders) -> Result<Landlock, RulesetError> {
+pub(super) fn confine(directories: &Directories) -> Result<Landlock, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    let readable = READABLE.into_iter().map(PathBuf::from).chain(folders.readable.iter().cloned());
+    let readable = READABLE.into_iter().map(PathBuf::from).chain(directories.readable.iter().cloned());
     let status = Ruleset::default()
         .handle_access(AccessFs::from_all(VERSION))?
         .handle_access(AccessNet::ConnectTcp)?
@@ -28,7 +28,7 @@ pub(super) fn confine(folders: &Folders) -> Result<Landlock, RulesetError> {
         .create()?
         .add_rules(path_beneath_rules(readable, read))?
         .add_rules(path_beneath_rules(DEVICES, AccessFs::ReadFile | AccessFs::WriteFile | AccessFs::IoctlDev))?
-        .add_rules(path_beneath_rules(&folders.writable, AccessFs::from_all(VERSION) & !AccessFs::Execute))?
+        .add_rules(path_beneath_rules(&directories.writable, AccessFs::from_all(VERSION) & !AccessFs::Execute))?
         .restrict_self()?;
     Ok(match status.ruleset {
         RulesetStatus::FullyEnforced => Landlock::Full,

@@ -17,10 +17,10 @@ use crate::kernel::list;
 
 /// Which files a running sensor is at.
 #[derive(Clone, Debug, Default)]
-pub struct Folders {
-    /// Folders that it writes to, with all that is in them. They have to exist.
+pub struct Directories {
+    /// Directories that it writes to, with all that is in them. They have to exist.
     pub writable: Vec<PathBuf>,
-    /// Folders and files that it reads besides, with all that is in them. /proc and /sys are always among them.
+    /// Directories and files that it reads besides, with all that is in them. /proc and /sys are always among them.
     pub readable: Vec<PathBuf>,
 }
 
@@ -43,7 +43,7 @@ pub enum SandboxError {
 pub struct Confined {
     /// Capabilities that are kept.
     pub capabilities: Vec<Capability>,
-    /// A folder that only CAP_DAC_OVERRIDE can write to, which is kept for it.
+    /// A directory that only CAP_DAC_OVERRIDE can write to, which is kept for it.
     pub foreign: Option<PathBuf>,
     /// How far Landlock goes.
     pub landlock: Landlock,
@@ -102,14 +102,14 @@ pub fn begin() -> Result<(), SandboxError> {
 }
 
 /// Gives away every capability but those that live operations need, the right to gain others, and
-/// access to files that are not in `folders`. For the calling thread, and all that it will start. There is no way back.
+/// access to files that are not in `directories`. For the calling thread, and all that it will start. There is no way back.
 ///
 /// # Errors
 /// See [`SandboxError`].
-pub fn enter(folders: &Folders) -> Result<Confined, SandboxError> {
+pub fn enter(directories: &Directories) -> Result<Confined, SandboxError> {
     no_new_privileges().map_err(SandboxError::NoNewPrivileges)?;
-    let landlock = files::confine(folders)?;
-    let (capabilities, foreign) = capabilities::give_away(&folders.writable)?;
+    let landlock = files::confine(directories)?;
+    let (capabilities, foreign) = capabilities::give_away(&directories.writable)?;
     Ok(Confined { capabilities, foreign, landlock })
 }
 

@@ -9,7 +9,7 @@ use std::{
 /// Port that the sensor listens on when nothing is said: nobody else's in IANA's registry, nor in Prometheus' list of
 /// exporters.
 pub const DEFAULT_PORT: u16 = 7823;
-/// Name of the unix socket in the sensor's folder.
+/// Name of the unix socket in the sensor's directory.
 pub const SOCKET: &str = "honeyxdp.sock";
 
 /// One --listen.

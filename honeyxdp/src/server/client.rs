@@ -114,7 +114,7 @@ impl Client {
             Target::Unix(path) => {
                 let stream = UnixStream::connect(path).await.with_context(|| {
                     let shown = path.display();
-                    format!("no sensor answers on {shown}; start one with `honeyxdp run`, or name its folder with --out or its address with --connect")
+                    format!("no sensor answers on {shown}; start one with `honeyxdp run`, or name its directory with --out or its address with --connect")
                 })?;
                 exchange(stream, request).await
             }

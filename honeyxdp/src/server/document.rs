@@ -19,7 +19,7 @@ pub(super) struct Document {
 
 impl Document {
     pub(super) fn new(reading: Reading) -> Self {
-        // Sequence numbers begin anew in another folder; the time tells those apart.
+        // Sequence numbers begin anew in another directory; the time tells those apart.
         let tag = format!("{}-{:x}", reading.snapshot.sequence, reading.snapshot.generated_at.as_nanosecond());
         Self { reading, tag, json: OnceLock::new(), gzip: OnceLock::new() }
     }

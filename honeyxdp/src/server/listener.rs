@@ -115,7 +115,7 @@ impl SocketFile {
         };
         bind().with_context(|| {
             format!(
-                "cannot make the socket {shown}; name a path in a folder that can be written, of less than 100 bytes"
+                "cannot make the socket {shown}; name a path in a directory that can be written, of less than 100 bytes"
             )
         })
     }
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_stale_socket_is_replaced_a_live_one_and_a_file_are_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.sock");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.sock");
         let (listener, file) = SocketFile::bind(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, MODE);
         let error = SocketFile::bind(&path).unwrap_err().to_string();
@@ -160,8 +160,8 @@ mod tests {
 
     #[test]
     fn a_path_that_is_too_long_is_said() {
-        let folder = tempfile::tempdir().unwrap();
-        let error = SocketFile::bind(&folder.path().join("x".repeat(120))).unwrap_err();
+        let directory = tempfile::tempdir().unwrap();
+        let error = SocketFile::bind(&directory.path().join("x".repeat(120))).unwrap_err();
         assert!(format!("{error:#}").contains("of less than 100 bytes"), "{error:#}");
     }
 }

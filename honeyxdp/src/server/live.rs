@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::feed::{Feed, Look, Reading};
 use crate::snapshot::{
-    Frames, MemoryReport, ModeReport, PortSources, Records, Sensor, SettledReport, Snapshot, UniqueSources,
+    AttributedReport, Frames, MemoryReport, ModeReport, PortSources, Records, Sensor, Snapshot, UniqueSources,
 };
 
 /// Name and version of the document.
@@ -63,8 +63,8 @@ pub struct View {
     pub ports: Vec<PortView>,
     /// How many ports were seen in all.
     pub ports_seen: usize,
-    /// SYNs of sources that pair tests settled.
-    pub settled: BTreeMap<String, SettledReport>,
+    /// SYNs of sources that pair tests attributed.
+    pub attributed: BTreeMap<String, AttributedReport>,
     /// Flow records; what was lost of them.
     pub records: Option<Records>,
     /// Memory for sets of sources.
@@ -96,7 +96,7 @@ pub struct FamilyView {
     /// Id and version of its rule.
     pub rule: String,
     /// How well that is founded: A, B or C.
-    pub certainty: String,
+    pub confidence: String,
     /// SYNs since `started_at`.
     pub packets: u64,
     /// Those over IPv6.
@@ -272,7 +272,7 @@ fn view(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> View {
         families: families(new, old, seconds),
         ports: ports(new, old, seconds),
         ports_seen: new.ports.len(),
-        settled: new.settled.clone(),
+        attributed: new.attributed.clone(),
         records: new.records.clone(),
         memory: new.memory.clone(),
         filters: new.filters.clone(),
@@ -294,7 +294,7 @@ fn families(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<FamilyV
             Some(FamilyView {
                 name: name.to_owned(),
                 rule: report.rule.clone(),
-                certainty: family.rules()[0].certainty.name().to_owned(),
+                confidence: family.rules()[0].confidence.name().to_owned(),
                 packets: report.packets,
                 packets_v6: report.packets_v6,
                 per_second: rate(added(new, old, name), 0, seconds),

@@ -212,7 +212,7 @@ fn records(registry: &mut Registry, snapshot: &Snapshot) {
         gauge.set(bytes(value));
         registry.register(name, help, gauge);
     }
-    counter(registry, "source_sets_given_up", "Sets of sources given up for want of memory", memory.given_up);
+    counter(registry, "source_sets_evicted", "Sets of sources given up for want of memory", memory.sets_evicted);
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
@@ -361,7 +361,7 @@ mod tests {
         use crate::{
             Counts,
             snapshot::{Recorder, Run, Sensor, Span},
-            sources::{Observer, Settings},
+            sources::{Settings, SourceTracker},
         };
         let now = jiff::Timestamp::UNIX_EPOCH;
         let run = Run {
@@ -372,7 +372,7 @@ mod tests {
         };
         let span = Span { start: now, end: now, length: Duration::ZERO };
         let mut snapshot =
-            Recorder::new(run, 0).snapshot(&Counts::default(), &Observer::new(&Settings::default(), now), span);
+            Recorder::new(run, 0).snapshot(&Counts::default(), &SourceTracker::new(&Settings::default(), now), span);
         for &(port, packets) in ports {
             let families = BTreeMap::from([("mirai".to_owned(), packets)]);
             snapshot.ports.insert(port, PortReport { packets, families, unique_sources: None });

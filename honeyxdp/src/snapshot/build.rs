@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Counts,
-    sources::{Observer, Tally},
+    sources::{SourceTracker, Tally},
 };
 
 /// A stretch of time, by two clocks.
@@ -50,7 +50,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// Starts at zero. `sequence` is the number of the last snapshot that anybody wrote to the same folder.
+    /// Starts at zero. `sequence` is the number of the last snapshot that anybody wrote to the same directory.
     pub fn new(run: Run, sequence: u64) -> Self {
         Self { run, published: Default::default(), payloads: Default::default(), sequence }
     }
@@ -72,7 +72,7 @@ impl Recorder {
 
     /// The next snapshot. It becomes the last one only when [`Recorder::published`] says that it was stored: so after a
     /// full disk the next interval holds what the one before could not say.
-    pub fn snapshot(&self, counts: &Counts, sources: &Observer, interval: Span) -> Snapshot {
+    pub fn snapshot(&self, counts: &Counts, sources: &SourceTracker, interval: Span) -> Snapshot {
         let delta = counts.since(&self.published.0);
         let (tally, before) = (sources.tally(), self.published.1);
         let new = Tally {
@@ -92,7 +92,7 @@ impl Recorder {
             frames: frames(counts),
             families: families(counts, |family| report.total_family(family)),
             ports: ports(counts, |port| report.total_port(port)),
-            settled: report.total_settled(),
+            attributed: report.total_attributed(),
             records: Some(records(counts, tally)),
             payloads: payloads.map(Captured::report),
             windows: report.windows(),
@@ -105,7 +105,7 @@ impl Recorder {
                 frames: frames(&delta),
                 families: families(&delta, |family| report.interval_family(family)),
                 ports: ports(&delta, |port| report.interval_port(port)),
-                settled: report.interval_settled(),
+                attributed: report.interval_attributed(),
                 records: Some(records(&delta, new)),
                 payloads: payloads.map(|payloads| payloads.since(&self.payloads.1).report()),
             },
@@ -127,7 +127,7 @@ const fn records(counts: &Counts, tally: Tally) -> Records {
         packets: tally.packets,
         lost: counts.lost_records(),
         lost_packets: counts.lost_packets() + tally.gone,
-        unsampled_packets: counts.unsampled(),
+        sampled_out_packets: counts.sampled_out(),
     }
 }
 
@@ -151,7 +151,7 @@ fn families(counts: &Counts, sources: impl Fn(Family) -> UniqueSources) -> BTree
                 rule_v6: rules.get(1).map(|rule| rule.id.to_owned()),
                 packets: 0,
                 packets_v6: counts.family_v6(family),
-                tagged: counts.secondary(family),
+                matched: counts.secondary(family),
                 ports: BTreeMap::new(),
                 unique_sources: Some(sources(family)),
             };
@@ -162,7 +162,7 @@ fn families(counts: &Counts, sources: impl Fn(Family) -> UniqueSources) -> BTree
         for (family, count) in seen(row) {
             let report = families.get_mut(family.name()).expect("every family is in the map");
             report.packets += count;
-            report.tagged += count;
+            report.matched += count;
             report.ports.insert(port, count);
         }
     }
@@ -190,7 +190,7 @@ mod tests {
     use honeyxdp_common::{Address, Syn};
 
     use super::*;
-    use crate::{Census, filter::Filters, sources::Settings};
+    use crate::{Pipeline, filter::Filters, sources::Settings};
 
     /// Mirai's SYN from 198.18.0.100 to port 23 of 198.18.0.1.
     const MIRAI: Syn = Syn {
@@ -213,8 +213,8 @@ mod tests {
         Recorder::new(run, 41)
     }
 
-    fn census() -> Census {
-        Census::new(Filters::default(), &Settings::default())
+    fn pipeline() -> Pipeline {
+        Pipeline::new(Filters::default(), &Settings::default())
     }
 
     fn at(second: i64) -> Timestamp {
@@ -225,28 +225,29 @@ mod tests {
         Span { start: at(start), end: at(end), length: Duration::from_secs(10) }
     }
 
-    fn count(census: &mut Census, frames: u64) {
-        (0..frames).for_each(|_| census.frame(Ok(MIRAI), 54, 0));
-        census.close(at(1_000)).unwrap();
+    fn count(pipeline: &mut Pipeline, frames: u64) {
+        (0..frames).for_each(|_| pipeline.frame(Ok(MIRAI), 54, 0));
+        pipeline.close(at(1_000)).unwrap();
     }
 
     #[test]
     fn an_interval_holds_what_is_new_since_the_last_stored_snapshot() {
-        let (mut recorder, mut census) = (recorder(), census());
-        count(&mut census, 3);
-        let first = recorder.snapshot(census.counts(), census.sources(), span(1_000, 1_010));
+        let (mut recorder, mut pipeline) = (recorder(), pipeline());
+        count(&mut pipeline, 3);
+        let first = recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_000, 1_010));
         assert_eq!((first.sequence, first.interval.families["mirai"].packets), (42, 3));
-        recorder.published(census.counts(), census.sources().tally());
+        recorder.published(pipeline.counts(), pipeline.sources().tally());
 
-        count(&mut census, 2);
+        count(&mut pipeline, 2);
         // This one could not be stored ...
         assert_eq!(
-            recorder.snapshot(census.counts(), census.sources(), span(1_010, 1_020)).interval.families["mirai"].packets,
+            recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_010, 1_020)).interval.families["mirai"]
+                .packets,
             2
         );
-        count(&mut census, 4);
+        count(&mut pipeline, 4);
         // ... so the next has its number and its packets.
-        let next = recorder.snapshot(census.counts(), census.sources(), span(1_010, 1_030));
+        let next = recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_010, 1_030));
         assert_eq!((next.sequence, next.interval.families["mirai"].packets), (43, 6));
         assert_eq!((next.families["mirai"].packets, next.ports[&23].packets), (9, 9));
         assert_eq!((next.frames.seen, next.frames.bytes), (9, 9 * 54));
@@ -254,17 +255,17 @@ mod tests {
 
     #[test]
     fn rates_are_those_of_the_steady_clock() {
-        let (recorder, mut census) = (recorder(), census());
-        count(&mut census, 5);
-        let snapshot = recorder.snapshot(census.counts(), census.sources(), span(1_000, 1_400));
+        let (recorder, mut pipeline) = (recorder(), pipeline());
+        count(&mut pipeline, 5);
+        let snapshot = recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_000, 1_400));
         assert!((snapshot.interval.seconds - 10.0).abs() < f64::EPSILON);
         assert_eq!(snapshot.interval.families["mirai"].packets, 5);
     }
 
     #[test]
     fn every_family_is_there_and_its_rules_are_named() {
-        let census = census();
-        let snapshot = recorder().snapshot(census.counts(), census.sources(), span(1_000, 1_010));
+        let pipeline = pipeline();
+        let snapshot = recorder().snapshot(pipeline.counts(), pipeline.sources(), span(1_000, 1_010));
         assert_eq!(snapshot.families.len(), Family::ALL.len());
         assert_eq!(snapshot.families["masscan"].rule, "masscan/1");
         assert_eq!(snapshot.families["masscan"].rule_v6.as_deref(), Some("masscan-v6/1"));

@@ -33,7 +33,7 @@ pub struct Snapshot {
     pub generated_at: Timestamp,
     /// Since when the cumulative counters count, UTC. For a replayed capture: the time of its first packet.
     pub started_at: Timestamp,
-    /// Counts the snapshots of this folder, from 1 on; the name of the file in history/ has the same number.
+    /// Counts the snapshots of this directory, from 1 on; the name of the file in history/ has the same number.
     pub sequence: u64,
     /// Who counted.
     pub sensor: Sensor,
@@ -47,7 +47,7 @@ pub struct Snapshot {
     pub ports: BTreeMap<u16, PortReport>,
     /// SYNs since `started_at` whose source two of its SYNs together give away, by family. They are counted above under
     /// the family that each SYN shows by itself.
-    pub settled: BTreeMap<String, SettledReport>,
+    pub attributed: BTreeMap<String, AttributedReport>,
     /// Flow records since `started_at`; null from a version that made none.
     pub records: Option<Records>,
     /// First payloads since `started_at`; null where nobody looks at them.
@@ -120,7 +120,7 @@ pub struct FamilyReport {
     /// Those of them that came over IPv6.
     pub packets_v6: u64,
     /// SYNs that carry the family's mark, also those counted under another family that goes first.
-    pub tagged: u64,
+    pub matched: u64,
     /// `packets` by destination port.
     pub ports: BTreeMap<u16, u64>,
     /// Different source addresses; null from a version that did not look at them.
@@ -148,9 +148,9 @@ pub struct PortSources {
     pub exact: bool,
 }
 
-/// SYNs whose source a pair test settled.
+/// SYNs whose source a pair test attributed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct SettledReport {
+pub struct AttributedReport {
     /// Id and version of the pair rule, as docs/marks.md lists it.
     pub rule: String,
     /// All SYNs of these sources, those before the pair included.
@@ -194,9 +194,9 @@ pub struct MemoryReport {
     pub sets: u64,
     /// Sets that were given up for want of memory, since `started_at`. What they counted is not exact until their time
     /// is over.
-    pub given_up: u64,
+    pub sets_evicted: u64,
     /// SYNs since `started_at` that no pair test looked at, for want of memory.
-    pub untested_packets: u64,
+    pub pair_test_skipped: u64,
 }
 
 /// SYNs to one destination port.
@@ -223,7 +223,7 @@ pub struct Records {
     /// SYNs in those, and in records that a killed process had read and not yet reported.
     pub lost_packets: u64,
     /// SYNs that --sample-records left out.
-    pub unsampled_packets: u64,
+    pub sampled_out_packets: u64,
 }
 
 /// What came in since the snapshot before.
@@ -243,7 +243,7 @@ pub struct Interval {
     /// As above.
     pub ports: BTreeMap<u16, PortReport>,
     /// As above.
-    pub settled: BTreeMap<String, SettledReport>,
+    pub attributed: BTreeMap<String, AttributedReport>,
     /// As above.
     pub records: Option<Records>,
     /// As above.

@@ -1,12 +1,12 @@
 //! What the document says of first payloads and of the responder.
 
-use honeyxdp_common::dialogue::Event;
+use honeyxdp_common::responder::Event;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    dialogue::{Kind, Tally},
     kernel::Events,
+    responder::{Kind, Tally},
 };
 
 /// First payloads of connections, and logins.
@@ -21,7 +21,7 @@ pub struct Payloads {
     /// Segments that were not kept for want of room.
     pub lost: u64,
     /// Sources with marks that found no room: their payloads can be told as of an unknown family.
-    pub forgotten_marks: u64,
+    pub forgotten_fingerprints: u64,
     /// What they are.
     pub labels: Vec<PayloadLabel>,
     /// What the responder did; null if there is none.
@@ -36,7 +36,7 @@ pub struct PayloadLabel {
     /// Family of their sources, or `unknown`.
     pub family: String,
     /// What decided the family: `payload`, the `mark` of the source's SYNs in the 24 hours before, or `none`.
-    pub decided_by: String,
+    pub attribution_source: String,
     /// Destination port.
     pub port: u16,
     /// How many.
@@ -49,9 +49,9 @@ pub struct Responder {
     /// SYNs that were answered.
     pub answered: u64,
     /// SYNs that were not: their source had had its share of that second.
-    pub limited_source: u64,
+    pub rate_limited_source: u64,
     /// SYNs that were not: all answers of that second were given.
-    pub limited_total: u64,
+    pub rate_limited_total: u64,
     /// SYNs that were not: they have IP options or extension headers, are fragments, or lie about their length.
     pub odd: u64,
     /// Handshakes that were completed before anything was said.
@@ -80,7 +80,7 @@ pub struct Captured {
 impl Captured {
     /// Payloads that came and are nowhere.
     pub fn lost(&self) -> u64 {
-        self.events.of(Event::PayloadLimited) + self.events.of(Event::PayloadLost) + self.tally.given_up
+        self.events.of(Event::PayloadRateLimited) + self.events.of(Event::PayloadLost) + self.tally.sets_evicted
     }
 
     /// What came after an earlier moment.
@@ -97,26 +97,26 @@ impl Captured {
         let label = |(kind, payloads): (&Kind, &u64)| PayloadLabel {
             exploit: kind.exploit.clone(),
             family: kind.family.clone(),
-            decided_by: kind.decided_by.clone(),
+            attribution_source: kind.attribution_source.clone(),
             port: kind.port,
             payloads: *payloads,
         };
         Payloads {
             labelled: self.tally.payloads(),
             logins: self.tally.logins,
-            limited: of(Event::PayloadLimited),
-            lost: of(Event::PayloadLost) + self.tally.given_up,
-            forgotten_marks: self.tally.forgotten,
+            limited: of(Event::PayloadRateLimited),
+            lost: of(Event::PayloadLost) + self.tally.sets_evicted,
+            forgotten_fingerprints: self.tally.forgotten,
             labels: self.tally.labels.iter().map(label).collect(),
             responder: self.responds.then(|| Responder {
                 answered: of(Event::Answered),
-                limited_source: of(Event::LimitedSource),
-                limited_total: of(Event::LimitedTotal),
-                odd: of(Event::Odd),
+                rate_limited_source: of(Event::RateLimitedSource),
+                rate_limited_total: of(Event::RateLimitedTotal),
+                odd: of(Event::Unsupported),
                 accepted: of(Event::Accepted),
                 prompted: of(Event::Prompted),
                 ended: of(Event::Ended),
-                stray: of(Event::Stray),
+                stray: of(Event::OutOfState),
                 failed: of(Event::Failed),
             }),
         }
@@ -127,14 +127,14 @@ impl Captured {
         let kind = |label: &PayloadLabel| Kind {
             exploit: label.exploit.clone(),
             family: label.family.clone(),
-            decided_by: label.decided_by.clone(),
+            attribution_source: label.attribution_source.clone(),
             port: label.port,
         };
         Tally {
             labels: payloads.labels.iter().map(|label| (kind(label), label.payloads)).collect(),
             logins: payloads.logins,
-            given_up: 0,
-            forgotten: payloads.forgotten_marks,
+            sets_evicted: 0,
+            forgotten: payloads.forgotten_fingerprints,
         }
     }
 }

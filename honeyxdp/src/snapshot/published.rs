@@ -2,7 +2,7 @@
 
 use honeyxdp_common::{
     Disposition, Family, FilterReason,
-    counters::{Counter, FILTERED, LOST, SECONDARY, UNSAMPLED, V6},
+    counters::{Counter, FILTERED, LOST, SAMPLED_OUT, SECONDARY, V6},
 };
 
 use super::Snapshot;
@@ -21,23 +21,23 @@ pub fn published(snapshot: &Snapshot, now: &Counts) -> Option<(Counts, Tally)> {
         for (&port, &packets) in &report.ports {
             counts.row_mut(port)[id] = packets;
         }
-        counts.others[V6 + id].count = report.packets_v6;
-        counts.others[SECONDARY + id].count = report.tagged.checked_sub(report.packets)?;
+        counts.others[V6 + id].events = report.packets_v6;
+        counts.others[SECONDARY + id].events = report.matched.checked_sub(report.packets)?;
     }
     let mut bytes = snapshot.frames.bytes;
     for disposition in Disposition::ALL {
         let at = disposition as usize;
-        let of = bytes.min(now.others[at].of);
+        let of = bytes.min(now.others[at].amount);
         bytes -= of;
         counts.others[at] = Counter { count: *snapshot.frames.dispositions.get(disposition.name())?, of };
     }
     for reason in FilterReason::ALL {
-        counts.others[FILTERED + reason as usize].count = *snapshot.frames.filtered.get(reason.name())?;
+        counts.others[FILTERED + reason as usize].events = *snapshot.frames.filtered.get(reason.name())?;
     }
     let records = snapshot.records.as_ref()?;
     let of = records.lost_packets.min(now.lost_packets());
     counts.others[LOST] = Counter { count: records.lost, of };
-    counts.others[UNSAMPLED].count = records.unsampled_packets;
+    counts.others[SAMPLED_OUT].events = records.sampled_out_packets;
     let gone = records.lost_packets - of;
     let tally = Tally { records: records.emitted, packets: records.packets, gone };
     (bytes == 0 && now.contain(&counts)).then_some((counts, tally))
@@ -52,35 +52,35 @@ mod tests {
 
     use super::*;
     use crate::{
-        Census,
+        Pipeline,
         filter::Filters,
         snapshot::{Recorder, Run, Sensor, Span},
         sources::Settings,
     };
 
-    fn census(syns: u32) -> Census {
-        let mut census = Census::new(Filters::default(), &Settings::default());
+    fn pipeline(syns: u32) -> Pipeline {
+        let mut pipeline = Pipeline::new(Filters::default(), &Settings::default());
         for host in 0..syns {
             let (src, dst) = (Address::from_v4(host), Address::from_v4(7));
             let dport = if host % 3 == 0 { 80 } else { 23 };
-            census.frame(Ok(Syn { src, dst, seq: 7 + host % 2, dport, ..Syn::BLANK }), 60, 0);
-            census.frame(Err(Disposition::Udp), 100, 0);
+            pipeline.frame(Ok(Syn { src, dst, seq: 7 + host % 2, dport, ..Syn::BLANK }), 60, 0);
+            pipeline.frame(Err(Disposition::Udp), 100, 0);
         }
-        census.close(Timestamp::UNIX_EPOCH).unwrap();
-        census
+        pipeline.close(Timestamp::UNIX_EPOCH).unwrap();
+        pipeline
     }
 
-    fn snapshot(census: &Census) -> Snapshot {
+    fn snapshot(pipeline: &Pipeline) -> Snapshot {
         let now = Timestamp::UNIX_EPOCH;
         let sensor = Sensor::of_this_machine(None);
         let run = Run { sensor, interfaces: Vec::new(), started_at: now, filters: BTreeMap::new() };
         let span = Span { start: now, end: now, length: Duration::ZERO };
-        Recorder::new(run, 0).snapshot(census.counts(), census.sources(), span)
+        Recorder::new(run, 0).snapshot(pipeline.counts(), pipeline.sources(), span)
     }
 
     #[test]
     fn the_interval_after_another_process_is_what_came_since_its_last_snapshot() {
-        let (before, now) = (census(100), census(250));
+        let (before, now) = (pipeline(100), pipeline(250));
         let (counts, tally) = published(&snapshot(&before), now.counts()).unwrap();
         assert_eq!(counts.families(), before.counts().families());
         assert_eq!(counts.bytes(), before.counts().bytes());
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_snapshot_that_says_more_than_the_counters_is_of_another_run() {
-        let (before, now) = (census(100), census(99));
+        let (before, now) = (pipeline(100), pipeline(99));
         assert!(published(&snapshot(&before), now.counts()).is_none());
         let mut unknown = snapshot(&now);
         let mirai = unknown.families.remove("mirai").unwrap();

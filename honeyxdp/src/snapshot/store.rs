@@ -19,40 +19,41 @@ use anyhow::{Context as _, bail};
 
 use super::{SCHEMA, Snapshot};
 
-/// Name of the newest snapshot in its folder.
+/// Name of the newest snapshot in its directory.
 pub const NEWEST: &str = "snapshot.json";
 const HISTORY: &str = "history";
 const TEMPORARY: &str = ".snapshot.json.new";
 const LOCK: &str = ".lock";
 
-/// A folder of snapshots that this process alone writes.
+/// A directory of snapshots that this process alone writes.
 #[derive(Debug)]
 pub struct Store {
-    folder: PathBuf,
+    directory: PathBuf,
     keep: usize,
     last_sequence: u64,
     _lock: File,
 }
 
 impl Store {
-    /// Opens the folder, makes it if need be, and keeps others from writing to it. `keep` snapshots stay in history/.
+    /// Opens the directory, makes it if need be, and keeps others from writing to it. `keep` snapshots stay in history/.
     ///
     /// # Errors
     /// When it cannot be written, or another process writes there.
-    pub fn open(folder: &Path, keep: usize) -> anyhow::Result<Self> {
-        make_folders(folder, keep)?;
-        let history = folder.join(HISTORY);
-        let path = folder.join(LOCK);
-        let lock = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)
-            .with_context(|| format!("cannot write to {}; name another folder with --out", folder.display()))?;
+    pub fn open(directory: &Path, keep: usize) -> anyhow::Result<Self> {
+        make_directories(directory, keep)?;
+        let history = directory.join(HISTORY);
+        let path = directory.join(LOCK);
+        let lock =
+            OpenOptions::new().create(true).truncate(false).write(true).open(&path).with_context(|| {
+                format!("cannot write to {}; name another directory with --out", directory.display())
+            })?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                bail!("another honeyxdp writes to {}; give this one a folder of its own with --out", folder.display())
+                bail!(
+                    "another honeyxdp writes to {}; give this one a directory of its own with --out",
+                    directory.display()
+                )
             }
             Err(TryLockError::Error(error)) => {
                 return Err(error).with_context(|| format!("cannot lock {}", path.display()));
@@ -61,32 +62,32 @@ impl Store {
         let last_sequence = numbers(&history)
             .with_context(|| format!("cannot read {}", history.display()))?
             .into_iter()
-            .chain(read(folder).map(|snapshot| snapshot.sequence))
+            .chain(read(directory).map(|snapshot| snapshot.sequence))
             .max()
             .unwrap_or(0);
-        Ok(Self { folder: folder.to_owned(), keep, last_sequence, _lock: lock })
+        Ok(Self { directory: directory.to_owned(), keep, last_sequence, _lock: lock })
     }
 
-    /// Number of the newest snapshot that was found in the folder when it was opened; 0 in a new one.
+    /// Number of the newest snapshot that was found in the directory when it was opened; 0 in a new one.
     pub const fn last_sequence(&self) -> u64 {
         self.last_sequence
     }
 
     /// Path of the newest snapshot.
     pub fn newest(&self) -> PathBuf {
-        self.folder.join(NEWEST)
+        self.directory.join(NEWEST)
     }
 
-    /// The last snapshot that was written before the folder was opened. It may be in the history alone: that is written first.
+    /// The last snapshot that was written before the directory was opened. It may be in the history alone: that is written first.
     /// One that cannot be read is said and passed over: whoever goes on with an older one has its counts once more.
     ///
     /// # Errors
     /// When there is none that can be read.
     pub fn last(&self) -> anyhow::Result<Snapshot> {
-        let history = self.folder.join(HISTORY);
+        let history = self.directory.join(HISTORY);
         let mut numbers = numbers(&history).unwrap_or_default();
         numbers.sort_unstable();
-        let newest = read(&self.folder);
+        let newest = read(&self.directory);
         let number = newest.as_ref().map_or(0, |newest| newest.sequence);
         let mut passed_over = 0;
         for number in numbers.into_iter().rev().take_while(|&entry| entry > number) {
@@ -111,9 +112,9 @@ impl Store {
     pub fn write(&self, snapshot: &Snapshot) -> anyhow::Result<()> {
         let mut json = serde_json::to_vec(snapshot)?;
         json.push(b'\n');
-        // Somebody may have tidied up: a folder that is gone is made again.
-        make_folders(&self.folder, self.keep)?;
-        let temporary = self.folder.join(TEMPORARY);
+        // Somebody may have tidied up: a directory that is gone is made again.
+        make_directories(&self.directory, self.keep)?;
+        let temporary = self.directory.join(TEMPORARY);
         let result = self.replace(&temporary, snapshot.sequence, &json);
         if result.is_err() {
             // A full disk is not helped by half a file. If this fails too, the next write truncates it.
@@ -130,19 +131,19 @@ impl Store {
         remove(temporary).with_context(|| format!("cannot remove {}", temporary.display()))?;
         write_synced(temporary, json).with_context(|| format!("cannot write {}", newest.display()))?;
         if self.keep > 0 {
-            let entry = self.folder.join(HISTORY).join(history_name(sequence));
+            let entry = self.directory.join(HISTORY).join(history_name(sequence));
             link(temporary, &entry)
                 .or_else(|error| if is_without_links(&error) { copy_whole(&entry, json) } else { Err(error) })
                 .with_context(|| format!("cannot write {}", entry.display()))?;
         }
         fs::rename(temporary, &newest)
-            .and_then(|()| File::open(&self.folder)?.sync_all())
+            .and_then(|()| File::open(&self.directory)?.sync_all())
             .with_context(|| format!("cannot write {}", newest.display()))
     }
 
     /// By number and not by time, so that a clock that was set back makes no snapshot look old.
     fn prune(&self) -> io::Result<()> {
-        let history = self.folder.join(HISTORY);
+        let history = self.directory.join(HISTORY);
         let mut numbers = numbers(&history)?;
         numbers.sort_unstable();
         for number in numbers.iter().take(numbers.len().saturating_sub(self.keep)) {
@@ -152,17 +153,17 @@ impl Store {
     }
 }
 
-/// Makes the folder, and its history if any snapshot is to stay in it.
-fn make_folders(folder: &Path, keep: usize) -> anyhow::Result<()> {
-    let folder = if keep > 0 { folder.join(HISTORY) } else { folder.to_owned() };
-    fs::create_dir_all(&folder).with_context(|| {
-        format!("cannot make the folder {} for snapshots; name another one with --out", folder.display())
+/// Makes the directory, and its history if any snapshot is to stay in it.
+fn make_directories(directory: &Path, keep: usize) -> anyhow::Result<()> {
+    let directory = if keep > 0 { directory.join(HISTORY) } else { directory.to_owned() };
+    fs::create_dir_all(&directory).with_context(|| {
+        format!("cannot make the directory {} for snapshots; name another one with --out", directory.display())
     })
 }
 
-/// Whether another process has the folder open.
-pub fn in_use(folder: &Path) -> bool {
-    let lock = File::open(folder.join(LOCK));
+/// Whether another process has the directory open.
+pub fn in_use(directory: &Path) -> bool {
+    let lock = File::open(directory.join(LOCK));
     lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
 }
 
@@ -217,7 +218,7 @@ fn history_name(sequence: u64) -> String {
     format!("{sequence:010}.json")
 }
 
-/// Numbers of the snapshots in a history folder; other files are left alone.
+/// Numbers of the snapshots in a history directory; other files are left alone.
 fn numbers(history: &Path) -> io::Result<Vec<u64>> {
     let mut numbers = Vec::new();
     let entries = match fs::read_dir(history) {
@@ -233,24 +234,24 @@ fn numbers(history: &Path) -> io::Result<Vec<u64>> {
     Ok(numbers)
 }
 
-/// The newest snapshot of a folder.
+/// The newest snapshot of a directory.
 ///
 /// # Errors
 /// When there is none, or it is not one.
-pub fn read(folder: &Path) -> anyhow::Result<Snapshot> {
-    let path = folder.join(NEWEST);
+pub fn read(directory: &Path) -> anyhow::Result<Snapshot> {
+    let path = directory.join(NEWEST);
     let json = match fs::read(&path) {
         Ok(json) => json,
-        Err(error) if error.kind() == io::ErrorKind::NotFound && in_use(folder) => {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && in_use(directory) => {
             bail!(
                 "a sensor writes to {} and has just begun; its first snapshot comes with its first interval",
-                folder.display()
+                directory.display()
             )
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             bail!(
-                "there is no snapshot in {}; start the sensor with `honeyxdp run --out {0}`, or name its folder with --out",
-                folder.display()
+                "there is no snapshot in {}; start the sensor with `honeyxdp run --out {0}`, or name its directory with --out",
+                directory.display()
             )
         }
         Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),

@@ -1,6 +1,6 @@
 //! Who sent the SYNs: sets of source addresses, exact as long as there is room, and estimates beside them.
 //!
-//! A record's way: [`Observer::record`] puts its source into the sets of the present slice; [`Observer::close`] compares the
+//! A record's way: [`SourceTracker::record`] puts its source into the sets of the present slice; [`SourceTracker::close`] compares the
 //! slice with the counters, so that every SYN that is in no record is known by family and port, and adds it to the windows:
 //! the interval, the hour, the day and the whole run. Sets merge without error.
 
@@ -21,12 +21,12 @@ pub use sketch::Sketch;
 use self::{pairs::Pairs, windows::Window};
 use crate::{
     Counts,
-    archive::Feed,
+    archive::ArchiveQueue,
     filter::PortSet,
-    snapshot::{MemoryReport, PortSources, SettledReport, UniqueSources, WindowReport, Windows},
+    snapshot::{AttributedReport, MemoryReport, PortSources, UniqueSources, WindowReport, Windows},
 };
 
-/// What an [`Observer`] keeps.
+/// What an [`SourceTracker`] keeps.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Ports whose sources are counted.
@@ -78,14 +78,14 @@ pub struct Imbalance {
 
 /// Gathers records into sets of sources.
 #[derive(Debug)]
-pub struct Observer {
+pub struct SourceTracker {
     /// Index of each watched port.
     ports: BTreeMap<u16, usize>,
     index: Vec<Option<u16>>,
     memory: u64,
-    given_up: u64,
+    sets_evicted: u64,
     pairs: Pairs,
-    archive: Option<Feed>,
+    archive: Option<ArchiveQueue>,
     tally: Tally,
     slice: Slice,
     interval: Window,
@@ -119,7 +119,7 @@ struct Dated {
     last: Option<WindowReport>,
 }
 
-impl Observer {
+impl SourceTracker {
     /// Starts with nothing at this time.
     pub fn new(settings: &Settings, now: Timestamp) -> Self {
         let ports: BTreeMap<u16, usize> = settings.ports.iter().zip(0..).collect();
@@ -131,7 +131,7 @@ impl Observer {
         Self {
             index,
             memory: settings.memory,
-            given_up: 0,
+            sets_evicted: 0,
             pairs: Pairs::new(settings.memory / PAIRS),
             archive: None,
             tally: Tally::default(),
@@ -160,12 +160,12 @@ impl Observer {
     }
 
     /// From now on every record goes into an archive too.
-    pub fn archive(&mut self, feed: Feed) {
-        self.archive = Some(feed);
+    pub fn archive(&mut self, queue: ArchiveQueue) {
+        self.archive = Some(queue);
     }
 
     /// Where records go besides.
-    pub const fn feed(&mut self) -> Option<&mut Feed> {
+    pub const fn queue(&mut self) -> Option<&mut ArchiveQueue> {
         self.archive.as_mut()
     }
 
@@ -179,11 +179,11 @@ impl Observer {
         if let Some(port) = port {
             self.slice.ports[port] += packets;
         }
-        let settled = self.pairs.record(flow);
+        let attributed = self.pairs.record(flow);
         if let Some(archive) = &mut self.archive {
-            archive.record(flow, settled.map(|(pair, _)| pair));
+            archive.record(flow, attributed.map(|(pair, _)| pair));
         }
-        if self.slice.window.record(flow, port, settled) {
+        if self.slice.window.record(flow, port, attributed) {
             self.slice.window.settle();
             self.bound();
         }
@@ -208,7 +208,7 @@ impl Observer {
         }
         self.next_slice(now);
 
-        let missing = counts.lost_packets() + counts.unsampled() + self.tally.gone;
+        let missing = counts.lost_packets() + counts.sampled_out() + self.tally.gone;
         if counts.syns() == self.tally.packets + missing {
             Ok(())
         } else {
@@ -226,7 +226,7 @@ impl Observer {
         self.begin(now);
         self.tally.records += before.records;
         self.tally.packets += before.packets;
-        let known = self.tally.packets + counts.lost_packets() + counts.unsampled();
+        let known = self.tally.packets + counts.lost_packets() + counts.sampled_out();
         self.tally.gone = counts.syns().saturating_sub(known);
     }
 
@@ -301,7 +301,7 @@ impl Observer {
             }
             used -= largest.bytes();
             largest.give_up();
-            self.given_up += 1;
+            self.sets_evicted += 1;
         }
     }
 
@@ -315,9 +315,9 @@ impl Observer {
     }
 }
 
-/// What an observer has to say.
+/// What an tracker has to say.
 #[derive(Clone, Copy, Debug)]
-pub struct Report<'a>(&'a Observer);
+pub struct Report<'a>(&'a SourceTracker);
 
 impl Report<'_> {
     /// A family's sources since the start.
@@ -340,14 +340,14 @@ impl Report<'_> {
         Some(self.0.interval.port(*self.0.ports.get(&port)?))
     }
 
-    /// What pair tests settled since the start.
-    pub fn total_settled(&self) -> BTreeMap<String, SettledReport> {
-        self.0.total.settled()
+    /// What pair tests attributed since the start.
+    pub fn total_attributed(&self) -> BTreeMap<String, AttributedReport> {
+        self.0.total.attributed()
     }
 
-    /// What they settled in the interval.
-    pub fn interval_settled(&self) -> BTreeMap<String, SettledReport> {
-        self.0.interval.settled()
+    /// What they attributed in the interval.
+    pub fn interval_attributed(&self) -> BTreeMap<String, AttributedReport> {
+        self.0.interval.attributed()
     }
 
     /// The windows of the calendar.
@@ -366,8 +366,8 @@ impl Report<'_> {
         MemoryReport {
             limit: self.0.memory,
             sets: self.0.used(),
-            given_up: self.0.given_up,
-            untested_packets: self.0.pairs.untested(),
+            sets_evicted: self.0.sets_evicted,
+            pair_test_skipped: self.0.pairs.skipped(),
         }
     }
 }
@@ -433,33 +433,33 @@ mod tests {
     use honeyxdp_common::{Address, Syn};
 
     use super::*;
-    use crate::{Census, filter::Filters};
+    use crate::{Pipeline, filter::Filters};
 
     /// Noon, UTC.
     const NOON: i64 = 1_546_344_000;
 
-    fn census() -> Census {
-        Census::new(Filters::default(), &Settings::default())
+    fn pipeline() -> Pipeline {
+        Pipeline::new(Filters::default(), &Settings::default())
     }
 
     /// Mirai's SYN to port 23.
-    fn mirai(census: &mut Census, time: i64, hosts: std::ops::Range<u32>) {
-        census.clock(time);
+    fn mirai(pipeline: &mut Pipeline, time: i64, hosts: std::ops::Range<u32>) {
+        pipeline.clock(time);
         for host in hosts {
             let (src, dst) = (Address::from_v4(host), Address::from_v4(7));
-            census.frame(Ok(Syn { src, dst, seq: 7, dport: 23, ..Syn::BLANK }), 60, 0);
+            pipeline.frame(Ok(Syn { src, dst, seq: 7, dport: 23, ..Syn::BLANK }), 60, 0);
         }
     }
 
     #[test]
     fn hours_and_days_end_and_sources_in_both_count_in_both() {
-        let mut census = census();
-        mirai(&mut census, NOON, 0..100);
-        mirai(&mut census, NOON + 3_599, 50..150);
-        mirai(&mut census, NOON + 3_600, 140..200);
-        mirai(&mut census, NOON + 13 * 3_600, 0..10);
-        census.close(Timestamp::from_second(NOON + 13 * 3_600).unwrap()).unwrap();
-        let report = census.sources().report();
+        let mut pipeline = pipeline();
+        mirai(&mut pipeline, NOON, 0..100);
+        mirai(&mut pipeline, NOON + 3_599, 50..150);
+        mirai(&mut pipeline, NOON + 3_600, 140..200);
+        mirai(&mut pipeline, NOON + 13 * 3_600, 0..10);
+        pipeline.close(Timestamp::from_second(NOON + 13 * 3_600).unwrap()).unwrap();
+        let report = pipeline.sources().report();
         let windows = report.windows();
         let value =
             |window: &WindowReport| (window.start.as_second(), window.families["mirai"].value, window.ports[&23].value);
@@ -475,70 +475,70 @@ mod tests {
 
     #[test]
     fn windows_do_not_run_backwards_when_the_clock_does() {
-        let mut observer = Observer::new(&Settings::default(), Timestamp::from_second(NOON).unwrap());
+        let mut tracker = SourceTracker::new(&Settings::default(), Timestamp::from_second(NOON).unwrap());
         let mut counts = Counts::default();
         // One new source in each slice, which ends at these minutes after noon.
         let mut host = 0;
-        let mut slice = |observer: &mut Observer, minute: i64| {
+        let mut slice = |tracker: &mut SourceTracker, minute: i64| {
             host += 1;
             let syn = Syn { src: Address::from_v4(host), dport: 80, ..Syn::BLANK };
             counts.syn(&syn, Family::OTHER, 0);
             counts.frame(honeyxdp_common::Disposition::Syn, 60);
-            observer.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
-            observer.close(&counts, Timestamp::from_second(NOON + minute * 60).unwrap()).unwrap();
+            tracker.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
+            tracker.close(&counts, Timestamp::from_second(NOON + minute * 60).unwrap()).unwrap();
             let minutes = |time: Timestamp| (time.as_second() - NOON) / 60;
-            let windows = observer.report().windows();
+            let windows = tracker.report().windows();
             let value = |window: &WindowReport| (minutes(window.start), minutes(window.since), window.ports[&80].value);
             (value(&windows.hour), windows.last_hour.as_ref().map(value))
         };
-        assert_eq!(slice(&mut observer, 61), ((0, 0, 1), None));
-        assert_eq!(slice(&mut observer, 58), ((60, 61, 1), Some((0, 0, 1))));
+        assert_eq!(slice(&mut tracker, 61), ((0, 0, 1), None));
+        assert_eq!(slice(&mut tracker, 58), ((60, 61, 1), Some((0, 0, 1))));
         // Two minutes before the hour again: the present hour goes on.
-        assert_eq!(slice(&mut observer, 80), ((60, 61, 2), Some((0, 0, 1))));
-        assert_eq!(slice(&mut observer, 20), ((60, 61, 3), Some((0, 0, 1))));
+        assert_eq!(slice(&mut tracker, 80), ((60, 61, 2), Some((0, 0, 1))));
+        assert_eq!(slice(&mut tracker, 20), ((60, 61, 3), Some((0, 0, 1))));
         // An hour back: counted anew since then, and what the wrong clock called the hour before is no more.
-        assert_eq!(slice(&mut observer, 50), ((0, 20, 1), None));
-        assert_eq!(slice(&mut observer, 60), ((0, 20, 2), None));
-        assert_eq!(slice(&mut observer, 70), ((60, 60, 1), Some((0, 20, 2))));
-        assert_eq!(observer.report().total_port(80).unwrap().value, 7);
+        assert_eq!(slice(&mut tracker, 50), ((0, 20, 1), None));
+        assert_eq!(slice(&mut tracker, 60), ((0, 20, 2), None));
+        assert_eq!(slice(&mut tracker, 70), ((60, 60, 1), Some((0, 20, 2))));
+        assert_eq!(tracker.report().total_port(80).unwrap().value, 7);
     }
 
     #[test]
     fn a_stored_interval_is_over_and_the_rest_goes_on() {
-        let mut observer = Observer::new(&Settings::default(), Timestamp::UNIX_EPOCH);
+        let mut tracker = SourceTracker::new(&Settings::default(), Timestamp::UNIX_EPOCH);
         let mut counts = Counts::default();
-        let mut send = |observer: &mut Observer, host: u32| {
+        let mut send = |tracker: &mut SourceTracker, host: u32| {
             let syn = Syn { src: Address::from_v4(host), dport: 80, ..Syn::BLANK };
             counts.syn(&syn, Family::OTHER, 0);
             counts.frame(honeyxdp_common::Disposition::Syn, 60);
-            observer.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
-            observer.close(&counts, Timestamp::UNIX_EPOCH).unwrap();
+            tracker.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
+            tracker.close(&counts, Timestamp::UNIX_EPOCH).unwrap();
         };
-        send(&mut observer, 1);
-        send(&mut observer, 2);
-        assert_eq!(observer.report().interval_family(Family::OTHER).value, 2);
-        observer.stored();
-        send(&mut observer, 2);
-        assert_eq!(observer.report().interval_family(Family::OTHER).value, 1);
-        assert_eq!(observer.report().total_port(80).unwrap().value, 2);
-        assert_eq!(observer.report().total_port(9), None, "it is not watched");
+        send(&mut tracker, 1);
+        send(&mut tracker, 2);
+        assert_eq!(tracker.report().interval_family(Family::OTHER).value, 2);
+        tracker.stored();
+        send(&mut tracker, 2);
+        assert_eq!(tracker.report().interval_family(Family::OTHER).value, 1);
+        assert_eq!(tracker.report().total_port(80).unwrap().value, 2);
+        assert_eq!(tracker.report().total_port(9), None, "it is not watched");
     }
 
     #[test]
     fn a_syn_without_a_record_makes_its_family_and_port_inexact_and_no_other() {
-        let mut observer = Observer::new(&Settings::default(), Timestamp::UNIX_EPOCH);
+        let mut tracker = SourceTracker::new(&Settings::default(), Timestamp::UNIX_EPOCH);
         let mut counts = Counts::default();
         for (family, dport, recorded) in [(Family::MIRAI, 23, true), (Family::OTHER, 80, false)] {
             let syn = Syn { src: Address::from_v4(9), dport, ..Syn::BLANK };
             counts.syn(&syn, family, 0);
             counts.frame(honeyxdp_common::Disposition::Syn, 60);
             if recorded {
-                observer.record(&Flow::begin(&syn, family, 0, 0, 0));
+                tracker.record(&Flow::begin(&syn, family, 0, 0, 0));
             }
         }
-        let error = observer.close(&counts, Timestamp::UNIX_EPOCH).unwrap_err();
+        let error = tracker.close(&counts, Timestamp::UNIX_EPOCH).unwrap_err();
         assert_eq!(error, Imbalance { counted: 2, recorded: 1, missing: 0 });
-        let report = observer.report();
+        let report = tracker.report();
         assert!(report.total_family(Family::MIRAI).exact && report.total_port(23).unwrap().exact);
         assert!(!report.total_family(Family::OTHER).exact && !report.total_port(80).unwrap().exact);
     }

@@ -12,7 +12,7 @@ use std::{
 use foldhash::quality::RandomState;
 use honeyxdp_common::{
     Family, Options,
-    family::{Certainty, Rule},
+    family::{Confidence, Rule},
     flow::Flow,
 };
 
@@ -48,7 +48,7 @@ impl Pair {
         }
     }
 
-    /// The rule by which a source is settled.
+    /// The rule by which a source is attributed.
     pub const fn rule(self) -> Rule {
         RULES[self as usize]
     }
@@ -59,7 +59,7 @@ const RULES: [Rule; 4] = [
         id: "nmap-pair/1",
         name: "nmap",
         test: "x = seq1 ^ seq2, x >> 16 == x & 0xffff: once with x & 0xffff <= 0xff, or twice; x == 0 only for two targets and if both carry nmap's mark; and for half of all pairs",
-        certainty: Certainty::A,
+        confidence: Confidence::A,
         source: "nmap, scan_engine_raw.cc (seq32_encode)",
         caveat: "2^-24 per pair by chance, 2^-32 for the wider rule; a tool with one constant sequence number and nmap's window looks the same",
     },
@@ -67,7 +67,7 @@ const RULES: [Rule; 4] = [
         id: "unicornscan-pair/1",
         name: "unicornscan",
         test: "seq ^ bswap32(dst) ^ (dport << 16 | sport) is the same for two SYNs to different targets, or without bswap32 (big-endian sender); and for half of all pairs",
-        certainty: Certainty::A,
+        confidence: Confidence::A,
         source: "unicornscan, tcphash.h; a public capture of 11 runs has one key in each",
         caveat: "2^-32 per pair by chance; IPv4 only",
     },
@@ -75,7 +75,7 @@ const RULES: [Rule; 4] = [
         id: "naabu-pair/1",
         name: "naabu",
         test: "win == 1024 and opts == MSS 1460 alone, seq goes up by less than 2^16 from one SYN to the next; for half of all pairs",
-        certainty: Certainty::A,
+        confidence: Confidence::A,
         source: "naabu, pkg/scan: a counter from 0 on",
         caveat: "2^-16 per pair of SYNs that look like that by chance",
     },
@@ -83,7 +83,7 @@ const RULES: [Rule; 4] = [
         id: "hajime-source/1",
         name: "hajime",
         test: "hajime's mark with two different seq, and on half of the source's SYNs with window 14600",
-        certainty: Certainty::C,
+        confidence: Confidence::C,
         source: "as hajime/1",
         caveat: "a host of Linux 2.6.39 to 3.x would need two hits of 3e-5",
     },
@@ -96,7 +96,7 @@ struct Trace {
     first: Probe,
     /// The newest one.
     last: Probe,
-    /// SYNs so far that no interval has counted as settled.
+    /// SYNs so far that no interval has counted as attributed.
     packets: u64,
     pairs: u32,
     /// Pairs that speak for nmap, and how much.
@@ -107,7 +107,7 @@ struct Trace {
     window_14600: u64,
     hajime: u64,
     hajime_varies: bool,
-    settled: Option<Pair>,
+    attributed: Option<Pair>,
 }
 
 /// What is compared of a SYN.
@@ -132,7 +132,7 @@ impl Probe {
             sport: flow.first_sport,
             mss_1460: flow.options_length == Options::MSS_1460.claimed
                 && flow.options_head == Options::MSS_1460.words[0],
-            nmap: flow.tags() >> Family::NMAP.wire_id() & 1 != 0,
+            nmap: flow.matched() >> Family::NMAP.wire_id() & 1 != 0,
             window: flow.window,
         }
     }
@@ -166,7 +166,7 @@ impl Trace {
             window_14600: 0,
             hajime: 0,
             hajime_varies: false,
-            settled: None,
+            attributed: None,
         }
     }
 
@@ -198,7 +198,7 @@ impl Trace {
 
     fn settle(&mut self) -> Option<Pair> {
         let most = |hits: u32| hits > 0 && hits >= self.pairs.div_ceil(2);
-        self.settled = self.settled.or(if self.nmap_weight >= 2 && most(self.nmap) {
+        self.attributed = self.attributed.or(if self.nmap_weight >= 2 && most(self.nmap) {
             Some(Pair::Nmap)
         } else if most(self.unicornscan) {
             Some(Pair::Unicornscan)
@@ -209,7 +209,7 @@ impl Trace {
         } else {
             None
         });
-        self.settled
+        self.attributed
     }
 }
 
@@ -226,7 +226,7 @@ pub(super) struct Pairs {
     since: Instant,
     /// Sources that `recent` may have.
     most: usize,
-    untested: u64,
+    skipped: u64,
 }
 
 impl Pairs {
@@ -237,11 +237,11 @@ impl Pairs {
             older: Traces::default(),
             since: Instant::now(),
             most: usize::try_from(bytes / SOURCE / 2).unwrap_or(usize::MAX),
-            untested: 0,
+            skipped: 0,
         }
     }
 
-    /// Looks at a record. Returns how its source is settled, and how many of its SYNs that settles: when it has just been,
+    /// Looks at a record. Returns how its source is attributed, and how many of its SYNs that settles: when it has just been,
     /// all that came before.
     pub(super) fn record(&mut self, flow: &Flow) -> Option<(Pair, u64)> {
         if !is_candidate(flow.family()) {
@@ -255,7 +255,7 @@ impl Pairs {
             None => {
                 let older = self.older.remove(&key);
                 if older.is_none() && self.recent.len() >= self.most {
-                    self.untested += u64::from(flow.packets);
+                    self.skipped += u64::from(flow.packets);
                     return None;
                 }
                 self.recent.entry(key).or_insert_with(|| older.unwrap_or_else(|| Trace::begin(Probe::first(flow))))
@@ -274,8 +274,8 @@ impl Pairs {
             trace.hajime_varies |= flow.seq_varies() || trace.hajime > 0 && trace.first.seq != flow.first_seq;
             trace.hajime += packets;
         }
-        let settled = trace.settle()?;
-        Some((settled, std::mem::take(&mut trace.packets)))
+        let attributed = trace.settle()?;
+        Some((attributed, std::mem::take(&mut trace.packets)))
     }
 
     /// Forgets what is old. To be called now and then.
@@ -287,8 +287,8 @@ impl Pairs {
     }
 
     /// SYNs whose sources found no room in the table.
-    pub(super) const fn untested(&self) -> u64 {
-        self.untested
+    pub(super) const fn skipped(&self) -> u64 {
+        self.skipped
     }
 }
 
@@ -311,8 +311,8 @@ mod tests {
 
     /// A record of one SYN.
     fn record(pairs: &mut Pairs, syn: Syn) -> Option<(Pair, u64)> {
-        let tags = marks::tags(&syn);
-        pairs.record(&Flow::begin(&syn, marks::primary(tags), tags, 0, 0))
+        let matched = fingerprints::matching(&syn);
+        pairs.record(&Flow::begin(&syn, fingerprints::primary(matched), matched, 0, 0))
     }
 
     fn syn(seq: u32, dst: u32, dport: u16) -> Syn {
@@ -330,8 +330,8 @@ mod tests {
         let mut pairs = pairs();
         // A probe, and a second try of another one: nmap writes the try into both halves, under one mask.
         assert_eq!(record(&mut pairs, scan(0x1234_abcd, 1, 80)), None);
-        let settled = record(&mut pairs, scan(0x1234_abcd ^ 0x0001_0001, 1, 443));
-        assert_eq!(settled, Some((Pair::Nmap, 2)));
+        let attributed = record(&mut pairs, scan(0x1234_abcd ^ 0x0001_0001, 1, 443));
+        assert_eq!(attributed, Some((Pair::Nmap, 2)));
         assert_eq!(record(&mut pairs, scan(0x1234_abcd, 2, 80)), Some((Pair::Nmap, 1)));
     }
 
@@ -418,9 +418,9 @@ mod tests {
     fn a_flow_is_compared_with_itself() {
         let mut pairs = pairs();
         let (first, last) = (scan(0x1234_abcd, 1, 80), scan(0x1234_abcd ^ 0x0002_0002, 2, 80));
-        let tags = marks::tags(&first);
-        let mut flow = Flow::begin(&first, marks::primary(tags), tags, 0, 0);
-        flow.add(&last, tags, 1);
+        let matched = fingerprints::matching(&first);
+        let mut flow = Flow::begin(&first, fingerprints::primary(matched), matched, 0, 0);
+        flow.add(&last, matched, 1);
         assert_eq!(pairs.record(&flow), Some((Pair::Nmap, 2)));
     }
 
@@ -435,7 +435,7 @@ mod tests {
         };
         record(&mut pairs, v6(1, 0x1234_abcd, 80));
         assert_eq!(record(&mut pairs, v6(2, 0x1234_abcd, 80)), None, "no room for a second source");
-        assert_eq!(pairs.untested(), 1);
+        assert_eq!(pairs.skipped(), 1);
         assert_eq!(record(&mut pairs, v6(1, 0x1234_abcd, 81)), Some((Pair::Nmap, 2)));
     }
 }

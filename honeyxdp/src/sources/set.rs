@@ -24,7 +24,7 @@ pub struct SourceSet {
     v6: HashSet<u128, RandomState>,
     inbox: Vec<u32>,
     /// How many there were when it was given up.
-    given_up: Option<u64>,
+    sets_evicted: Option<u64>,
     /// See [`SourceSet::bytes`].
     bytes: u64,
 }
@@ -32,7 +32,7 @@ pub struct SourceSet {
 impl SourceSet {
     /// Adds the source of a flow.
     pub fn add(&mut self, flow: &Flow) {
-        if self.given_up.is_some() {
+        if self.sets_evicted.is_some() {
             return;
         }
         if flow.is_v4() {
@@ -63,7 +63,7 @@ impl SourceSet {
 
     /// Adds all of another set, whose inbox is empty, and leaves that empty if it helps. As [`SourceSet::merge`].
     pub fn take(&mut self, other: &mut Self) {
-        if self.given_up.is_none() && self.is_empty() && other.given_up.is_none() {
+        if self.sets_evicted.is_none() && self.is_empty() && other.sets_evicted.is_none() {
             (self.v4, self.v6) = (mem::take(&mut other.v4), mem::take(&mut other.v6));
             self.measure();
         } else {
@@ -73,10 +73,10 @@ impl SourceSet {
 
     /// Adds all of another set, whose inbox is empty. What was given up there is given up here.
     pub fn merge(&mut self, other: &Self) {
-        if self.given_up.is_some() {
+        if self.sets_evicted.is_some() {
             return;
         }
-        if let Some(least) = other.given_up {
+        if let Some(least) = other.sets_evicted {
             let least = least.max(self.len());
             self.give_up_at(least);
             return;
@@ -90,7 +90,7 @@ impl SourceSet {
 
     /// How many different addresses; when it was given up, how many there were at least.
     pub fn len(&self) -> u64 {
-        self.given_up.unwrap_or_else(|| self.v4.len() + self.v6.len() as u64)
+        self.sets_evicted.unwrap_or_else(|| self.v4.len() + self.v6.len() as u64)
     }
 
     /// Whether nothing was ever added.
@@ -100,7 +100,7 @@ impl SourceSet {
 
     /// Whether it holds every address that was added.
     pub const fn is_exact(&self) -> bool {
-        self.given_up.is_none()
+        self.sets_evicted.is_none()
     }
 
     /// Frees its memory. From then on it only knows how many there were at least.
@@ -126,7 +126,7 @@ impl SourceSet {
     }
 
     fn give_up_at(&mut self, least: u64) {
-        *self = Self { given_up: Some(least), ..Self::default() };
+        *self = Self { sets_evicted: Some(least), ..Self::default() };
     }
 
     fn measure(&mut self) {
@@ -201,22 +201,22 @@ mod tests {
         assert!(merged.v4.iter().eq(truth.iter().copied()) && merged.v4 == taken.v4);
         assert_eq!(merged.len(), truth.len() as u64 + 1);
 
-        let mut given_up = set((0..10).map(v4));
-        given_up.give_up();
+        let mut sets_evicted = set((0..10).map(v4));
+        sets_evicted.give_up();
         let mut taken = SourceSet::default();
-        taken.take(&mut given_up);
+        taken.take(&mut sets_evicted);
         assert_eq!((taken.len(), taken.is_exact()), (10, false));
     }
 
     #[test]
     fn what_was_given_up_says_how_many_there_were_at_least() {
-        let mut given_up = set((0..1_000).map(v4));
-        given_up.give_up();
-        given_up.add(&v4(5_000));
-        given_up.settle();
-        assert_eq!((given_up.len(), given_up.is_exact(), given_up.bytes()), (1_000, false, 0));
+        let mut sets_evicted = set((0..1_000).map(v4));
+        sets_evicted.give_up();
+        sets_evicted.add(&v4(5_000));
+        sets_evicted.settle();
+        assert_eq!((sets_evicted.len(), sets_evicted.is_exact(), sets_evicted.bytes()), (1_000, false, 0));
         let mut whole = set((0..10).map(v4));
-        whole.merge(&given_up);
+        whole.merge(&sets_evicted);
         assert_eq!((whole.len(), whole.is_exact()), (1_000, false));
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use honeyxdp_common::{Family, counters::FAMILY_SLOTS, flow::Flow};
 
 use super::{pairs::Pair, set::SourceSet, sketch::Sketch};
-use crate::snapshot::{PortSources, SettledReport, UniqueSources};
+use crate::snapshot::{AttributedReport, PortSources, UniqueSources};
 
 /// Different sources by family, by watched port and by pair test.
 #[derive(Clone, Debug)]
@@ -13,9 +13,9 @@ pub(super) struct Window {
     families: [SourceSet; FAMILY_SLOTS],
     sketches: [Sketch; FAMILY_SLOTS],
     ports: Vec<SourceSet>,
-    settled: [SourceSet; Pair::ALL.len()],
-    /// SYNs of sources that a pair test settled.
-    settled_packets: [u64; Pair::ALL.len()],
+    attributed: [SourceSet; Pair::ALL.len()],
+    /// SYNs of sources that a pair test attributed.
+    attributed_packets: [u64; Pair::ALL.len()],
     /// SYNs that are in no record, by family and by watched port.
     missing: [u64; FAMILY_SLOTS],
     missing_ports: Vec<u64>,
@@ -27,15 +27,15 @@ impl Window {
             families: Default::default(),
             sketches: [const { Sketch::EMPTY }; FAMILY_SLOTS],
             ports: vec![SourceSet::default(); ports],
-            settled: Default::default(),
-            settled_packets: [0; Pair::ALL.len()],
+            attributed: Default::default(),
+            attributed_packets: [0; Pair::ALL.len()],
             missing: [0; FAMILY_SLOTS],
             missing_ports: vec![0; ports],
         }
     }
 
     /// Adds a record's source. Returns whether a set's inbox is full.
-    pub(super) fn record(&mut self, flow: &Flow, port: Option<usize>, settled: Option<(Pair, u64)>) -> bool {
+    pub(super) fn record(&mut self, flow: &Flow, port: Option<usize>, attributed: Option<(Pair, u64)>) -> bool {
         let family = &mut self.families[flow.family().wire_id()];
         family.add(flow);
         let mut due = family.is_due();
@@ -43,9 +43,9 @@ impl Window {
             self.ports[port].add(flow);
             due |= self.ports[port].is_due();
         }
-        if let Some((pair, packets)) = settled {
-            self.settled[pair as usize].add(flow);
-            self.settled_packets[pair as usize] += packets;
+        if let Some((pair, packets)) = attributed {
+            self.attributed[pair as usize].add(flow);
+            self.attributed_packets[pair as usize] += packets;
         }
         due
     }
@@ -79,16 +79,16 @@ impl Window {
     /// Adds what is no set.
     fn merge_rest(&mut self, other: &Self) {
         self.sketches.iter_mut().zip(&other.sketches).for_each(|(sketch, other)| sketch.merge(other));
-        self.settled_packets.iter_mut().zip(other.settled_packets).for_each(|(packets, new)| *packets += new);
+        self.attributed_packets.iter_mut().zip(other.attributed_packets).for_each(|(packets, new)| *packets += new);
         self.miss(&other.missing, other.missing_ports.iter().copied());
     }
 
     pub(super) fn sets_mut(&mut self) -> impl Iterator<Item = &mut SourceSet> {
-        self.families.iter_mut().chain(&mut self.ports).chain(&mut self.settled)
+        self.families.iter_mut().chain(&mut self.ports).chain(&mut self.attributed)
     }
 
     pub(super) fn sets(&self) -> impl Iterator<Item = &SourceSet> {
-        self.families.iter().chain(&self.ports).chain(&self.settled)
+        self.families.iter().chain(&self.ports).chain(&self.attributed)
     }
 
     pub(super) fn family(&self, family: Family) -> UniqueSources {
@@ -106,15 +106,15 @@ impl Window {
         PortSources { value: set.len(), exact: set.is_exact() && self.missing_ports[port] == 0 }
     }
 
-    pub(super) fn settled(&self) -> BTreeMap<String, SettledReport> {
+    pub(super) fn attributed(&self) -> BTreeMap<String, AttributedReport> {
         Pair::ALL
             .into_iter()
             .map(|pair| {
-                let set = &self.settled[pair as usize];
+                let set = &self.attributed[pair as usize];
                 let exact = set.is_exact() && self.missing.iter().sum::<u64>() == 0;
-                let report = SettledReport {
+                let report = AttributedReport {
                     rule: pair.rule().id.to_owned(),
-                    packets: self.settled_packets[pair as usize],
+                    packets: self.attributed_packets[pair as usize],
                     unique_sources: PortSources { value: set.len(), exact },
                 };
                 (pair.family().name().to_owned(), report)

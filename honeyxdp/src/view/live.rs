@@ -27,8 +27,8 @@ pub(super) fn alerts(view: &View) -> Vec<String> {
             count(records.lost_packets)
         ));
     }
-    if view.memory.given_up > 0 {
-        alerts.push(format!("{} sets of sources were given up: raise --memory", count(view.memory.given_up)));
+    if view.memory.sets_evicted > 0 {
+        alerts.push(format!("{} sets of sources were given up: raise --memory", count(view.memory.sets_evicted)));
     }
     alerts
 }

@@ -73,7 +73,7 @@ fn ranked_families(snapshot: &Snapshot) -> Vec<(Family, &FamilyReport)> {
 
 fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width: u16) -> Table {
     let mut table =
-        new_table(width, &["family", "SYNs", "per second", "sources", "IPv6", "rule", "certainty", "top ports"]);
+        new_table(width, &["family", "SYNs", "per second", "sources", "IPv6", "rule", "confidence", "top ports"]);
     for &(family, report) in families {
         let interval = snapshot.interval.families.get(family.name()).map_or(0, |report| report.packets);
         let mut ports: Vec<(&u16, &u64)> = report.ports.iter().collect();
@@ -91,7 +91,7 @@ fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width
             number(report.unique_sources.as_ref().map_or_else(|| "-".to_owned(), sources)),
             number(count(report.packets_v6)),
             Cell::new(&report.rule),
-            Cell::new(family.rules()[0].certainty.name()),
+            Cell::new(family.rules()[0].confidence.name()),
             Cell::new(ports.join(", ") + more),
         ]);
         row.max_height(1);

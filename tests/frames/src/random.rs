@@ -173,10 +173,10 @@ impl Frames {
     }
 
     fn framed(&mut self, ethertype: u16, packet: &[u8]) -> Vec<u8> {
-        let tags: Vec<(u16, u16)> = (0..self.random.pick(&[0, 0, 0, 1, 2, 3]))
+        let matched: Vec<(u16, u16)> = (0..self.random.pick(&[0, 0, 0, 1, 2, 3]))
             .map(|_| (self.random.pick(&[0x8100, 0x88a8]), self.random.half()))
             .collect();
-        let mut frame = craft::ethernet(&tags, ethertype, packet);
+        let mut frame = craft::ethernet(&matched, ethertype, packet);
         if self.random.once_in(16) {
             let length = 14 + self.random.below(frame.len() - 13);
             frame.truncate(length);

@@ -1,6 +1,6 @@
 //! honeyxdp at work, for somebody who has no scanners knocking yet: `cargo xtask demo`.
 //!
-//! Two namespaces with a cable, no way out. One scans: with masscan, nmap and zmap where they are installed, and with
+//! Two namespaces with a veth, no way out. One scans: with masscan, nmap and zmap where they are installed, and with
 //! crafted SYNs of Mirai and Hajime. In the other one the sensor runs, with its live table.
 
 use std::{
@@ -17,7 +17,7 @@ use anyhow::Context as _;
 use clap::Parser;
 use lab::{
     craft,
-    network::{Cable, OUTSIDE, SENSOR, Wire},
+    network::{OUTSIDE, SENSOR, VethPair, Wire},
     random::Random,
 };
 use rustix::process::{Signal, getpid, kill_process};
@@ -29,7 +29,7 @@ struct Args {
     /// Stop after this many seconds; without it, Ctrl-C stops
     #[arg(long, value_name = "SECONDS")]
     seconds: Option<u64>,
-    /// Folder for the snapshots; without it, a temporary one that goes when the demo ends
+    /// Directory for the snapshots; without it, a temporary one that goes when the demo ends
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -47,25 +47,25 @@ fn main() -> ExitCode {
 fn demo(args: &Args) -> anyhow::Result<ExitCode> {
     let temporary = tempfile::tempdir()?;
     let out = args.out.clone().unwrap_or_else(|| temporary.path().to_owned());
-    let cable = Cable::new()?;
-    println!("namespaces: {} scans, {} is watched; neither has a way out", cable.outside.name(), cable.sensor.name());
+    let veth = VethPair::new()?;
+    println!("namespaces: {} scans, {} is watched; neither has a way out", veth.outside.name(), veth.sensor.name());
 
     let over = AtomicBool::new(false);
     let code = thread::scope(|scope| -> anyhow::Result<ExitCode> {
-        scope.spawn(|| report("crafted SYNs", bots(&cable, &over)));
-        scope.spawn(|| report("scanners", tools(&cable, &over)));
+        scope.spawn(|| report("crafted SYNs", bots(&veth, &over)));
+        scope.spawn(|| report("scanners", tools(&veth, &over)));
         if let Some(seconds) = args.seconds {
             let over = &over;
             scope.spawn(move || stop_after(Duration::from_secs(seconds), over));
         }
         // In a thread of its own, because a thread cannot leave a namespace again.
-        let sensor = scope.spawn(|| sensor(&cable, &out));
+        let sensor = scope.spawn(|| sensor(&veth, &out));
         let code = sensor.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         over.store(true, Ordering::Relaxed);
         code
     })?;
     if args.out.is_none() {
-        println!("that folder was temporary: keep one with `cargo xtask demo -- --out DIR`");
+        println!("that directory was temporary: keep one with `cargo xtask demo -- --out DIR`");
     }
     Ok(code)
 }
@@ -76,10 +76,10 @@ fn report(what: &str, result: anyhow::Result<()>) {
     }
 }
 
-/// The sensor, on its own side of the cable, until Ctrl-C.
-fn sensor(cable: &Cable, out: &Path) -> anyhow::Result<ExitCode> {
-    cable.sensor.enter()?;
-    let out = out.to_str().context("the folder's name is not UTF-8")?;
+/// The sensor, on its own side of the veth, until Ctrl-C.
+fn sensor(veth: &VethPair, out: &Path) -> anyhow::Result<ExitCode> {
+    veth.sensor.enter()?;
+    let out = out.to_str().context("the directory's name is not UTF-8")?;
     // The settings of this machine's own sensor are not the demo's.
     let args = ["honeyxdp", "run", "--config", "/dev/null", "-i", SENSOR, "--interval", "2s", "--out", out];
     Ok(honeyxdp::cli::main_from(args.map(Into::into)))
@@ -99,10 +99,10 @@ fn stop_after(time: Duration, over: &AtomicBool) {
 }
 
 /// Mirai and Hajime, as header bytes: some hundreds of bots that knock at the ports they are known for.
-fn bots(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
+fn bots(veth: &VethPair, over: &AtomicBool) -> anyhow::Result<()> {
     const MIRAI: [u16; 10] = [23, 23, 23, 23, 2323, 2323, 37_215, 60_001, 34_567, 9_000];
     const HAJIME: [u16; 5] = [23, 5_358, 5_555, 7_547, 8_291];
-    cable.outside.inside(|| -> anyhow::Result<()> {
+    veth.outside.inside(|| -> anyhow::Result<()> {
         let wire = Wire::open(OUTSIDE)?;
         let mut random = Random::new(2019);
         while !over.load(Ordering::Relaxed) {
@@ -121,9 +121,9 @@ fn bots(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
 }
 
 /// Real scanners, one after the other; those that are not there are replaced by SYNs as masscan makes them.
-fn tools(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
-    let folder = tempfile::tempdir()?;
-    let mac = cable.sensor_mac()?;
+fn tools(veth: &VethPair, over: &AtomicBool) -> anyhow::Result<()> {
+    let directory = tempfile::tempdir()?;
+    let mac = veth.sensor_mac()?;
     let scans = [
         format!(
             "masscan 198.18.0.1-198.18.0.16 -p1-100 --rate 400 --wait 0 -e {OUTSIDE} --router-mac {mac} --source-ip \
@@ -146,12 +146,12 @@ fn tools(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
             }
             found = true;
             // Ctrl-C is for the sensor, and masscan would answer it with a file to resume from.
-            let mut child = cable
+            let mut child = veth
                 .outside
                 .command(program)
                 .args(words)
                 .process_group(0)
-                .current_dir(folder.path())
+                .current_dir(directory.path())
                 .stdout(Stdio::null())
                 .stderr(Stdio::null())
                 .spawn()?;
@@ -167,7 +167,7 @@ fn tools(cable: &Cable, over: &AtomicBool) -> anyhow::Result<()> {
         if !found {
             let frames: Vec<Vec<u8>> =
                 (1..200).map(|port| craft::masscan([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), port)).collect();
-            cable.send(&frames)?;
+            veth.send(&frames)?;
             thread::sleep(Duration::from_secs(1));
         }
     }

@@ -1,4 +1,4 @@
-//! Writes manual pages and shell completions to a folder, for `cargo xtask dist`.
+//! Writes manual pages and shell completions to a directory, for `cargo xtask dist`.
 
 use std::path::PathBuf;
 
@@ -7,10 +7,10 @@ use clap::Parser as _;
 /// Write manual pages and shell completions
 #[derive(clap::Parser)]
 struct Args {
-    /// Folder for them
-    folder: PathBuf,
+    /// Directory for them
+    directory: PathBuf,
 }
 
 fn main() -> anyhow::Result<()> {
-    lab::manual::write(&Args::parse().folder)
+    lab::manual::write(&Args::parse().directory)
 }

@@ -1,6 +1,6 @@
-//! An S3 server for the tests: objects are files in a folder.
+//! An S3 server for the tests: objects are files in a directory.
 //!
-//! Usage: `s3 FOLDER ADDRESS:PORT ACCESS-KEY SECRET-KEY`. Buckets are folders that are there.
+//! Usage: `s3 DIRECTORY ADDRESS:PORT ACCESS-KEY SECRET-KEY`. Buckets are directories that are there.
 
 use std::{env, process::ExitCode};
 
@@ -15,11 +15,11 @@ use tokio::net::TcpListener;
 
 fn main() -> ExitCode {
     let args: Vec<String> = env::args().skip(1).collect();
-    let [folder, address, key, secret] = &args[..] else {
-        eprintln!("usage: s3 FOLDER ADDRESS:PORT ACCESS-KEY SECRET-KEY");
+    let [directory, address, key, secret] = &args[..] else {
+        eprintln!("usage: s3 DIRECTORY ADDRESS:PORT ACCESS-KEY SECRET-KEY");
         return ExitCode::from(2);
     };
-    match serve(folder, address, key, secret) {
+    match serve(directory, address, key, secret) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("s3: {error:#}");
@@ -28,8 +28,8 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(folder: &str, address: &str, key: &str, secret: &str) -> anyhow::Result<()> {
-    let files = FileSystem::new(folder).map_err(|error| anyhow::anyhow!("cannot use {folder}: {error:?}"))?;
+fn serve(directory: &str, address: &str, key: &str, secret: &str) -> anyhow::Result<()> {
+    let files = FileSystem::new(directory).map_err(|error| anyhow::anyhow!("cannot use {directory}: {error:?}"))?;
     let mut service = S3ServiceBuilder::new(files);
     service.set_auth(SimpleAuth::from_single(key, secret));
     let service = service.build();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use arrow_array::RecordBatch;
-use honeyxdp_archive::{Name, Table};
+use honeyxdp_archive::{FileName, Table};
 use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use super::Mixed;
@@ -19,7 +19,7 @@ impl Mixed {
             match file.name.sensor.as_str() {
                 "tokyo" => rewrite(&file.path, |batch| without_later_columns(file.table, batch)),
                 "s_lab" => {
-                    let name = Name { sensor: "_lab".to_owned(), ..file.name };
+                    let name = FileName { sensor: "_lab".to_owned(), ..file.name };
                     fs::rename(&file.path, file.path.with_file_name(name.to_string())).unwrap();
                 }
                 _ => {}
@@ -40,7 +40,7 @@ fn rewrite(path: &Path, change: impl Fn(&RecordBatch) -> RecordBatch) {
 fn without_later_columns(table: Table, batch: &RecordBatch) -> RecordBatch {
     let schema = batch.schema();
     let is_later =
-        |name: &str| name == "site" || table == Table::Losses && ["payloads", "payloads_lost"].contains(&name);
+        |name: &str| name == "site" || table == Table::Accounting && ["payloads", "payloads_lost"].contains(&name);
     let left: Vec<usize> =
         (0..schema.fields().len()).filter(|&column| !is_later(schema.field(column).name())).collect();
     batch.project(&left).unwrap()

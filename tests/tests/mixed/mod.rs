@@ -9,7 +9,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use honeyxdp_archive::{Archive, Decided, Entry, How, Loss, Payload, Row, Table, Writer, check, compact};
+use honeyxdp_archive::{
+    AccountingRow, Archive, Attribution, CaptureMode, Entry, FlowRow, PayloadRow, Table, Writer, check, compact,
+};
 use jiff::{SignedDuration, Timestamp};
 use tempfile::TempDir;
 use truth::Truth;
@@ -23,7 +25,7 @@ const COUNTRIES: [Option<[u8; 2]>; 4] = [Some(*b"JP"), None, Some(*b"NA"), Some(
 
 /// The archive, and the rows that were written to it.
 pub(crate) struct Mixed {
-    folder: TempDir,
+    directory: TempDir,
     pub(crate) archive: Archive,
     pub(crate) truth: Truth,
     /// Copies of files that were merged since.
@@ -33,9 +35,9 @@ pub(crate) struct Mixed {
 impl Mixed {
     /// An archive without files.
     pub(crate) fn empty() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let archive = Archive::new(folder.path().join("archive"));
-        Self { folder, archive, truth: Truth::default(), kept: Vec::new() }
+        let directory = tempfile::tempdir().unwrap();
+        let archive = Archive::new(directory.path().join("archive"));
+        Self { directory, archive, truth: Truth::default(), kept: Vec::new() }
     }
 
     /// An archive with files of all levels and versions, and what a compaction leaves that is killed.
@@ -83,15 +85,15 @@ impl Mixed {
         let lost = u64::from(part) + 5_000_000_000;
         // One looks at no payloads, one does always, and one at times.
         let payloads = (which == 1 || which == 2 && part.is_multiple_of(2)).then_some(u64::from(part) + 1);
-        let loss = Loss {
+        let loss = AccountingRow {
             interval_start: start,
             interval_end: start + 3_600_000,
             frames: packets + lost + 20,
             syns: packets + lost + 7,
             packets,
             lost,
-            unsampled: 4,
-            not_written: 3,
+            sampled_out: 4,
+            dropped_by_archive: 3,
             filtered: 2,
             payloads: payloads.map(|_| 1),
             payloads_lost: payloads,
@@ -125,9 +127,9 @@ impl Mixed {
             fs::copy(self.copy_of(file), &file.path).unwrap();
         }
         for table in Table::ALL {
-            let folder = self.root().join(table.folder()).join(format!("date={}", DATES[0]));
-            fs::write(folder.join("notes.parquet"), "no Parquet").unwrap();
-            fs::write(folder.join(".tokyo-000000000000001-000000000000001-0.parquet.tmp"), "half").unwrap();
+            let directory = self.root().join(table.directory()).join(format!("date={}", DATES[0]));
+            fs::write(directory.join("notes.parquet"), "no Parquet").unwrap();
+            fs::write(directory.join(".tokyo-000000000000001-000000000000001-0.parquet.tmp"), "half").unwrap();
         }
         let leftovers = check(&self.archive).unwrap().leftovers;
         for sensor in ["tokyo", "s_lab", "oslo_2"] {
@@ -147,7 +149,7 @@ impl Mixed {
     }
 
     fn copy_of(&self, file: &Entry) -> PathBuf {
-        self.folder.path().join("kept").join(file.path.strip_prefix(self.root()).unwrap())
+        self.directory.path().join("kept").join(file.path.strip_prefix(self.root()).unwrap())
     }
 }
 
@@ -169,14 +171,14 @@ fn source(which: u32, n: u32) -> IpAddr {
     }
 }
 
-fn row(which: u32, n: u32, start: i64) -> Row {
+fn row(which: u32, n: u32, start: i64) -> FlowRow {
     let family = (n / 5 % 3) as usize;
-    Row {
+    FlowRow {
         interval_start: start,
         interval_end: start + 3_600_000,
         family: ["mirai", "hajime", "other"][family],
         rule: ["mirai/1", "hajime/1", "other/1"][family],
-        settled: n.is_multiple_of(7).then_some("nmap"),
+        attributed: n.is_multiple_of(7).then_some("nmap"),
         src: source(which, n),
         // More than ten, and some with the same number of SYNs.
         dport: [23, 2323, 80, 8080, 5555, 22, 443, 445, 3389, 65_535, 7547, 37_215, 1, 5358][(n % 14) as usize],
@@ -184,7 +186,7 @@ fn row(which: u32, n: u32, start: i64) -> Row {
         packets: if n.is_multiple_of(16) { 4_000_000_000 } else { n % 2 + 1 },
         first: start,
         last: start,
-        tags: 0x8002,
+        matched: 0x8002,
         window: 65_535,
         ttl: 255,
         options_length: 255,
@@ -197,16 +199,16 @@ fn row(which: u32, n: u32, start: i64) -> Row {
     }
 }
 
-fn payload(n: u32, start: i64) -> Payload {
-    Payload {
+fn payload(n: u32, start: i64) -> PayloadRow {
+    PayloadRow {
         interval_start: start,
         time: start,
         src: source(0, n),
         sport: 40_000,
         dport: 23,
-        how: How::Answered,
+        how: CaptureMode::Answered,
         exploit: None,
-        family: Decided::ByNothing,
+        family: Attribution::Unattributed,
         url_host: None,
         url_path: None,
         url_file: None,

@@ -5,17 +5,17 @@ use std::{
     net::IpAddr,
 };
 
-use honeyxdp_archive::{Loss, Row};
+use honeyxdp_archive::{AccountingRow, FlowRow};
 use serde_json::{Value, json};
 
 /// What was written.
 #[derive(Default)]
 pub(crate) struct Truth {
     /// With the sensor.
-    pub(crate) rows: Vec<(&'static str, Row)>,
+    pub(crate) rows: Vec<(&'static str, FlowRow)>,
     /// With the sensor.
-    pub(crate) losses: Vec<(&'static str, Loss)>,
-    /// How many.
+    pub(crate) losses: Vec<(&'static str, AccountingRow)>,
+    /// CaptureMode many.
     pub(crate) payloads: u64,
 }
 
@@ -28,7 +28,7 @@ impl Truth {
         [self.families(), self.countries(), self.ports(), self.sensors(), self.missing()].concat()
     }
 
-    fn groups<K: Ord>(&self, key: impl Fn(&Row) -> K) -> BTreeMap<K, Group> {
+    fn groups<K: Ord>(&self, key: impl Fn(&FlowRow) -> K) -> BTreeMap<K, Group> {
         let mut groups: BTreeMap<K, Group> = BTreeMap::new();
         for (_, row) in &self.rows {
             let (packets, sources) = groups.entry(key(row)).or_default();
@@ -78,7 +78,7 @@ impl Truth {
         for (sensor, loss) in &self.losses {
             let (syns, missing, payloads) = sensors.entry(sensor).or_default();
             *syns += loss.syns;
-            *missing += loss.lost + loss.unsampled + loss.not_written;
+            *missing += loss.lost + loss.sampled_out + loss.dropped_by_archive;
             if let Some(lost) = loss.payloads_lost {
                 *payloads = Some(payloads.unwrap_or(0) + lost);
             }

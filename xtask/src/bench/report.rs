@@ -24,7 +24,7 @@ use crate::{
 #[derive(Parser)]
 #[command(name = "bench report", no_binary_name = true)]
 struct Args {
-    /// Rows of the year, which is made once and kept in the target folder
+    /// Rows of the year, which is made once and kept in the target directory
     #[arg(long, value_name = "N", default_value_t = 200_000_000)]
     rows: u64,
     /// Rounds; medians are shown
@@ -46,16 +46,16 @@ pub(super) fn main(args: &[OsString]) -> Result<()> {
     let args = Args::parse_from(args);
     programs::install("The measurements", PROGRAMS)?;
     let report = build(PROFILE, "honeyxdp-report", "honeyxdp-report")?;
-    let folder = target().join("tmp").join(format!("year-{}", args.rows));
-    if !folder.join("truth.json").exists() || !folder.join("archive/payloads").exists() {
+    let directory = target().join("tmp").join(format!("year-{}", args.rows));
+    if !directory.join("truth.json").exists() || !directory.join("archive/payloads").exists() {
         // One that was not finished, or is from before there were payloads.
-        let _ = fs::remove_dir_all(&folder);
+        let _ = fs::remove_dir_all(&directory);
         let year = build(PROFILE, "honeyxdp-year", "honeyxdp-year")?;
-        run(Command::new(year).arg("--out").arg(&folder).args(["--rows", &args.rows.to_string()]))?;
+        run(Command::new(year).arg("--out").arg(&directory).args(["--rows", &args.rows.to_string()]))?;
     }
     let python = packages()?;
-    let archive = folder.join("archive");
-    let scratch = tempfile::tempdir_in(&folder)?;
+    let archive = directory.join("archive");
+    let scratch = tempfile::tempdir_in(&directory)?;
     let (out, rollups, answers) =
         (scratch.path().join("out"), scratch.path().join("rollups"), scratch.path().join("answers.json"));
 
@@ -118,14 +118,14 @@ pub(super) fn main(args: &[OsString]) -> Result<()> {
     Ok(())
 }
 
-/// Installs DuckDB's package for Python into a folder of its own.
+/// Installs DuckDB's package for Python into a directory of its own.
 fn packages() -> Result<PathBuf> {
-    let folder = target().join("tmp").join("python-of-bench");
-    if !folder.join("duckdb").exists() {
+    let directory = target().join("tmp").join("python-of-bench");
+    if !directory.join("duckdb").exists() {
         let mut pip = Command::new("pip3");
-        run(pip.args(["install", "--quiet", "--only-binary", ":all:", "--target"]).arg(&folder).arg(DUCKDB))?;
+        run(pip.args(["install", "--quiet", "--only-binary", ":all:", "--target"]).arg(&directory).arg(DUCKDB))?;
     }
-    Ok(folder)
+    Ok(directory)
 }
 
 /// What a program took.

@@ -1,8 +1,8 @@
 //! Compiles the eBPF program so that the bytes do not depend on where anything lies.
 //!
-//! Two things would carry folders into the object. cargo mixes the absolute path of a path dependency outside of the
+//! Two things would carry directories into the object. cargo mixes the absolute path of a path dependency outside of the
 //! workspace into the names of its symbols: so both crates are copied side by side under one generated workspace. And
-//! BTF's line information names source files: so every folder that they can be in is mapped to a fixed name.
+//! BTF's line information names source files: so every directory that they can be in is mapped to a fixed name.
 
 use std::{
     env,
@@ -26,7 +26,7 @@ pub(crate) const FLAGS: &[&str] =
 
 const TARGET: &str = "bpfel-unknown-none";
 
-/// Builds the object in the folder `work`, whose `target` is used again next time.
+/// Builds the object in the directory `work`, whose `target` is used again next time.
 pub(crate) fn compile(sources: &Sources, toolchain: &Toolchain, work: &Path) -> Result<Vec<u8>> {
     let (stage, target) = (work.join("stage"), work.join("target"));
     if stage.exists() {
@@ -35,7 +35,7 @@ pub(crate) fn compile(sources: &Sources, toolchain: &Toolchain, work: &Path) -> 
     sources.copy_to(&stage)?;
     make_workspace(&stage)?;
 
-    // First, because only what has been fetched has a folder that can be mapped.
+    // First, because only what has been fetched has a directory that can be mapped.
     command::run(cargo(toolchain, &stage).args(["fetch", "--locked"]))?;
     let flags = flags(toolchain, &stage, &target)?;
     command::run(
@@ -80,9 +80,9 @@ fn flags(toolchain: &Toolchain, stage: &Path, target: &Path) -> Result<OsString>
     let mut linker = OsString::from("-Clinker=");
     linker.push(&toolchain.linker);
     flags.push(linker);
-    let mut map = |folder: &Path, name: &str| {
+    let mut map = |directory: &Path, name: &str| {
         let mut flag = OsString::from("--remap-path-prefix=");
-        flag.push(folder);
+        flag.push(directory);
         flag.push("=");
         flag.push(name);
         flags.push(flag);
@@ -90,7 +90,7 @@ fn flags(toolchain: &Toolchain, stage: &Path, target: &Path) -> Result<OsString>
     map(stage, "/honeyxdp");
     map(target, "/target");
     map(&toolchain.sysroot, "/toolchain");
-    // The name of the registry's folder depends on where the crates were fetched from.
+    // The name of the registry's directory depends on where the crates were fetched from.
     let registry = cargo_home()?.join("registry/src");
     for entry in fs::read_dir(&registry).with_context(|| format!("{} could not be read.", registry.display()))? {
         map(&entry?.path(), "/crates");
@@ -100,10 +100,10 @@ fn flags(toolchain: &Toolchain, stage: &Path, target: &Path) -> Result<OsString>
 
 fn cargo_home() -> Result<PathBuf> {
     let home = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| env::home_dir().map(|home| home.join(".cargo")));
-    home.context("Set CARGO_HOME or HOME: cargo's folder could not be found.")
+    home.context("Set CARGO_HOME or HOME: cargo's directory could not be found.")
 }
 
-/// Makes one workspace of the two crates: the eBPF crate's own workspace and profiles move up by one folder.
+/// Makes one workspace of the two crates: the eBPF crate's own workspace and profiles move up by one directory.
 fn make_workspace(stage: &Path) -> Result<()> {
     let member = stage.join("honeyxdp-ebpf");
     let file = member.join("Cargo.toml");

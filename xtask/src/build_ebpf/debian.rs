@@ -1,6 +1,6 @@
 //! The toolchain from Debian's packages: the newer compiler that Debian keeps for its web browsers.
 //!
-//! Nothing is installed. apt works on lists of its own in the toolchain's folder, which takes no root, and the packages
+//! Nothing is installed. apt works on lists of its own in the toolchain's directory, which takes no root, and the packages
 //! are unpacked there. Which compiler and which LLVM it is, the packages say themselves.
 
 use std::{
@@ -18,16 +18,16 @@ use crate::command::{cargo_program, find, output, run, say};
 /// Packages whose versions decide about the bytes. The names with a version in them are found out.
 const PACKAGES: &[&str] = &["rustc-web", "libstd-rust-web-dev", "rust-web-src"];
 
-pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
+pub(crate) fn set_up(directory: &Path) -> Result<Compiler> {
     for program in ["apt-get", "apt-cache", "dpkg", "dpkg-deb"] {
         ensure!(
             find(program).is_some(),
             "there is no {program}, so this is no Debian; install rustup from https://rustup.rs."
         );
     }
-    let apt = Apt { folder: folder.join("apt") };
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        fs::create_dir_all(apt.folder.join(folder))?;
+    let apt = Apt { directory: directory.join("apt") };
+    for directory in ["lists/partial", "cache/archives/partial"] {
+        fs::create_dir_all(apt.directory.join(directory))?;
     }
     // A source that cannot be reached, but is not needed, is no reason to stop: what is missing shows below.
     if let Err(error) = run(apt.command("apt-get").args(["--quiet", "--quiet", "update"])) {
@@ -45,10 +45,10 @@ pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
         }
     }
 
-    let archives = folder.join("packages");
+    let archives = directory.join("packages");
     fs::create_dir_all(&archives)?;
     run(apt.command("apt-get").args(["--quiet", "--quiet", "download"]).args(&packages).current_dir(&archives))?;
-    let root = folder.join("root");
+    let root = directory.join("root");
     let mut versions = BTreeMap::new();
     for entry in fs::read_dir(&archives)? {
         let archive = entry?.path();
@@ -62,7 +62,7 @@ pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
     // The libraries that only some machines lack do not belong to what the compiler is.
     versions.retain(|name, _| name.contains("rust") || *name == llvm);
     fs::remove_dir_all(&archives)?;
-    fs::remove_dir_all(&apt.folder)?;
+    fs::remove_dir_all(&apt.directory)?;
 
     let libraries = libraries(&root.join("usr/lib"))?;
     let llvm = first_entry(&libraries, |name| name.starts_with("libLLVM") && name.contains(".so"))?;
@@ -75,25 +75,25 @@ pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
     })
 }
 
-/// The folder that is named after the architecture: it has the compiler's library.
+/// The directory that is named after the architecture: it has the compiler's library.
 fn libraries(lib: &Path) -> Result<PathBuf> {
     let entries = fs::read_dir(lib).with_context(|| format!("{} could not be read.", lib.display()))?;
     entries
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .find(|folder| first_entry(folder, |name| name.starts_with("librustc_driver-")).is_ok())
+        .find(|directory| first_entry(directory, |name| name.starts_with("librustc_driver-")).is_ok())
         .with_context(|| format!("{} lacks the compiler's library.", lib.display()))
 }
 
 /// apt with lists and cache of its own.
 struct Apt {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Apt {
     fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        for (option, folder) in [("Dir::State::lists", "lists"), ("Dir::Cache", "cache")] {
-            command.arg("-o").arg(format!("{option}={}", self.folder.join(folder).display()));
+        for (option, directory) in [("Dir::State::lists", "lists"), ("Dir::Cache", "cache")] {
+            command.arg("-o").arg(format!("{option}={}", self.directory.join(directory).display()));
         }
         // Root's apt would hand over to a user who may not write here.
         command.args(["-o", "APT::Sandbox::User=root", "-o", "Acquire::Retries=3"]).env("LC_ALL", "C");

@@ -18,10 +18,10 @@ use crate::command::{find, output, say, shown};
 /// The nightly. Its LLVM is one that bpf-linker can be linked with.
 pub(crate) const NIGHTLY: &str = "nightly-2026-05-19";
 
-pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
+pub(crate) fn set_up(directory: &Path) -> Result<Compiler> {
     ensure!(find("rustup").is_some(), "there is no rustup; https://rustup.rs has it.");
-    // Not among the user's own toolchains, so that nothing of it stays when the folder goes.
-    let home = folder.join("home");
+    // Not among the user's own toolchains, so that nothing of it stays when the directory goes.
+    let home = directory.join("home");
     let mut install = Command::new("rustup");
     install
         .args(["toolchain", "install", NIGHTLY, "--profile", "minimal", "--component", "rust-src", "--no-self-update"])
@@ -44,14 +44,14 @@ pub(crate) fn set_up(folder: &Path) -> Result<Compiler> {
     })
 }
 
-/// The first entry of the folder whose name fits.
-pub(crate) fn first_entry(folder: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
-    let entries = fs::read_dir(folder).with_context(|| format!("{} could not be read.", folder.display()))?;
+/// The first entry of the directory whose name fits.
+pub(crate) fn first_entry(directory: &Path, fits: impl Fn(&str) -> bool) -> Result<PathBuf> {
+    let entries = fs::read_dir(directory).with_context(|| format!("{} could not be read.", directory.display()))?;
     let mut found: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.file_name().is_some_and(|name| fits(&name.to_string_lossy())))
         .collect();
     found.sort();
-    let names = || format!("{} lacks a part of the toolchain.", folder.display());
+    let names = || format!("{} lacks a part of the toolchain.", directory.display());
     found.into_iter().next().with_context(names)
 }

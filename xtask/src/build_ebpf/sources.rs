@@ -55,16 +55,16 @@ impl Sources {
         self.files.iter().any(|(_, contents)| contents.windows(2).any(|two| two == b"\r\n"))
     }
 
-    /// Writes a copy below `folder`.
-    pub(crate) fn copy_to(&self, folder: &Path) -> Result<()> {
+    /// Writes a copy below `directory`.
+    pub(crate) fn copy_to(&self, directory: &Path) -> Result<()> {
         for (path, contents) in &self.files {
-            super::write(&folder.join(path), contents)?;
+            super::write(&directory.join(path), contents)?;
         }
         Ok(())
     }
 }
 
-/// Takes a file, or the files of a folder. Names with a dot in front belong to editors and are left out.
+/// Takes a file, or the files of a directory. Names with a dot in front belong to editors and are left out.
 fn collect(repository: &Path, relative: &Path, files: &mut Vec<(String, Vec<u8>)>) -> Result<()> {
     let path = repository.join(relative);
     if path.is_dir() {
@@ -92,18 +92,18 @@ mod tests {
     use super::*;
 
     fn repository() -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().unwrap();
         for (path, contents) in [
             ("honeyxdp-ebpf/Cargo.toml", "[package]\n"),
             ("honeyxdp-ebpf/Cargo.lock", "version = 4\n"),
             ("honeyxdp-ebpf/src/main.rs", "mod ab;\n"),
             ("honeyxdp-ebpf/src/ab.rs", "cd\n"),
             ("honeyxdp-common/Cargo.toml", "[package]\n"),
-            ("honeyxdp-common/src/marks/mirai.rs", "fn f() {}\n"),
+            ("honeyxdp-common/src/fingerprints/mirai.rs", "fn f() {}\n"),
         ] {
-            super::super::write(&folder.path().join(path), contents.as_bytes()).unwrap();
+            super::super::write(&directory.path().join(path), contents.as_bytes()).unwrap();
         }
-        folder
+        directory
     }
 
     fn hash_after(change: impl FnOnce(&Path)) -> String {
@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn the_hash_changes_with_a_byte_a_name_and_a_file() {
         let before = hash_after(|_| {});
-        assert_eq!(before, hash_after(|_| {}), "the folder is not in the hash");
+        assert_eq!(before, hash_after(|_| {}), "the directory is not in the hash");
         type Change = (&'static str, fn(&Path));
         let changes: [Change; 6] = [
             ("a changed byte", |root| {
-                fs::write(root.join("honeyxdp-common/src/marks/mirai.rs"), "fn g() {}\n").unwrap();
+                fs::write(root.join("honeyxdp-common/src/fingerprints/mirai.rs"), "fn g() {}\n").unwrap();
             }),
             ("a changed lock", |root| fs::write(root.join("honeyxdp-ebpf/Cargo.lock"), "version = 5\n").unwrap()),
             ("a renamed file", |root| {

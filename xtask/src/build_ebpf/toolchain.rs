@@ -1,6 +1,6 @@
 //! A compiler with the sources of its own core, and a bpf-linker that reads its bitcode.
 //!
-//! Each route has a folder of its own below the toolchain's folder. What is in there counts only if the stamp is there,
+//! Each route has a directory of its own below the toolchain's directory. What is in there counts only if the stamp is there,
 //! which is written last: an interrupted set-up is begun again.
 
 use std::{
@@ -22,7 +22,7 @@ const LINKER: &str = "0.13.0";
 /// The LLVMs that this version can be linked with.
 const LINKER_LLVMS: &[u32] = &[21, 22, 23];
 
-/// Counted up when the set-up below changes, so that old folders are made anew.
+/// Counted up when the set-up below changes, so that old directories are made anew.
 const RECIPE: u32 = 1;
 
 #[derive(Serialize, Deserialize)]
@@ -30,9 +30,9 @@ pub(crate) struct Toolchain {
     pub(crate) identity: Identity,
     pub(crate) cargo: PathBuf,
     pub(crate) rustc: PathBuf,
-    /// Folder that holds the compiler and the sources of core.
+    /// Directory that holds the compiler and the sources of core.
     pub(crate) sysroot: PathBuf,
-    /// Folder of the shared libraries of compiler and linker.
+    /// Directory of the shared libraries of compiler and linker.
     pub(crate) libraries: PathBuf,
     pub(crate) linker: PathBuf,
 }
@@ -55,10 +55,10 @@ struct Stamp {
 }
 
 /// The toolchain of the first route that works.
-pub(crate) fn get(routes: &[Route], folder: &Path) -> Result<Toolchain> {
+pub(crate) fn get(routes: &[Route], directory: &Path) -> Result<Toolchain> {
     let mut failures = Vec::new();
     for (index, &route) in routes.iter().enumerate() {
-        match get_by(route, folder) {
+        match get_by(route, directory) {
             Ok(toolchain) => return Ok(toolchain),
             Err(error) if index + 1 < routes.len() => {
                 say(format!("the {} route does not work here, so on to the next one: {error:#}", name(route)));
@@ -85,28 +85,28 @@ fn name(route: Route) -> &'static str {
 }
 
 fn get_by(route: Route, parent: &Path) -> Result<Toolchain> {
-    let folder = parent.join(name(route));
+    let directory = parent.join(name(route));
     let recipe = format!("{RECIPE}, bpf-linker {LINKER}, nightly {}", rustup::NIGHTLY);
-    let stamp = folder.join("stamp.json");
+    let stamp = directory.join("stamp.json");
     if let Some(toolchain) = finished(&stamp, &recipe) {
-        say(format!("toolchain: {} (rustc {})", folder.display(), toolchain.identity.rustc));
+        say(format!("toolchain: {} (rustc {})", directory.display(), toolchain.identity.rustc));
         return Ok(toolchain);
     }
-    if folder.exists() {
-        say(format!("{} is unfinished or old, so it is made anew", folder.display()));
-        fs::remove_dir_all(&folder).with_context(|| format!("{} could not be removed.", folder.display()))?;
+    if directory.exists() {
+        say(format!("{} is unfinished or old, so it is made anew", directory.display()));
+        fs::remove_dir_all(&directory).with_context(|| format!("{} could not be removed.", directory.display()))?;
     }
-    say(format!("setting up a toolchain in {}, by {}", folder.display(), name(route)));
-    fs::create_dir_all(&folder).with_context(|| format!("{} could not be made.", folder.display()))?;
+    say(format!("setting up a toolchain in {}, by {}", directory.display(), name(route)));
+    fs::create_dir_all(&directory).with_context(|| format!("{} could not be made.", directory.display()))?;
     let compiler = match route {
-        Route::Debian => debian::set_up(&folder)?,
-        Route::Auto | Route::Rustup => rustup::set_up(&folder)?,
+        Route::Debian => debian::set_up(&directory)?,
+        Route::Auto | Route::Rustup => rustup::set_up(&directory)?,
     };
-    let toolchain = complete(route, compiler, &folder)?;
+    let toolchain = complete(route, compiler, &directory)?;
     let text = serde_json::to_vec_pretty(&Stamp { recipe, toolchain })?;
     super::write(&stamp, &text)?;
     finished(&stamp, &format!("{RECIPE}, bpf-linker {LINKER}, nightly {}", rustup::NIGHTLY))
-        .with_context(|| format!("The toolchain in {} does not start.", folder.display()))
+        .with_context(|| format!("The toolchain in {} does not start.", directory.display()))
 }
 
 /// The toolchain of a finished set-up that still works and is still asked by the same cargo.
@@ -128,7 +128,7 @@ fn finished(stamp: &Path, recipe: &str) -> Option<Toolchain> {
 }
 
 /// Adds a bpf-linker to the compiler, and says what they are.
-fn complete(route: Route, compiler: Compiler, folder: &Path) -> Result<Toolchain> {
+fn complete(route: Route, compiler: Compiler, directory: &Path) -> Result<Toolchain> {
     let Compiler { cargo, rustc, libraries, llvm, packages } = compiler;
     let verbose = output(Command::new(&rustc).arg("-vV").env("LD_LIBRARY_PATH", &libraries))?;
     let field = |name: &str| {
@@ -143,7 +143,7 @@ fn complete(route: Route, compiler: Compiler, folder: &Path) -> Result<Toolchain
          xtask's toolchain.rs."
     );
     let sysroot = output(Command::new(&rustc).args(["--print", "sysroot"]).env("LD_LIBRARY_PATH", &libraries))?;
-    let linker = install_linker(major, &llvm, &libraries, folder)?;
+    let linker = install_linker(major, &llvm, &libraries, directory)?;
     let identity = Identity {
         route: name(route).to_owned(),
         host: field("host")?,
@@ -158,9 +158,9 @@ fn complete(route: Route, compiler: Compiler, folder: &Path) -> Result<Toolchain
 }
 
 /// Builds bpf-linker against the very LLVM of the compiler, so that it reads its bitcode for certain.
-fn install_linker(major: u32, llvm: &Path, libraries: &Path, folder: &Path) -> Result<PathBuf> {
+fn install_linker(major: u32, llvm: &Path, libraries: &Path, directory: &Path) -> Result<PathBuf> {
     // bpf-linker's build script looks for PREFIX/lib/libLLVM.so. LLVM's own -dev packages have nothing else that it needs.
-    let prefix = folder.join("llvm");
+    let prefix = directory.join("llvm");
     fs::create_dir_all(prefix.join("lib"))?;
     symlink(llvm, prefix.join("lib/libLLVM.so")).context("LLVM's library could not be linked to.")?;
     let mut install = command::cargo();
@@ -168,18 +168,18 @@ fn install_linker(major: u32, llvm: &Path, libraries: &Path, folder: &Path) -> R
         .args(["install", "bpf-linker", "--version", LINKER, "--locked", "--no-default-features", "--features"])
         .arg(format!("llvm-{major}"))
         .arg("--root")
-        .arg(folder.join("bpf-linker"))
+        .arg(directory.join("bpf-linker"))
         .env("LLVM_PREFIX", &prefix)
         .env("LD_LIBRARY_PATH", libraries)
         // Not the caller's, which may be meant for the project.
-        .env("CARGO_TARGET_DIR", folder.join("bpf-linker-build"));
+        .env("CARGO_TARGET_DIR", directory.join("bpf-linker-build"));
     for name in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         install.env_remove(name);
     }
     command::run(&mut install)?;
     // A tenth of a gigabyte that nobody needs again; if it stays, so be it.
-    let _ = fs::remove_dir_all(folder.join("bpf-linker-build"));
-    Ok(folder.join("bpf-linker/bin/bpf-linker"))
+    let _ = fs::remove_dir_all(directory.join("bpf-linker-build"));
+    Ok(directory.join("bpf-linker/bin/bpf-linker"))
 }
 
 fn cargo_version(cargo: &Path) -> Result<String> {

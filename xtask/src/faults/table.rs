@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::test::KERNEL_TESTS;
 
-/// Stands for the unit tests of a package, where others have the name of a file in its folder `tests`.
+/// Stands for the unit tests of a package, where others have the name of a file in its directory `tests`.
 pub(super) const LIBRARY: &str = "lib";
 /// Begins the table's first line.
 const HEAD: &str = "| fault |";
@@ -36,21 +36,21 @@ impl Test {
 
     /// Whether the sources have such a test.
     pub(super) fn is_in(&self, root: &Path) -> bool {
-        let folder = root.join(if self.package == KERNEL_TESTS { "tests" } else { &self.package });
+        let directory = root.join(if self.package == KERNEL_TESTS { "tests" } else { &self.package });
         let mut modules: Vec<&str> = self.name.split("::").collect();
         let Some(name) = modules.pop() else { return false };
         let unit = self.target == LIBRARY;
-        let folder = folder.join(if unit { "src" } else { "tests" });
+        let directory = directory.join(if unit { "src" } else { "tests" });
         if !unit {
             modules.insert(0, &self.target);
         }
         let path = modules.join("/");
-        // A module of tests may be the end of the file of what it tests; a target may be a folder.
+        // A module of tests may be the end of the file of what it tests; a target may be a directory.
         let outer = modules.split_last().map_or_else(String::new, |(_, outer)| outer.join("/"));
         [&path, &outer]
             .into_iter()
             .flat_map(|path| [format!("{path}.rs"), format!("{path}/mod.rs"), format!("{path}/main.rs")])
-            .any(|place| has(&folder.join(place), name))
+            .any(|place| has(&directory.join(place), name))
     }
 }
 
@@ -123,9 +123,9 @@ mod tests {
         let root = crate::command::repository();
         let here = |text: &str| Test::parse(text).unwrap().is_in(&root);
         assert!(here("xtask::lib::faults::table::tests::a_test_is_found_where_it_is_and_nowhere_else"));
-        assert!(here("honeyxdp-tests::reliability::a_folder_that_becomes_read_only_is_said_and_costs_no_count"));
+        assert!(here("honeyxdp-tests::reliability::a_directory_that_becomes_read_only_is_said_and_costs_no_count"));
         assert!(!here("honeyxdp-tests::reliability::mirai"), "it is no test");
         assert!(!here("honeyxdp-tests::reliability::nothing"));
-        assert!(!here("honeyxdp-tests::nothing::a_folder_that_becomes_read_only_is_said_and_costs_no_count"));
+        assert!(!here("honeyxdp-tests::nothing::a_directory_that_becomes_read_only_is_said_and_costs_no_count"));
     }
 }

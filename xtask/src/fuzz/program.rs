@@ -25,7 +25,7 @@ const PROGRAMS: &[Program] = &[("c++", "g++")];
 const MADE: &str = "frame";
 
 /// Everything that fuzzing builds and finds.
-pub(super) fn folder() -> PathBuf {
+pub(super) fn directory() -> PathBuf {
     target().join("fuzz")
 }
 
@@ -34,12 +34,12 @@ pub(super) fn folder() -> PathBuf {
 /// # Errors
 /// When the repository has none.
 pub(super) fn names() -> Result<Vec<String>> {
-    let folder = repository().join("fuzz/fuzz_targets");
-    let entries = fs::read_dir(&folder).with_context(|| format!("{} cannot be read.", folder.display()))?;
+    let directory = repository().join("fuzz/fuzz_targets");
+    let entries = fs::read_dir(&directory).with_context(|| format!("{} cannot be read.", directory.display()))?;
     let stem = |path: PathBuf| path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let mut names: Vec<String> = entries.filter_map(|entry| stem(entry.ok()?.path())).collect();
     names.sort();
-    ensure!(!names.is_empty(), "There is no target in {}.", folder.display());
+    ensure!(!names.is_empty(), "There is no target in {}.", directory.display());
     Ok(names)
 }
 
@@ -52,12 +52,12 @@ pub(super) fn names() -> Result<Vec<String>> {
 /// When a compiler for C++ or cargo-fuzz cannot be installed.
 fn build_command(names: &[&str]) -> Result<Command> {
     programs::install("The fuzz targets", PROGRAMS)?;
-    let tools = CARGO_FUZZ.program()?.parent().context("cargo-fuzz lies in no folder.")?.to_owned();
+    let tools = CARGO_FUZZ.program()?.parent().context("cargo-fuzz lies in no directory.")?.to_owned();
     let mut build = cargo();
     let path = env::var_os("PATH").unwrap_or_default();
     let path = [tools].into_iter().chain(env::split_paths(&path));
     build.env("PATH", env::join_paths(path).context("The path of the repository has a colon.")?);
-    build.args(["fuzz", "build", "--dev", "--sanitizer", "none", "--target-dir"]).arg(folder()).args(names);
+    build.args(["fuzz", "build", "--dev", "--sanitizer", "none", "--target-dir"]).arg(directory()).args(names);
     Ok(build)
 }
 
@@ -69,33 +69,33 @@ pub(super) fn build(names: &[&str]) -> Result<PathBuf> {
     run(linted(&mut build_command(names)?))?;
     let version = output(cargo().args(["--version", "--verbose"]))?;
     let host = version.lines().find_map(|line| line.strip_prefix("host: ")).context("cargo does not say its host.")?;
-    Ok(folder().join(host).join("debug"))
+    Ok(directory().join(host).join("debug"))
 }
 
-/// The folder with the seeds of a target.
+/// The directory with the seeds of a target.
 ///
 /// # Errors
 /// When there are none, or they cannot be made.
 pub(super) fn seeds(name: &str) -> Result<PathBuf> {
     if name != MADE {
-        let folder = repository().join("fuzz/seeds").join(name);
-        ensure!(folder.is_dir(), "Give the target {name} seeds: files in {}.", folder.display());
-        return Ok(folder);
+        let directory = repository().join("fuzz/seeds").join(name);
+        ensure!(directory.is_dir(), "Give the target {name} seeds: files in {}.", directory.display());
+        return Ok(directory);
     }
-    let folder = folder().join("seeds").join(name);
-    renew(&folder)?;
+    let directory = directory().join("seeds").join(name);
+    renew(&directory)?;
     let mut make = cargo();
     make.args(["run", "--quiet", "--package", "honeyxdp-frames", "--bin", "frame-seeds", "--"]);
-    run(make.arg(&folder))?;
-    Ok(folder)
+    run(make.arg(&directory))?;
+    Ok(directory)
 }
 
-/// An empty folder.
-fn renew(folder: &Path) -> Result<()> {
-    if folder.exists() {
-        fs::remove_dir_all(folder)?;
+/// An empty directory.
+fn renew(directory: &Path) -> Result<()> {
+    if directory.exists() {
+        fs::remove_dir_all(directory)?;
     }
-    fs::create_dir_all(folder).with_context(|| format!("{} cannot be made.", folder.display()))
+    fs::create_dir_all(directory).with_context(|| format!("{} cannot be made.", directory.display()))
 }
 
 #[cfg(test)]

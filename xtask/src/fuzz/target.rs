@@ -11,7 +11,7 @@ use anyhow::{Context as _, Result, bail};
 
 use super::{
     outcome::Outcome,
-    program::{build, folder, seeds},
+    program::{build, directory, seeds},
 };
 use crate::command::{run, say, shown};
 
@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Seed: with the same seeds and runs, and no corpus, the same inputs
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u32,
-    /// Folder with inputs that earlier runs kept; new ones are added. Without it a run begins with the named seeds alone
+    /// Directory with inputs that earlier runs kept; new ones are added. Without it a run begins with the named seeds alone
     #[arg(long, value_name = "DIR")]
     corpus: Option<PathBuf>,
     /// Run this input alone, to see a fault again
@@ -86,7 +86,7 @@ pub(super) fn fuzz(
     let seeds = seeds(name)?;
     let empty = tempfile::tempdir().context("There is no room for what a run keeps.")?;
     let corpus = corpus.unwrap_or(empty.path());
-    let found = folder().join("found").join(name);
+    let found = directory().join("found").join(name);
     fs::create_dir_all(corpus)?;
     fs::create_dir_all(&found)?;
     let mut program = Command::new(programs.join(name));

@@ -27,7 +27,7 @@ const MODULES: &[&str] = &["llc", "stp", "garp", "mrp", "8021q", "dummy", "veth"
 pub(super) struct Image {
     /// Uncompressed: emulated processors take long to unpack.
     pub(super) file: PathBuf,
-    _folder: TempDir,
+    _directory: TempDir,
 }
 
 impl Image {
@@ -37,10 +37,10 @@ impl Image {
         executables: &BTreeMap<String, PathBuf>,
         tests: &[(&str, Vec<&str>)],
     ) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("image-").tempdir_in(super::folder())?;
-        let root = Root { folder: folder.path().join("root") };
+        let directory = tempfile::Builder::new().prefix("image-").tempdir_in(super::directory())?;
+        let root = Root { directory: directory.path().join("root") };
         for made in ["proc", "sys", "dev", "tmp", "run", "root", "etc", "bin", "modules"] {
-            fs::create_dir_all(root.folder.join(made))?;
+            fs::create_dir_all(root.directory.join(made))?;
         }
         root.busybox()?;
         for name in PROGRAMS {
@@ -58,48 +58,48 @@ impl Image {
         }
         let mut order = String::new();
         for name in MODULES {
-            if kernel.module(name, &root.folder.join("modules"))? {
+            if kernel.module(name, &root.directory.join("modules"))? {
                 order += &format!("{name}\n");
             }
         }
-        let tests_folder = repository().join("tests");
-        fs::create_dir_all(root.place(&tests_folder))?;
+        let tests_directory = repository().join("tests");
+        fs::create_dir_all(root.place(&tests_directory))?;
         for (file, text) in [
             ("modules/order", order.as_str()),
             ("tests", &lines),
             ("sensor", &sensor.display().to_string()),
-            ("folder", &tests_folder.display().to_string()),
+            ("directory", &tests_directory.display().to_string()),
             ("init", include_str!("init.sh")),
             ("etc/passwd", "root:x:0:0:root:/root:/bin/sh\n"),
             ("etc/group", "root:x:0:\n"),
             ("etc/hostname", "vm\n"),
         ] {
-            fs::write(root.folder.join(file), text)?;
+            fs::write(root.directory.join(file), text)?;
         }
-        fs::set_permissions(root.folder.join("init"), fs::Permissions::from_mode(0o755))?;
-        let file = folder.path().join("initramfs");
+        fs::set_permissions(root.directory.join("init"), fs::Permissions::from_mode(0o755))?;
+        let file = directory.path().join("initramfs");
         root.pack(&file)?;
         say(format!("{}: {} MiB of programs and tests", kernel.release, fs::metadata(&file)?.len() >> 20));
-        Ok(Self { file, _folder: folder })
+        Ok(Self { file, _directory: directory })
     }
 }
 
-/// The root folder of the machine to be.
+/// The root directory of the machine to be.
 struct Root {
-    folder: PathBuf,
+    directory: PathBuf,
 }
 
 impl Root {
     /// Where a file of this machine lies in the other one: at the same path.
     fn place(&self, path: &Path) -> PathBuf {
-        self.folder.join(path.strip_prefix("/").unwrap_or(path))
+        self.directory.join(path.strip_prefix("/").unwrap_or(path))
     }
 
     fn busybox(&self) -> Result<()> {
-        fs::copy("/bin/busybox", self.folder.join("bin/busybox"))?;
+        fs::copy("/bin/busybox", self.directory.join("bin/busybox"))?;
         for applet in output(Command::new("/bin/busybox").arg("--list"))?.lines() {
             if applet != "busybox" && !PROGRAMS.contains(&applet) {
-                symlink("busybox", self.folder.join("bin").join(applet))?;
+                symlink("busybox", self.directory.join("bin").join(applet))?;
             }
         }
         Ok(())
@@ -128,17 +128,17 @@ impl Root {
     fn copy(&self, path: &Path) -> Result<PathBuf> {
         let place = self.place(path);
         if !place.exists() {
-            fs::create_dir_all(place.parent().context("A file lies in a folder.")?)?;
+            fs::create_dir_all(place.parent().context("A file lies in a directory.")?)?;
             fs::copy(path, &place).with_context(|| format!("{} cannot be copied.", path.display()))?;
         }
         Ok(place)
     }
 
     fn pack(&self, file: &Path) -> Result<()> {
-        let list = output(Command::new("find").arg(".").current_dir(&self.folder))?;
+        let list = output(Command::new("find").arg(".").current_dir(&self.directory))?;
         let mut cpio = Command::new("cpio")
             .args(["--create", "--format=newc", "--quiet"])
-            .current_dir(&self.folder)
+            .current_dir(&self.directory)
             .stdin(Stdio::piped())
             .stdout(fs::File::create(file)?)
             .spawn()?;

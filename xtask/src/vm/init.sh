@@ -18,7 +18,7 @@ done
 ip link set lo up
 echo "vm: kernel $(uname -r)"
 "$(cat /sensor)" doctor --interface lo --out /tmp | sed 's/^/vm: doctor /'
-cd "$(cat /folder)" || exit 1
+cd "$(cat /directory)" || exit 1
 while read -r name executable words; do
     echo "vm: begin $name"
     # Random frames take a fifth of a millisecond each here.

@@ -14,15 +14,15 @@ use crate::command::{output, run, say};
 pub(super) struct Kernel {
     /// What `uname -r` will say.
     pub(super) release: String,
-    /// The folder of the package's files, which is the root that they would be installed in.
+    /// The directory of the package's files, which is the root that they would be installed in.
     root: PathBuf,
 }
 
 impl Kernel {
     /// Gets what the command line names: a .deb file, a package, or a series.
     pub(super) fn get(name: &str) -> Result<Self> {
-        let folder = super::folder();
-        fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made.", folder.display()))?;
+        let directory = super::directory();
+        fs::create_dir_all(&directory).with_context(|| format!("{} cannot be made.", directory.display()))?;
         let file = Path::new(name);
         if file.extension().is_some_and(|extension| extension == "deb") {
             let file = std::path::absolute(file)?;
@@ -34,11 +34,11 @@ impl Kernel {
             file.starts_with(&format!("{package}_")) && file.ends_with(".deb")
         };
         let there = || -> Result<Option<PathBuf>> {
-            let files = fs::read_dir(&folder)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
+            let files = fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
             Ok(files.into_iter().find(is_it))
         };
         if there()?.is_none() {
-            run(Command::new("apt-get").args(["--quiet", "download", &package]).current_dir(&folder)).with_context(
+            run(Command::new("apt-get").args(["--quiet", "download", &package]).current_dir(&directory)).with_context(
                 || format!("apt-get has no package {package}: `apt-cache search linux-image` lists those that it has."),
             )?;
         }
@@ -46,7 +46,7 @@ impl Kernel {
     }
 
     fn unpack(file: &Path) -> Result<Self> {
-        let root = super::folder().join(file.file_stem().context("A package has a name.")?);
+        let root = super::directory().join(file.file_stem().context("A package has a name.")?);
         if root.exists() {
             fs::remove_dir_all(&root)?;
         }
@@ -64,10 +64,10 @@ impl Kernel {
         self.root.join(format!("boot/vmlinuz-{}", self.release))
     }
 
-    /// Writes a module, unpacked, to a folder. Returns whether the package has it.
-    pub(super) fn module(&self, name: &str, folder: &Path) -> Result<bool> {
+    /// Writes a module, unpacked, to a directory. Returns whether the package has it.
+    pub(super) fn module(&self, name: &str, directory: &Path) -> Result<bool> {
         let modules = ["lib/modules", "usr/lib/modules"].map(|place| self.root.join(place).join(&self.release));
-        let modules = modules.iter().find(|folder| folder.exists()).context("The package has no modules.")?;
+        let modules = modules.iter().find(|directory| directory.exists()).context("The package has no modules.")?;
         let found = output(Command::new("find").arg(modules).args(["-name", &format!("{name}.ko*")]))?;
         let Some(file) = found.lines().next() else { return Ok(false) };
         let bytes = if file.ends_with(".xz") {
@@ -79,7 +79,7 @@ impl Kernel {
         } else {
             bail!("{file} is packed in a way that this task does not know.");
         };
-        fs::write(folder.join(format!("{name}.ko")), bytes)?;
+        fs::write(directory.join(format!("{name}.ko")), bytes)?;
         Ok(true)
     }
 }

@@ -64,7 +64,7 @@ pub(super) fn boot(
             }
         }
     });
-    let mut log = fs::File::create(super::folder().join(format!("{}.log", kernel.release)))?;
+    let mut log = fs::File::create(super::directory().join(format!("{}.log", kernel.release)))?;
     let mut console = Console { release: kernel.release.clone(), ..Console::default() };
     loop {
         match lines.recv_timeout(limit.saturating_sub(start.elapsed())) {

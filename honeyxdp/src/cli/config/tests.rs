@@ -9,17 +9,17 @@ use crate::config::{Error, Key, keys};
 
 const EXAMPLE: &str = include_str!("../../../../contrib/honeyxdp.toml");
 
-/// A folder with a file of settings in it.
+/// A directory with a file of settings in it.
 fn file(text: &str) -> (TempDir, PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("honeyxdp.toml");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("honeyxdp.toml");
     fs::write(&path, text).unwrap();
-    (folder, path)
+    (directory, path)
 }
 
 /// What is wrong with this text.
 fn problems(text: &str) -> Vec<(Option<usize>, String)> {
-    let (_folder, path) = file(text);
+    let (_directory, path) = file(text);
     let problems = checked(&path).err().map(|error| error.problems).unwrap_or_default();
     problems.into_iter().map(|Problem { line, message }| (line, message)).collect()
 }
@@ -48,7 +48,7 @@ fn example() -> String {
 #[test]
 fn every_setting_of_run_is_in_the_example_once_and_right() {
     assert_eq!(problems(EXAMPLE), []);
-    let (_folder, path) = file(&example());
+    let (_directory, path) = file(&example());
     let command = run_command();
     let keys = keys(&command);
     let example = File::read(&path, &command, &keys).map_err(|error| error.to_string()).unwrap();
@@ -89,7 +89,7 @@ fn every_flag_of_run_is_a_setting_with_a_variable() {
 
 #[test]
 fn flags_go_before_the_file_and_the_file_before_defaults() {
-    let (_folder, path) = file(
+    let (_directory, path) = file(
         "interval = \"30s\"\nhistory = 0x10\n[filters]\nport = [23, \"80-81\"]\nignore-port = 80\n[sources]\nmemory = \"1GiB\"\n",
     );
     let settings = settings(&path, &["--interval", "5s", "--port", "7"]).unwrap();
@@ -103,13 +103,14 @@ fn flags_go_before_the_file_and_the_file_before_defaults() {
 
 #[test]
 fn what_is_dumped_is_a_file_that_says_the_same() {
-    let (_folder, path) = file("quiet = true\nsensor-id = \"a\\\"b # \\u001b\"\n[filters]\nport = [23, \"80-81\"]\n");
-    let before = settings(&path, &["--dst", "198.51.100.0/24,2001:db8::/32", "--trace-marks"]).unwrap();
-    let (_folder, dumped) = file(&toml_of(&before).unwrap());
+    let (_directory, path) =
+        file("quiet = true\nsensor-id = \"a\\\"b # \\u001b\"\n[filters]\nport = [23, \"80-81\"]\n");
+    let before = settings(&path, &["--dst", "198.51.100.0/24,2001:db8::/32", "--trace-matches"]).unwrap();
+    let (_directory, dumped) = file(&toml_of(&before).unwrap());
     let after = settings(&dumped, &[]).unwrap();
     assert_eq!(before.changed(&after).collect::<Vec<_>>(), Vec::<&Key>::new());
     assert_eq!(value(&after, "sensor-id").0, ["a\"b # \u{1b}"]);
-    assert_eq!(value(&after, "trace-marks"), (vec!["10".to_owned()], Source::File));
+    assert_eq!(value(&after, "trace-matches"), (vec!["10".to_owned()], Source::File));
     assert_eq!(value(&after, "filters.dst").0, ["198.51.100.0/24", "2001:db8::/32"]);
 }
 
@@ -163,11 +164,11 @@ fn what_is_not_toml_and_what_an_attacker_wrote_is_said_on_one_line() {
 
 #[test]
 fn a_file_that_is_none_is_refused_in_words() {
-    let folder = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().unwrap();
     let refused = |path: &Path| checked(path).unwrap_err().to_string();
-    assert!(refused(folder.path()).contains("it is a folder"), "{}", refused(folder.path()));
-    assert!(refused(&folder.path().join("none")).contains("cannot read it"));
-    let binary = folder.path().join("binary");
+    assert!(refused(directory.path()).contains("it is a directory"), "{}", refused(directory.path()));
+    assert!(refused(&directory.path().join("none")).contains("cannot read it"));
+    let binary = directory.path().join("binary");
     fs::write(&binary, [0xff, 0xfe]).unwrap();
     assert!(refused(&binary).contains("cannot read it"));
 }

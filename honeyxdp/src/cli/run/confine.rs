@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 
-use super::{Args, output::Output, watch::pin_folders};
+use super::{Args, output::Output, watch::pin_directories};
 use crate::{
     config,
-    sandbox::{self, Folders, Landlock},
+    sandbox::{self, Directories, Landlock},
 };
 
 /// What a running sensor may do.
@@ -16,7 +16,7 @@ pub(super) struct ConfineArgs {
     /// Go on as this user, who then owns the files. Needs root, and leaves CAP_BPF and CAP_NET_ADMIN, before Linux 6.18 CAP_PERFMON too
     #[arg(long, value_name = "NAME", env = "HONEYXDP_USER", value_parser = NonEmptyStringValueParser::new())]
     user: Option<String>,
-    /// Keep all rights. Else the sensor keeps, once it is attached, what filters and interfaces take, and its own folders
+    /// Keep all rights. Else the sensor keeps, once it is attached, what filters and interfaces take, and its own directories
     #[arg(long, env = "HONEYXDP_NO_SANDBOX", value_parser = FalseyValueParser::new())]
     no_sandbox: bool,
 }
@@ -36,15 +36,15 @@ impl ConfineArgs {
         if self.no_sandbox {
             return Ok(());
         }
-        let confined = sandbox::enter(&folders(args))?;
-        if let (Some(folder), Some(user)) = (&confined.foreign, &self.user) {
-            let folder = folder.display();
-            anyhow::bail!("{user} cannot write to {folder}; give it the folder by `chown -R {user} {folder}`");
+        let confined = sandbox::enter(&directories(args))?;
+        if let (Some(directory), Some(user)) = (&confined.foreign, &self.user) {
+            let directory = directory.display();
+            anyhow::bail!("{user} cannot write to {directory}; give it the directory by `chown -R {user} {directory}`");
         }
-        if let Some(folder) = &confined.foreign {
+        if let Some(directory) = &confined.foreign {
             output.warn(format!(
                 "{} belongs to another user, so CAP_DAC_OVERRIDE is kept to write to it; give it to this one, or use --user",
-                folder.display()
+                directory.display()
             ));
         }
         match confined.landlock {
@@ -58,9 +58,9 @@ impl ConfineArgs {
     /// An error of the store, with what the sandbox has to do with it.
     pub(super) fn explain(&self, args: &Args, error: &anyhow::Error) -> String {
         if !self.no_sandbox && !args.out.exists() {
-            let folder = args.out.display();
+            let directory = args.out.display();
             return format!(
-                "{folder} was removed, and the rights that are left do not let it be made again: make it and restart the sensor"
+                "{directory} was removed, and the rights that are left do not let it be made again: make it and restart the sensor"
             );
         }
         format!("{error:#}")
@@ -68,31 +68,31 @@ impl ConfineArgs {
 }
 
 /// Everything that a running sensor writes to or reads again.
-fn folders(args: &Args) -> Folders {
-    // An editor replaces a file by another one of the same name, so it is the folder that has to be readable.
+fn directories(args: &Args) -> Directories {
+    // An editor replaces a file by another one of the same name, so it is the directory that has to be readable.
     let file = args.config.clone().unwrap_or_else(|| config::DEFAULT_FILE.into());
     let readable = args
         .filters
         .files()
-        .chain(args.dialogue.files())
+        .chain(args.responder.files())
         .chain(args.archive.files())
         .chain([file.as_path()])
-        .map(folder_of)
+        .map(directory_of)
         .collect();
-    let sockets = args.serve.sockets().map(folder_of);
+    let sockets = args.serve.sockets().map(directory_of);
     let writable = [args.out.clone()]
         .into_iter()
-        .chain(pin_folders(args))
+        .chain(pin_directories(args))
         .chain(sockets)
         // Contradictions were found before.
-        .chain(args.archive_folder().ok().flatten())
+        .chain(args.archive_directory().ok().flatten())
         .collect();
-    Folders { writable, readable }
+    Directories { writable, readable }
 }
 
-fn folder_of(file: &Path) -> PathBuf {
+fn directory_of(file: &Path) -> PathBuf {
     match file.parent() {
-        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        Some(directory) if directory != Path::new("") => directory.to_owned(),
         _ => PathBuf::from("."),
     }
 }

@@ -19,11 +19,11 @@ use tokio::sync::oneshot;
 
 use crate::{
     Counts,
-    archive::Feed,
+    archive::ArchiveQueue,
     cli::duration,
     collector::{Collector, CutError},
-    dialogue::Gatherer,
     kernel::Maps,
+    responder::PayloadCapture,
     snapshot::{Captured, InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
     sources::{Settings, next_hour},
 };
@@ -130,9 +130,9 @@ pub(super) struct Counted {
     /// Whether another one can read them afterwards.
     pub(super) pinned: bool,
     /// Where records go besides.
-    pub(super) archive: Option<Feed>,
+    pub(super) archive: Option<ArchiveQueue>,
     /// Who labels payloads, and whether SYNs are answered.
-    pub(super) dialogue: Option<(Gatherer, bool)>,
+    pub(super) responder: Option<(PayloadCapture, bool)>,
 }
 
 /// The other threads' end.
@@ -160,7 +160,7 @@ impl Drain {
         started: Clock,
         store: Arc<Store>,
     ) -> anyhow::Result<Self> {
-        let Counted { maps, run, slots, resumed, pinned, archive, dialogue } = counted;
+        let Counted { maps, run, slots, resumed, pinned, archive, responder } = counted;
         let (requests, received) = mpsc::channel();
         let recorder = || Recorder::new(run.clone(), store.last_sequence());
         let records = 1_u32 << maps.sizes().ring_bits;
@@ -177,20 +177,20 @@ impl Drain {
             warning: None,
             pulse: Pulse::default(),
         };
-        let looks = dialogue.is_some();
-        if let Some((gatherer, responds)) = dialogue {
-            drainer.collector.dialogue(gatherer, responds);
+        let looks = responder.is_some();
+        if let Some((payload_capture, responds)) = responder {
+            drainer.collector.responder(payload_capture, responds);
         }
-        if let Some(mut feed) = archive {
+        if let Some(mut queue) = archive {
             if looks {
-                feed.look_at_payloads();
+                queue.look_at_payloads();
             }
-            feed.begin(started.wall, &Counts::default());
-            let known = feed.go_on(run.started_at);
+            queue.begin(started.wall, &Counts::default());
+            let known = queue.go_on(run.started_at);
             if pinned && !resumed && !known {
-                feed.begin_accounts();
+                queue.begin_accounts();
             }
-            drainer.collector.archive(feed);
+            drainer.collector.archive(queue);
         }
         if resumed {
             drainer.resume(run.started_at)?;
@@ -300,9 +300,9 @@ impl Drainer {
         let last = self.store.last().ok().filter(|last| last.started_at == started_at);
         // What it finds goes into the archive in an interval that begins where the archive's accounts end; if it has none of
         // this run, where the snapshots end.
-        let unknown = self.collector.feed().is_some_and(|(feed, _)| !feed.go_on(started_at));
-        if unknown && let Some((feed, _)) = self.collector.feed() {
-            feed.begin(last.as_ref().map_or(started_at, |last| last.generated_at), &Counts::default());
+        let unknown = self.collector.queue().is_some_and(|(queue, _)| !queue.go_on(started_at));
+        if unknown && let Some((queue, _)) = self.collector.queue() {
+            queue.begin(last.as_ref().map_or(started_at, |last| last.generated_at), &Counts::default());
         }
         let mut before = None;
         let tally = |counts: &Counts| {
@@ -314,11 +314,11 @@ impl Drainer {
             (Some(last), Some(_)) => last.generated_at,
             _ => started_at,
         };
-        if unknown && let (Some((feed, _)), Some((counts, _))) = (self.collector.feed(), &before) {
-            feed.begin(start, counts);
+        if unknown && let (Some((queue, _)), Some((counts, _))) = (self.collector.queue(), &before) {
+            queue.begin(start, counts);
         }
-        if unknown && let Some((feed, _)) = self.collector.feed() {
-            feed.begin_accounts();
+        if unknown && let Some((queue, _)) = self.collector.queue() {
+            queue.begin_accounts();
         }
         if let Some(payloads) = last.as_ref().and_then(|last| last.payloads.as_ref()) {
             self.collector.go_on(Captured::tally_of(payloads));
@@ -354,8 +354,8 @@ impl Drainer {
             if self.cut(now) {
                 // An interval of the archive is told by one clock, and so is not shorter than nothing.
                 self.collector.account(now.wall.checked_sub(step).unwrap_or(now.wall));
-                if let Some((feed, counts)) = self.collector.feed() {
-                    feed.begin(now.wall, counts);
+                if let Some((queue, counts)) = self.collector.queue() {
+                    queue.begin(now.wall, counts);
                 }
             }
         }

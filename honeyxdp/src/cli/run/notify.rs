@@ -86,7 +86,7 @@ impl Manager {
     }
 }
 
-/// A line feed would begin another assignment of the protocol.
+/// A line queue would begin another assignment of the protocol.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }

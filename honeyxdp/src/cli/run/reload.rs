@@ -87,8 +87,8 @@ mod tests {
 
     #[test]
     fn changed_filters_are_told_from_what_needs_a_restart_and_flags_stay() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("honeyxdp.toml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("honeyxdp.toml");
         fs::write(&path, "interval = \"1s\"\n[filters]\nport = 23\n").unwrap();
         let mut reloads = start(&path, &["--history", "5"]);
 
@@ -109,8 +109,8 @@ mod tests {
 
     #[test]
     fn a_broken_file_changes_nothing_and_is_named_line_by_line() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("honeyxdp.toml");
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("honeyxdp.toml");
         fs::write(&path, "[filters]\nport = 23\n").unwrap();
         let reloads = start(&path, &[]);
         for (wrong, words) in [
@@ -130,8 +130,8 @@ mod tests {
 
     #[test]
     fn a_list_of_prefixes_is_read_again_though_no_setting_changed() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, list) = (folder.path().join("honeyxdp.toml"), folder.path().join("ours"));
+        let directory = tempfile::tempdir().unwrap();
+        let (path, list) = (directory.path().join("honeyxdp.toml"), directory.path().join("ours"));
         fs::write(&list, "192.0.2.0/24\n").unwrap();
         fs::write(&path, format!("[filters]\nignore-src = \"@{}\"\n", list.display())).unwrap();
         let reloads = start(&path, &[]);

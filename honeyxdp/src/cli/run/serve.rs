@@ -31,7 +31,7 @@ impl ServeArgs {
     }
 
     /// Binds what was named, which has to be possible, and the defaults, which need not.
-    pub(super) fn bind(&self, folder: &Path, output: &mut Output) -> anyhow::Result<Bound> {
+    pub(super) fn bind(&self, directory: &Path, output: &mut Output) -> anyhow::Result<Bound> {
         let mut bound = Bound::default();
         if self.listen.contains(&Address::None) {
             anyhow::ensure!(self.listen.len() == 1, "--listen none stands alone: leave the other addresses out");
@@ -49,7 +49,7 @@ impl ServeArgs {
         {
             output.warn(format!("{error:#}; going on without it"));
         }
-        let socket = std::path::absolute(folder)?.join(SOCKET);
+        let socket = std::path::absolute(directory)?.join(SOCKET);
         if !self.listen.contains(&Address::Unix(socket.clone()))
             && let Err(error) = bound.unix(&socket)
         {

@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::{Args, drain::Drain};
 use crate::{
     cli::filters,
-    dialogue::Dialogue,
     filter::{Filters, PortSet},
     kernel::{self, Change, Installation, Interface, Interfaces, Mode, Plan},
+    responder::Responder,
     snapshot::{InterfaceReport, ModeReport},
 };
 
@@ -79,11 +79,11 @@ impl Watch {
     /// Loads the program and attaches it.
     pub(super) async fn start(args: &Args, rules: Rules) -> anyhow::Result<Self> {
         let interfaces = Interfaces::open()?;
-        let dialogue = args.dialogue.dialogue(interfaces.addresses().await?)?;
-        say(&dialogue);
+        let responder = args.responder.responder(interfaces.addresses().await?)?;
+        say(&responder);
         let plan = Plan {
             options: rules.options(kernel::Options {
-                dialogue,
+                responder,
                 trace_per_second: args.traces(),
                 record_memory: usize::try_from(args.record_buffer.as_u64()).unwrap_or(usize::MAX),
                 ..kernel::Options::default()
@@ -106,7 +106,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Prints what `--trace-marks` asked for, for ever.
+    /// Prints what `--trace-matches` asked for, for ever.
     pub(super) async fn trace(&mut self) {
         self.trace.as_mut().await;
     }
@@ -158,7 +158,7 @@ impl Watch {
 
     /// Nobody answers for an address that the host has got meanwhile.
     async fn survey_addresses(&mut self) {
-        if !self.installation.options().dialogue.responds() {
+        if !self.installation.options().responder.responds() {
             return;
         }
         let surveyed = match self.interfaces.addresses().await {
@@ -207,21 +207,21 @@ impl Watch {
 }
 
 /// Says what is observed and answered.
-fn say(dialogue: &Dialogue) {
+fn say(responder: &Responder) {
     let ports = |ports: &PortSet| ports.to_string();
-    if !dialogue.observed.is_none() {
-        tracing::info!("first payloads are kept at ports {}", ports(&dialogue.observed));
+    if !responder.observed.is_none() {
+        tracing::info!("first payloads are kept at ports {}", ports(&responder.observed));
     }
-    if dialogue.responds() {
-        let (named, answered) = (dialogue.respond_to.len(), ports(&dialogue.answered));
+    if responder.responds() {
+        let (named, answered) = (responder.respond_to.len(), ports(&responder.answered));
         tracing::info!(
             "SYNs to ports {answered} of {named} prefixes are answered, but to none of this host's addresses"
         );
     }
 }
 
-/// Folders that pins are in, which the sensor goes on writing to.
-pub(super) fn pin_folders(args: &Args) -> impl Iterator<Item = PathBuf> {
+/// Directories that pins are in, which the sensor goes on writing to.
+pub(super) fn pin_directories(args: &Args) -> impl Iterator<Item = PathBuf> {
     args.pin.then(|| args.pin_path.clone()).into_iter()
 }
 

@@ -28,8 +28,8 @@ pub(super) async fn read(subject: &Subject) -> Vec<Result<Interface, String>> {
     for name in &subject.interfaces {
         chosen.push(open.named(name).await);
     }
-    // What a sensor of this folder says about itself.
-    let sensor: Vec<u32> = store::read(&subject.folder)
+    // What a sensor of this directory says about itself.
+    let sensor: Vec<u32> = store::read(&subject.directory)
         .map(|snapshot| snapshot.interfaces.iter().map(|interface| interface.program_id).collect())
         .unwrap_or_default();
     let mut interfaces = Vec::new();

@@ -28,10 +28,10 @@ fn unified(groups: &str) -> Option<&str> {
 /// The least that this group or one above it leaves; `None` without a limit.
 fn left(root: &Path, group: &str) -> Option<u64> {
     let own = root.join(group);
-    let groups = own.ancestors().take_while(|folder| folder.starts_with(root));
-    let limits = groups.filter_map(|folder| {
-        let limit: u64 = value(folder.join("memory.max"))?;
-        Some(limit.saturating_sub(value(folder.join("memory.current"))?))
+    let groups = own.ancestors().take_while(|directory| directory.starts_with(root));
+    let limits = groups.filter_map(|directory| {
+        let limit: u64 = value(directory.join("memory.max"))?;
+        Some(limit.saturating_sub(value(directory.join("memory.current"))?))
     });
     limits.min()
 }
@@ -51,9 +51,9 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let group = root.path().join("a/b");
         fs::create_dir_all(&group).unwrap();
-        for (folder, limit, used) in [(group.clone(), "max", "10"), (root.path().join("a"), "1000", "300")] {
-            fs::write(folder.join("memory.max"), limit).unwrap();
-            fs::write(folder.join("memory.current"), used).unwrap();
+        for (directory, limit, used) in [(group.clone(), "max", "10"), (root.path().join("a"), "1000", "300")] {
+            fs::write(directory.join("memory.max"), limit).unwrap();
+            fs::write(directory.join("memory.current"), used).unwrap();
         }
         assert_eq!(unified("1:name=x:/y\n0::/a/b\n"), Some("a/b"));
         assert_eq!(left(root.path(), "a/b"), Some(700));

@@ -3,8 +3,8 @@
 //! What cannot be read is `None`: most of it is hidden somewhere, in a container, a namespace or from a user without rights.
 
 mod clock;
+mod directory;
 mod ethtool;
-mod folder;
 mod interfaces;
 mod kernel;
 mod memory;
@@ -24,8 +24,8 @@ pub(super) async fn facts(subject: &Subject) -> Facts {
         kernel: kernel::read(jited),
         rights,
         memory,
-        bpffs: folder::bpffs(),
-        folder: folder::read(&subject.folder),
+        bpffs: directory::bpffs(),
+        directory: directory::read(&subject.directory),
         clock: clock::read(),
         interfaces: interfaces::read(subject).await,
     }

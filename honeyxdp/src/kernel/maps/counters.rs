@@ -10,7 +10,7 @@ use honeyxdp_common::{
 use super::{MapsError, Sizes, shared::Shared};
 use crate::{
     Counts,
-    kernel::ledger::{Kept, Ledger},
+    kernel::map_set::{MapId, MapSet},
 };
 
 /// Words of a counter, and of all counters of an interface.
@@ -24,13 +24,13 @@ pub struct InterfaceCounts([Counter; INTERFACE_COUNTERS]);
 impl InterfaceCounts {
     /// Frames with this disposition.
     pub const fn disposition(&self, disposition: Disposition) -> u64 {
-        self.0[disposition as usize].count
+        self.0[disposition as usize].events
     }
 
     /// SYNs whose primary family is `family`, as far as they are counted by interface: those that came while the sensor had
     /// only one interface are not.
     pub const fn family(&self, family: Family) -> u64 {
-        self.0[FAMILIES + family.wire_id()].count
+        self.0[FAMILIES + family.wire_id()].events
     }
 }
 
@@ -50,13 +50,13 @@ pub(super) struct Counters {
 }
 
 impl Counters {
-    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
+    pub(super) fn take(map_set: &MapSet) -> Result<Self, MapsError> {
         const NONE: [Counter; INTERFACE_COUNTERS] = [Counter { count: 0, of: 0 }; INTERFACE_COUNTERS];
-        let sizes = ledger.sizes();
+        let sizes = map_set.sizes();
         let parts = GENERATIONS * sizes.cpus;
         Ok(Self {
-            ports: ledger.memory(Kept::Ports, parts * PORTS * FAMILY_SLOTS)?,
-            interfaces: ledger.memory(Kept::Interfaces, parts * INTERFACES * INTERFACE_WORDS)?,
+            ports: map_set.memory(MapId::Ports, parts * PORTS * FAMILY_SLOTS)?,
+            interfaces: map_set.memory(MapId::Interfaces, parts * INTERFACES * INTERFACE_WORDS)?,
             sizes,
             held: Default::default(),
             slots: vec![([NONE; GENERATIONS], InterfaceCounts(NONE)); INTERFACES],
@@ -91,7 +91,7 @@ impl Counters {
             let (held, own) = &mut self.slots[slot];
             for (which, [count, of]) in sums.into_iter().enumerate() {
                 let held = &mut held[generation][which];
-                let new = Counter { count: count - held.count, of: of - held.of };
+                let new = Counter { count: count - held.events, of: of - held.amount };
                 *held = Counter { count, of };
                 own.0[which].add(new);
                 // SYNs by family are in the rows of ports, for all interfaces together.

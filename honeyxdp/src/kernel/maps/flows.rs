@@ -3,7 +3,7 @@
 use honeyxdp_common::{counters::GENERATIONS, flow::Flow};
 
 use super::{MapsError, Sizes, rings::Rings, shared::Shared};
-use crate::kernel::ledger::{Kept, Ledger};
+use crate::kernel::map_set::{MapId, MapSet};
 
 /// The flow caches and the rings.
 #[derive(Debug)]
@@ -14,11 +14,11 @@ pub(super) struct Flows {
 }
 
 impl Flows {
-    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
-        let sizes = ledger.sizes();
+    pub(super) fn take(map_set: &MapSet) -> Result<Self, MapsError> {
+        let sizes = map_set.sizes();
         Ok(Self {
-            cache: ledger.memory(Kept::Flows, (GENERATIONS * sizes.cpus) << sizes.flow_bits)?,
-            records: Rings::take(ledger, Kept::Records, Kept::Positions, sizes.ring_bits)?,
+            cache: map_set.memory(MapId::Flows, (GENERATIONS * sizes.cpus) << sizes.flow_bits)?,
+            records: Rings::take(map_set, MapId::Records, MapId::Positions, sizes.ring_bits)?,
             sizes,
         })
     }

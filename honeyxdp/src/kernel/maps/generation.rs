@@ -10,7 +10,7 @@ use honeyxdp_common::counters::GENERATIONS;
 
 use super::MapsError;
 use crate::kernel::{
-    ledger::{Kept, Ledger},
+    map_set::{MapId, MapSet},
     syscall,
 };
 
@@ -28,8 +28,8 @@ impl fmt::Debug for Generation {
 }
 
 impl Generation {
-    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
-        let fd = || ledger.fd(Kept::Generation).try_clone_to_owned().map_err(MapsError::Grace);
+    pub(super) fn take(map_set: &MapSet) -> Result<Self, MapsError> {
+        let fd = || map_set.fd(MapId::Generation).try_clone_to_owned().map_err(MapsError::Grace);
         let grace = Grace::new(fd()?).map_err(MapsError::Grace)?;
         let variable: Array<_, u64> =
             MapData::from_fd(fd()?).map(Map::Array).and_then(Array::try_from).map_err(refused)?;

@@ -5,22 +5,22 @@
 //! parts and generations says `honeyxdp_common::counters`.
 
 mod counters;
-mod dialogue;
 mod flows;
 mod generation;
+mod responder;
 mod rings;
 mod shared;
 mod sketches;
 
 use std::io;
 
-use honeyxdp_common::{Family, counters::INTERFACES, dialogue::Payload, flow::Flow};
+use honeyxdp_common::{Family, counters::INTERFACES, flow::Flow, responder::Payload};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::shared::Shared;
-use self::{counters::Counters, dialogue::Dialogue, flows::Flows, generation::Generation, sketches::Sketches};
-pub use self::{counters::InterfaceCounts, dialogue::Events};
-use super::ledger::Ledger;
+use self::{counters::Counters, flows::Flows, generation::Generation, responder::Responder, sketches::Sketches};
+pub use self::{counters::InterfaceCounts, responder::Events};
+use super::map_set::MapSet;
 use crate::{Counts, sources::Sketch};
 
 /// Why the maps cannot be read.
@@ -70,7 +70,7 @@ pub struct Maps {
     counters: Counters,
     flows: Flows,
     sketches: Sketches,
-    dialogue: Dialogue,
+    responder: Responder,
 }
 
 /// One half of the maps, which stands still until the next cut.
@@ -82,18 +82,18 @@ pub struct Cut {
 }
 
 impl Maps {
-    /// Takes the maps of a ledger, as they are.
+    /// Takes the maps of a map_set, as they are.
     ///
     /// # Errors
     /// When they cannot be mapped.
-    pub fn take(ledger: &Ledger) -> Result<Self, MapsError> {
+    pub fn take(map_set: &MapSet) -> Result<Self, MapsError> {
         Ok(Self {
-            sizes: ledger.sizes(),
-            generation: Generation::take(ledger)?,
-            counters: Counters::take(ledger)?,
-            flows: Flows::take(ledger)?,
-            sketches: Sketches::take(ledger)?,
-            dialogue: Dialogue::take(ledger)?,
+            sizes: map_set.sizes(),
+            generation: Generation::take(map_set)?,
+            counters: Counters::take(map_set)?,
+            flows: Flows::take(map_set)?,
+            sketches: Sketches::take(map_set)?,
+            responder: Responder::take(map_set)?,
         })
     }
 
@@ -136,12 +136,12 @@ impl Maps {
 
     /// Takes the payloads that wait. Returns the fill of the fullest ring as it was found, from 0 to 1.
     pub fn payloads(&mut self, take: impl FnMut(&Payload)) -> f64 {
-        self.dialogue.poll(take)
+        self.responder.poll(take)
     }
 
     /// What the responder has done until now.
     pub fn events(&self) -> Events {
-        self.dialogue.events()
+        self.responder.events()
     }
 
     /// Moves a family's registers up to a cut into `sketch`.
@@ -149,7 +149,7 @@ impl Maps {
         self.sketches.take_family(cut.generation, &cut.cpus, family, sketch);
     }
 
-    /// Merges a family's registers since the ledger was begun into `sketch`.
+    /// Merges a family's registers since the map_set was begun into `sketch`.
     pub fn total_sketch(&self, family: Family, sketch: &mut Sketch) {
         self.sketches.total(family, sketch);
     }

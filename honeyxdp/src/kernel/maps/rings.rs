@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use honeyxdp_common::flow::Position;
 
 use super::{MapsError, shared::Shared};
-use crate::kernel::ledger::{Kept, Ledger};
+use crate::kernel::map_set::{MapId, MapSet};
 
 /// Words of a [`Position`].
 const LINE: usize = size_of::<Position>() / 8;
@@ -22,11 +22,11 @@ pub(super) struct Rings<T> {
 }
 
 impl<T: Copy> Rings<T> {
-    pub(super) fn take(ledger: &Ledger, elements: Kept, positions: Kept, bits: u32) -> Result<Self, MapsError> {
-        let cpus = ledger.sizes().cpus;
+    pub(super) fn take(map_set: &MapSet, elements: MapId, positions: MapId, bits: u32) -> Result<Self, MapsError> {
+        let cpus = map_set.sizes().cpus;
         Ok(Self {
-            elements: ledger.memory(elements, cpus << bits)?,
-            positions: ledger.memory(positions, cpus * 2 * LINE)?,
+            elements: map_set.memory(elements, cpus << bits)?,
+            positions: map_set.memory(positions, cpus * 2 * LINE)?,
             cpus,
             bits,
         })

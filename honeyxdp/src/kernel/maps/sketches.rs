@@ -10,7 +10,7 @@ use honeyxdp_common::{
 
 use super::{MapsError, Sizes, shared::Shared};
 use crate::{
-    kernel::ledger::{Kept, Ledger},
+    kernel::map_set::{MapId, MapSet},
     sources::Sketch,
 };
 
@@ -24,11 +24,11 @@ pub(super) struct Sketches {
 }
 
 impl Sketches {
-    pub(super) fn take(ledger: &Ledger) -> Result<Self, MapsError> {
-        let sizes = ledger.sizes();
+    pub(super) fn take(map_set: &MapSet) -> Result<Self, MapsError> {
+        let sizes = map_set.sizes();
         let words = FAMILY_SLOTS * WORDS;
-        let registers = ledger.memory(Kept::Sketches, GENERATIONS * sizes.cpus * words)?;
-        Ok(Self { registers, totals: ledger.memory(Kept::Totals, words)?, sizes })
+        let registers = map_set.memory(MapId::Sketches, GENERATIONS * sizes.cpus * words)?;
+        Ok(Self { registers, totals: map_set.memory(MapId::Totals, words)?, sizes })
     }
 
     /// Merges a family's registers of the whole run into `sketch`.

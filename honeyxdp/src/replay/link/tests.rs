@@ -109,18 +109,18 @@ fn up_to_two_tags_are_followed() {
     for (link, header) in
         [(LinkType::Ethernet, ethernet as Header), (LinkType::Cooked, cooked), (LinkType::Cooked2, cooked2)]
     {
-        let tagged = |protocols: &[[u8; 2]]| {
+        let matched = |protocols: &[[u8; 2]]| {
             let tags = protocols[1..].iter().flat_map(|&[high, low]| [0x20, 0x05, high, low]);
             header(protocols[0]).into_iter().chain(tags).collect::<Vec<_>>()
         };
         let dport = |bytes: &[u8]| dissect(link, bytes).map(|syn| syn.dport);
         for protocols in [&[IPV4][..], &[INNER, IPV4], &[OUTER, IPV4], &[OUTER, INNER, IPV4], &[INNER, INNER, IPV4]] {
-            assert_eq!(dport(&[tagged(protocols), v4()].concat()), Ok(23), "{link:?} {protocols:x?}");
+            assert_eq!(dport(&[matched(protocols), v4()].concat()), Ok(23), "{link:?} {protocols:x?}");
         }
-        let three = [tagged(&[OUTER, INNER, INNER, IPV4]), v4()].concat();
+        let three = [matched(&[OUTER, INNER, INNER, IPV4]), v4()].concat();
         assert_eq!(dport(&three), Err(Disposition::NonIp), "{link:?}");
 
-        let two = [tagged(&[OUTER, INNER, IPV4]), v4()].concat();
+        let two = [matched(&[OUTER, INNER, IPV4]), v4()].concat();
         for length in 0..two.len() {
             assert_eq!(dport(&two[..length]), Err(Disposition::Malformed), "{link:?}, {length} bytes");
         }

@@ -185,8 +185,8 @@ function status() {
   if (view) {
     if (view.not_ready) alerts.push(`Not ready: ${view.not_ready}.`);
     const lost = view.records ? view.records.lost_packets : 0;
-    if (lost > 0) alerts.push(`Loss: the records of ${count(lost)} SYNs were lost. Counts hold; numbers of sources are estimates or lower bounds.`);
-    if (view.memory.given_up > 0) alerts.push(`Memory: ${count(view.memory.given_up)} sets of sources were given up; their numbers are estimates. Raise --memory.`);
+    if (lost > 0) alerts.push(`AccountingRow: the records of ${count(lost)} SYNs were lost. Counts hold; numbers of sources are estimates or lower bounds.`);
+    if (view.memory.sets_evicted > 0) alerts.push(`Memory: ${count(view.memory.sets_evicted)} sets of sources were given up; their numbers are estimates. Raise --memory.`);
   }
   const box = byId("state");
   if (box.textContent !== text) box.textContent = text;
@@ -209,14 +209,14 @@ function tiles(view) {
 }
 
 function families(view) {
-  const heads = ["family", { n: "per second" }, { n: "SYNs" }, { n: "sources, this hour" }, { n: "today" }, { n: "since start" }, { n: "IPv6" }, "rule", "certainty", "top ports"];
+  const heads = ["family", { n: "per second" }, { n: "SYNs" }, { n: "sources, this hour" }, { n: "today" }, { n: "since start" }, { n: "IPv6" }, "rule", "confidence", "top ports"];
   const zero = { value: 0, exact: true };
   fill(byId("families"), heads, view.families.map((family) => ({
     none: family.packets === 0,
     cells: [
       named(family.name), { n: rate(family.per_second) }, { n: count(family.packets) },
       { n: unique(family.sources_hour ?? zero) }, { n: unique(family.sources_day ?? zero) }, { n: unique(family.sources) },
-      { n: count(family.packets_v6) }, family.rule, family.certainty,
+      { n: count(family.packets_v6) }, family.rule, family.confidence,
       { wide: family.ports.map(([port, packets]) => `${port}\u00a0(${count(packets)})`).join(", ") },
     ],
   })));
@@ -242,13 +242,13 @@ function dispositions(view) {
     bar.style.width = `${(frames / most) * 100}%`;
     return { none: frames === 0, cells: [name, { n: count(frames) }, { bar: frames > 0 ? bar : "" }] };
   }));
-  const records = view.records ?? { emitted: 0, packets: 0, lost: 0, lost_packets: 0, unsampled_packets: 0 };
+  const records = view.records ?? { emitted: 0, packets: 0, lost: 0, lost_packets: 0, sampled_out_packets: 0 };
   pairs(byId("records"), [
     ["in records", `${count(records.packets)} SYNs in ${count(records.emitted)} records`],
     ["lost", `${count(records.lost_packets)} SYNs in ${count(records.lost)} records`, records.lost > 0],
-    ["sampled out", `${count(records.unsampled_packets)} SYNs`],
+    ["sampled out", `${count(records.sampled_out_packets)} SYNs`],
     ["sets of sources", `${bytes(view.memory.sets)} of ${bytes(view.memory.limit)}`],
-    ["sets given up", count(view.memory.given_up), view.memory.given_up > 0],
+    ["sets given up", count(view.memory.sets_evicted), view.memory.sets_evicted > 0],
   ]);
 }
 

@@ -42,8 +42,8 @@ pub(super) fn register(registry: &mut Registry, payloads: &Payloads) {
     registry.register("responder", "What the responder did with SYNs and segments", events.clone());
     for (event, count) in [
         ("answered", responder.answered),
-        ("limited_source", responder.limited_source),
-        ("limited_total", responder.limited_total),
+        ("rate_limited_source", responder.rate_limited_source),
+        ("rate_limited_total", responder.rate_limited_total),
         ("odd", responder.odd),
         ("accepted", responder.accepted),
         ("prompted", responder.prompted),

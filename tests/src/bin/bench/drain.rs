@@ -26,7 +26,7 @@ use lab::{
     generator::{Amount, Generator, Pattern},
     named,
     named::Expected,
-    network::Cable,
+    network::VethPair,
 };
 
 use crate::{
@@ -82,7 +82,7 @@ struct Steps {
 fn drain(settings: Settings, key: &str, title: &str, pattern: Pattern) -> anyhow::Result<Table> {
     // Cheap beside what comes before them.
     let rounds = settings.rounds() * 4;
-    let folder = tempfile::tempdir()?;
+    let directory = tempfile::tempdir()?;
     let mut steps = Steps::default();
     let cpus = {
         let mut kernel = Kernel::new(settings, pattern)?;
@@ -93,8 +93,8 @@ fn drain(settings: Settings, key: &str, title: &str, pattern: Pattern) -> anyhow
         }
         maps.sizes().cpus
     };
-    collected(settings, pattern, rounds, folder.path(), &mut steps)?;
-    let size = folder.path().join("snapshot.json").metadata()?.len() >> 10;
+    collected(settings, pattern, rounds, directory.path(), &mut steps)?;
+    let size = directory.path().join("snapshot.json").metadata()?.len() >> 10;
 
     let entries = u32::try_from(PORTS)?;
     let array = PerCpuArray::<FAMILY_SLOTS>::new(entries, cpus).context("a per-CPU array")?;
@@ -190,7 +190,7 @@ fn frame_of(family: Family) -> anyhow::Result<Vec<u8>> {
     let fits = |frame: &mut Vec<u8>| {
         frame.len() >= DPORT.end && frame[12..15] == [0x08, 0x00, 0x45] && {
             frame[DPORT].copy_from_slice(&[0, 1]);
-            dissect(frame.as_slice()).is_ok_and(|syn| marks::primary(marks::tags(&syn)) == family)
+            dissect(frame.as_slice()).is_ok_and(|syn| fingerprints::primary(fingerprints::matching(&syn)) == family)
         }
     };
     let frames = named::frames()
@@ -233,14 +233,14 @@ fn collected(
     settings: Settings,
     pattern: Pattern,
     rounds: u32,
-    folder: &Path,
+    directory: &Path,
     steps: &mut Steps,
 ) -> anyhow::Result<()> {
     let mut kernel = Kernel::new(settings, pattern)?;
     let start = Timestamp::now();
     let maps = kernel.maps.take().context("they are taken once")?;
     let mut collector = Collector::new(maps, &SourceSettings::default(), start);
-    let store = Store::open(folder, 1)?;
+    let store = Store::open(directory, 1)?;
     let run = Run {
         sensor: Sensor::of_this_machine(None),
         interfaces: Vec::new(),
@@ -278,8 +278,8 @@ fn process(settings: Settings) -> anyhow::Result<Table> {
     const RATE: u32 = 1_000_000;
     let time = settings.time(20);
     let mut table = Table::new("drain_process", "What a sensor with --interval 1s takes of a CPU", PROCESS);
-    let cable = Cable::silent(1_500)?;
-    let sensor = live::sensor(&cable, "--interval 1s")?;
+    let veth = VethPair::silent(1_500)?;
+    let sensor = live::sensor(&veth, "--interval 1s")?;
     thread::sleep(Duration::from_secs(1));
     let before = cpu::used(sensor.pid())?;
     thread::sleep(time);

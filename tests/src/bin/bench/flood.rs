@@ -26,7 +26,7 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
     row("frames counted, of frames sent", number(snapshot.frames.seen), number(sent.frames));
     if let Some(records) = &snapshot.records {
         row("records lost, of all", number(records.lost), number(records.emitted + records.lost));
-        let all = records.packets + records.lost_packets + records.unsampled_packets;
+        let all = records.packets + records.lost_packets + records.sampled_out_packets;
         row("SYNs in lost records, of all", number(records.lost_packets), number(all));
     }
     if let Some(sources) = &snapshot.families["mirai"].unique_sources {
@@ -41,7 +41,7 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
     );
     row("sets of sources, of their limit", number(snapshot.memory.sets), number(snapshot.memory.limit));
     table.note(format!(
-        "{} sets were given up for want of memory. The sensor's process took {:.1} % of a CPU; {} frames found no room in the cable.",
+        "{} sets were given up for want of memory. The sensor's process took {:.1} % of a CPU; {} frames found no room in the veth.",
         snapshot.memory.given_up,
         outcome.cpu_share(),
         sent.dropped

@@ -1,4 +1,4 @@
-//! A sensor on a cable, and a generator at the other end of it.
+//! A sensor on a veth, and a generator at the other end of it.
 
 use std::{env, thread, time::Duration};
 
@@ -7,7 +7,7 @@ use honeyxdp::snapshot::Snapshot;
 use lab::{
     cpu,
     generator::{Amount, Pattern, Sender, Sent},
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 
@@ -47,19 +47,19 @@ pub(crate) fn binary() -> anyhow::Result<String> {
     path.into_os_string().into_string().ok().context("the path of this program is no text")
 }
 
-/// Starts a sensor on a silent cable with these options.
-pub(crate) fn sensor(cable: &Cable, options: &str) -> anyhow::Result<Sensor> {
-    Sensor::start(&binary()?, &cable.sensor, &format!("-i {SENSOR} {options}"))
+/// Starts a sensor on a silent veth with these options.
+pub(crate) fn sensor(veth: &VethPair, options: &str) -> anyhow::Result<Sensor> {
+    Sensor::start(&binary()?, &veth.sensor, &format!("-i {SENSOR} {options}"))
 }
 
 /// Sends to a sensor with these options, and stops it.
 pub(crate) fn run(options: &str, pattern: Pattern, amount: Amount, rate: Option<u32>) -> anyhow::Result<Outcome> {
-    let cable = Cable::silent(1_500)?;
-    let mut sender = Sender::new(&cable, pattern)?;
+    let veth = VethPair::silent(1_500)?;
+    let mut sender = Sender::new(&veth, pattern)?;
     if options.contains("generic") {
         sender.poll_without_program()?;
     }
-    let sensor = sensor(&cable, options)?;
+    let sensor = sensor(&veth, options)?;
     let before = cpu::used(sensor.pid())?;
     let sent = send(&mut sender, amount, rate)?;
     let snapshot = sensor.wait_for(|snapshot| snapshot.frames.seen >= sent.frames)?;

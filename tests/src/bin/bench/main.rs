@@ -2,7 +2,7 @@
 //! measured in the same run: machines differ, ratios hold.
 //!
 //! One file for each measurement; what they share is in `table` (numbers and how they are shown), `subject` (a program
-//! behind the generator) and `live` (a sensor on a cable).
+//! behind the generator) and `live` (a sensor on a veth).
 
 mod cores;
 mod drain;
@@ -83,7 +83,7 @@ enum Part {
     Frames,
     /// Whether CPUs disturb each other: cost of a SYN while 1, 2, ... all CPUs count
     Cores,
-    /// Live frames over a cable, native and generic, beside tcpdump with a filter for one mark
+    /// Live frames over a veth, native and generic, beside tcpdump with a filter for one mark
     Throughput,
     /// A spoofed flood from 2^32 sources: is every frame counted, and how good is the estimate of sources
     Flood,

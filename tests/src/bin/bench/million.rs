@@ -34,7 +34,7 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
     let share = outcome.cpu_share();
     table.row("CPU of the sensor's process, %", [share.into(), "< 25".into(), (share < 25.0).into()]);
     table.note(format!(
-        "Peak memory of the sensor's process: {} MiB. {} frames found no room in the cable.",
+        "Peak memory of the sensor's process: {} MiB. {} frames found no room in the veth.",
         outcome.memory >> 20,
         sent.dropped
     ));

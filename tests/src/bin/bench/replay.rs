@@ -9,7 +9,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use honeyxdp::{Census, filter::Filters, replay, sources::Settings as SourceSettings};
+use honeyxdp::{Pipeline, filter::Filters, replay, sources::Settings as SourceSettings};
 use jiff::Timestamp;
 use lab::{craft, pcap};
 
@@ -35,23 +35,23 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
     let packets = settings.of(5_000_000, 100_000);
     // It takes a thousand times as long, and its speed does not depend on the length of the file.
     let few = settings.of(200_000, 10_000);
-    let folder = tempfile::tempdir()?;
-    let (path, short) = (folder.path().join("long.pcap"), folder.path().join("short.pcap"));
+    let directory = tempfile::tempdir()?;
+    let (path, short) = (directory.path().join("long.pcap"), directory.path().join("short.pcap"));
     write_capture(&path, packets)?;
     write_capture(&short, few)?;
 
     let ours = Summary::time(settings.rounds(), || {
-        let mut census = Census::new(Filters::default(), &SourceSettings::default());
+        let mut pipeline = Pipeline::new(Filters::default(), &SourceSettings::default());
         replay::read(File::open(&path)?, |packet| {
             // As `honeyxdp replay` does it.
             let tick = packet.timestamp.map_or(0, replay::Time::tick);
             if let Some(time) = packet.timestamp {
-                census.clock(time.seconds());
+                pipeline.clock(time.seconds());
             }
-            census.packet(packet.link, packet.data, packet.original_len.into(), tick);
+            pipeline.packet(packet.link, packet.data, packet.original_len.into(), tick);
         })?;
-        census.close(Timestamp::now())?;
-        ensure!(census.counts().seen() == u64::from(packets), "{} packets were counted", census.counts().seen());
+        pipeline.close(Timestamp::now())?;
+        ensure!(pipeline.counts().seen() == u64::from(packets), "{} packets were counted", pipeline.counts().seen());
         Ok(())
     })?;
     let tcpdump = Summary::time(settings.rounds(), || {

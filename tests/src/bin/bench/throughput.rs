@@ -1,6 +1,6 @@
-//! Live frames over a cable: is every one counted, how many a second, and what does the process take that reads.
+//! Live frames over a veth: is every one counted, how many a second, and what does the process take that reads.
 //!
-//! The generator, the cable and the program under test share one CPU, as the interrupt of a network card's queue does; so
+//! The generator, the veth and the program under test share one CPU, as the interrupt of a network card's queue does; so
 //! frames a second are those of one CPU with all of that, and the CPU time beside it is what comes on top.
 
 use std::{
@@ -14,7 +14,7 @@ use anyhow::{Context as _, ensure};
 use lab::{
     cpu,
     generator::{Amount, Pattern, Sender},
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -72,10 +72,10 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
 }
 
 fn tcpdump(table: &mut Table, pattern: Pattern, amount: Amount) -> anyhow::Result<()> {
-    let cable = Cable::silent(1_500)?;
-    let mut sender = Sender::new(&cable, pattern)?;
+    let veth = VethPair::silent(1_500)?;
+    let mut sender = Sender::new(&veth, pattern)?;
     sender.poll_without_program()?;
-    let mut child = cable
+    let mut child = veth
         .sensor
         .command("tcpdump")
         .args(["-n", "-i", SENSOR, "-w", "/dev/null", FILTER])

@@ -84,7 +84,7 @@ impl Pairs {
 impl Counted {
     /// Compares. The sender rests, nobody visits, and no filter but none is in force.
     pub(crate) fn compare(&mut self, stage: &Stage<'_>, sent: &Tally) -> anyhow::Result<Comparison> {
-        let snapshot = stage.settled()?;
+        let snapshot = stage.attributed()?;
         let mut pairs = Pairs::default();
         snapshot_of(&snapshot, sent, &mut pairs);
         pairs.equal("frames that the interface received", sent.frames + sent.flood_refused, stage.received()?);
@@ -94,7 +94,7 @@ impl Counted {
             pairs.wrong("begin", 0, format!("the counts began anew at {}", snapshot.started_at));
         }
         if stage.sensor().is_ok() {
-            let [metrics, http] = stage.cable().sensor.inside(|| {
+            let [metrics, http] = stage.veth().sensor.inside(|| {
                 let http = visitors::snapshot()?.map(|snapshot| snapshot.frames.seen);
                 anyhow::Ok([visitors::scrape()?, http])
             })??;
@@ -130,7 +130,7 @@ impl Counted {
     /// The intervals since the last check: all there, one after the other, and their sum is what came. After a check that came
     /// so late that the first of them are not kept any more, nothing can be said.
     fn history(&mut self, stage: &Stage<'_>, newest: &Snapshot, pairs: &mut Pairs) -> anyhow::Result<()> {
-        let folder = stage.out().join("history");
+        let directory = stage.out().join("history");
         let (mut sum, mut at) = (0, self.last.0);
         if newest.sequence - at > u64::from(stage.history()) {
             self.last = (newest.sequence, newest.frames.seen);
@@ -138,7 +138,7 @@ impl Counted {
         }
         while at < newest.sequence {
             at += 1;
-            let path = folder.join(format!("{at:010}.json"));
+            let path = directory.join(format!("{at:010}.json"));
             let Ok(json) = fs::read(&path) else {
                 pairs.wrong("history", at.into(), format!("snapshot {at} is not in the history"));
                 continue;
@@ -177,8 +177,8 @@ fn snapshot_of(snapshot: &Snapshot, sent: &Tally, pairs: &mut Pairs) {
     pairs.equal("SYNs by port", syns, snapshot.ports.values().map(|port| port.packets).sum());
     pairs.equal("filtered by reason", filtered, snapshot.frames.filtered.values().sum());
     if let Some(records) = &snapshot.records {
-        let all = records.packets + records.lost_packets + records.unsampled_packets;
-        pairs.equal("SYNs in records, lost and unsampled", syns, all);
+        let all = records.packets + records.lost_packets + records.sampled_out_packets;
+        pairs.equal("SYNs in records, lost and sampled_out", syns, all);
     }
 }
 

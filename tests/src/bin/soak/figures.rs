@@ -54,7 +54,7 @@ pub(crate) const KINDS: [Kind; 10] = [
     Kind { name: "map memory", bytes: true, rule: Rule::OfAll(0, 0) },
     Kind { name: "programs", bytes: false, rule: Rule::OfAll(0, 0) },
     Kind { name: "forgotten maps and programs", bytes: false, rule: Rule::Zero },
-    Kind { name: "folder", bytes: true, rule: Rule::OfAll(10, MIB) },
+    Kind { name: "directory", bytes: true, rule: Rule::OfAll(10, MIB) },
     Kind { name: "archive", bytes: true, rule: Rule::Free },
 ];
 
@@ -83,10 +83,10 @@ pub(crate) fn sample(stage: &Stage<'_>, seen: &mut Seen, at: Duration) -> anyhow
     Ok(Figures { at, pid, values })
 }
 
-/// Bytes of all files below a folder. Files that go away meanwhile are none.
-fn bytes(folder: &Path) -> anyhow::Result<u64> {
+/// Bytes of all files below a directory. Files that go away meanwhile are none.
+fn bytes(directory: &Path) -> anyhow::Result<u64> {
     let mut sum = 0;
-    for entry in fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))? {
+    for entry in fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
         let entry = entry?;
         match entry.metadata() {
             Ok(metadata) if metadata.is_dir() => sum += bytes(&entry.path())?,

@@ -32,7 +32,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// Let a sensor run for long under everything that happens to one, and see whether it loses, doubles or leaks
 ///
-/// Two network namespaces with a cable between them. One sends mixed traffic: scans, ordinary SYNs, UDP, fragments, VLANs,
+/// Two network namespaces with a veth between them. One sends mixed traffic: scans, ordinary SYNs, UDP, fragments, VLANs,
 /// IPv6, garbage, floods. In the other runs `honeyxdp run` with pins, an archive and HTTP. Meanwhile filters are changed,
 /// HTTP is asked, fast and by slow readers, the archive is checked and compacted. In the first half of the run the sensor is
 /// also stopped, killed and replaced again and again; in the second half one process stays.
@@ -44,7 +44,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Figures are sampled at every check, with no filter in force and no client connected. "Flat" means: the median of the last
 /// third of the samples is at most so much above that of the third before it. Memory (RSS, PSS): 5 % and 4 MiB, over the
 /// samples of the second half's one process, if that half has at least five minutes and six samples. File handles and
-/// threads: 2. Maps and programs in the kernel, and their memory: nothing. The sensor's folder: 10 % and 1 MiB. The archive
+/// threads: 2. Maps and programs in the kernel, and their memory: nothing. The sensor's directory: 10 % and 1 MiB. The archive
 /// may grow. A leak that is slower than that is not found: let it run longer. A map or program of ours that nobody holds any
 /// more, and that is still there, is a fault at once.
 ///

@@ -26,9 +26,9 @@ pub(crate) struct Held {
 impl Held {
     /// Of a process.
     pub(crate) fn of(pid: u32) -> anyhow::Result<Self> {
-        let folder = format!("/proc/{pid}/fdinfo");
+        let directory = format!("/proc/{pid}/fdinfo");
         let mut held = Self::default();
-        for entry in fs::read_dir(&folder).with_context(|| format!("cannot read {folder}"))? {
+        for entry in fs::read_dir(&directory).with_context(|| format!("cannot read {directory}"))? {
             held.descriptors += 1;
             // It may be closed by now.
             if let Ok(text) = fs::read_to_string(entry?.path()) {

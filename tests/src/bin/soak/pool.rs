@@ -22,7 +22,7 @@ const QINQ: u16 = 0x88a8;
 const ICMP: u8 = 1;
 const UDP: u8 = 17;
 const ICMPV6: u8 = 58;
-/// The longest frame of a cable with an MTU of 1,500.
+/// The longest frame of a veth with an MTU of 1,500.
 const LONGEST: usize = 1_514;
 /// Ports that bots scan for.
 const PORTS: [u16; 12] = [23, 23, 23, 2323, 2323, 5555, 7547, 8080, 8291, 34_567, 37_215, 60_001];

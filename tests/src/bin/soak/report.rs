@@ -43,14 +43,14 @@ pub(crate) fn head(args: &Args, interval: Duration) {
         "thr",
         "maps",
         "map MiB",
-        "folder",
+        "directory",
         "archive"
     );
 }
 
 /// A line for a check.
 pub(crate) fn line(comparison: &Comparison, figures: &Figures, done: &BTreeMap<&'static str, u64>) {
-    let [rss, pss, descriptors, threads, maps, map_bytes, _, _, folder, archive] = figures.values;
+    let [rss, pss, descriptors, threads, maps, map_bytes, _, _, directory, archive] = figures.values;
     println!(
         "{:>7.2} {:>12} {:>12} {:>5} {:>11} {:>11} {:>11} {:>7} {:>7.1} {:>7.1} {:>4} {:>4} {:>4} {:>7.1} {:>7.1} {:>8.1}  {}, {}",
         figures.at.as_secs_f64() / 60.0,
@@ -67,7 +67,7 @@ pub(crate) fn line(comparison: &Comparison, figures: &Figures, done: &BTreeMap<&
         threads,
         maps,
         mib(map_bytes),
-        mib(folder),
+        mib(directory),
         mib(archive),
         restarts(done),
         done.get("filter changes").unwrap_or(&0)
@@ -100,7 +100,7 @@ pub(crate) fn print(outcome: &Outcome, trends: &[Trend], faults: &Faults) {
     println!("\ndone: {}; {} answers over HTTP", done.join(", "), outcome.answers);
     if let Some((last, _)) = outcome.checks.last() {
         println!(
-            "sent: {} frames, {} of them in floods; {} found no room in the cable and were not sent",
+            "sent: {} frames, {} of them in floods; {} found no room in the veth and were not sent",
             last.sent, outcome.flood, outcome.refused
         );
         println!(

@@ -6,7 +6,7 @@ use std::{
 };
 
 use anyhow::{Context as _, ensure};
-use lab::network::Cable;
+use lab::network::VethPair;
 
 use crate::{
     Args,
@@ -34,7 +34,7 @@ pub(crate) struct Outcome {
     pub(crate) last: Option<Comparison>,
     /// What was done, and how often.
     pub(crate) done: BTreeMap<&'static str, u64>,
-    /// Frames that found no room in the cable, and those of floods that were sent.
+    /// Frames that found no room in the veth, and those of floods that were sent.
     pub(crate) refused: u64,
     pub(crate) flood: u64,
     /// Answers to visitors.
@@ -64,8 +64,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     let interval = Duration::from_secs_f64((args.every / 30.0).clamp(0.3, 2.0));
     // Twice what is written from check to check, with room for the last snapshots of processes that are stopped.
     let history = 40 + 2 * u32::try_from(Duration::from_secs_f64(args.every).as_millis() / interval.as_millis())?;
-    let cable = Cable::silent(1_500)?;
-    let mut stage = Stage::new(&cable, interval, history)?;
+    let veth = VethPair::silent(1_500)?;
+    let mut stage = Stage::new(&veth, interval, history)?;
     let (traffic, visitors, faults) = (Traffic::new(args.untold), Visitors::new(), Faults::new());
     report::head(args, interval);
     // Before anything is sent: what comes earlier is counted by nobody.
@@ -73,8 +73,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<bool> {
     visitors.there();
     let outcome = std::thread::scope(|scope| {
         let _ended = Ended(&traffic, &visitors);
-        scope.spawn(|| traffic.send(&cable, args.seed, args.rate, &faults));
-        scope.spawn(|| visitors.visit(&cable.sensor, args.seed, &traffic, &faults));
+        scope.spawn(|| traffic.send(&veth, args.seed, args.rate, &faults));
+        scope.spawn(|| visitors.visit(&veth.sensor, args.seed, &traffic, &faults));
         Run {
             args,
             stage,
@@ -272,7 +272,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// A command that is told the sensor's folder.
+    /// A command that is told the sensor's directory.
     fn run(&self, words: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
         let out = self.stage.out();
         self.stage.run(&[words, &["--out", text(&out)?]].concat())
@@ -311,5 +311,5 @@ impl<'a> Run<'a> {
 }
 
 fn text(path: &std::path::Path) -> anyhow::Result<&str> {
-    path.to_str().context("the path of the temporary folder is no text")
+    path.to_str().context("the path of the temporary directory is no text")
 }

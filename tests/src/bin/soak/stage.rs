@@ -1,4 +1,4 @@
-//! Where it takes place: at a cable, with a BPF file system, a folder, and the sensor. All of it goes when it is dropped.
+//! Where it takes place: at a veth, with a BPF file system, a directory, and the sensor. All of it goes when it is dropped.
 
 use std::{
     env, fs,
@@ -14,7 +14,7 @@ use honeyxdp::snapshot::{Snapshot, store};
 use honeyxdp_archive::Archive;
 use lab::{
     bpffs::BpfFs,
-    network::{Cable, SENSOR},
+    network::{SENSOR, VethPair},
     sensor::Sensor,
 };
 use rustix::process::Signal;
@@ -28,9 +28,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The place.
 pub(crate) struct Stage<'a> {
     sensor: Option<Sensor>,
-    folder: TempDir,
+    directory: TempDir,
     bpffs: BpfFs,
-    cable: &'a Cable,
+    veth: &'a VethPair,
     /// The program, and a copy of it that stands for another version: they take turns.
     programs: [PathBuf; 2],
     interval: Duration,
@@ -38,19 +38,27 @@ pub(crate) struct Stage<'a> {
 }
 
 impl<'a> Stage<'a> {
-    /// Makes it at a cable, without a sensor yet. `history` snapshots are kept.
-    pub(crate) fn new(cable: &'a Cable, interval: Duration, history: u32) -> anyhow::Result<Self> {
+    /// Makes it at a veth, without a sensor yet. `history` snapshots are kept.
+    pub(crate) fn new(veth: &'a VethPair, interval: Duration, history: u32) -> anyhow::Result<Self> {
         let program = env::current_exe()?.with_file_name("honeyxdp-under-test");
         let hint = "build it first: `cargo build --release -p honeyxdp-tests --bins`, or use `cargo xtask soak`";
         ensure!(program.is_file(), "{} is missing; {hint}", program.display());
-        let folder = tempfile::Builder::new().prefix(&format!("hx-soak-{}-", std::process::id())).tempdir()?;
-        let other = folder.path().join("honeyxdp-of-another-version");
+        let directory = tempfile::Builder::new().prefix(&format!("hx-soak-{}-", std::process::id())).tempdir()?;
+        let other = directory.path().join("honeyxdp-of-another-version");
         fs::copy(&program, &other).context("there is no room for a copy of the program")?;
-        Ok(Self { sensor: None, folder, bpffs: BpfFs::mount()?, cable, programs: [program, other], interval, history })
+        Ok(Self {
+            sensor: None,
+            directory,
+            bpffs: BpfFs::mount()?,
+            veth,
+            programs: [program, other],
+            interval,
+            history,
+        })
     }
 
-    pub(crate) const fn cable(&self) -> &Cable {
-        self.cable
+    pub(crate) const fn veth(&self) -> &VethPair {
+        self.veth
     }
 
     /// The sensor that runs.
@@ -58,13 +66,13 @@ impl<'a> Stage<'a> {
         self.sensor.as_ref().context("no sensor runs")
     }
 
-    /// The folder of snapshots.
+    /// The directory of snapshots.
     pub(crate) fn out(&self) -> PathBuf {
-        self.folder.path().join("out")
+        self.directory.path().join("out")
     }
 
     pub(crate) fn archive(&self) -> Archive {
-        Archive::new(self.folder.path().join("archive"))
+        Archive::new(self.directory.path().join("archive"))
     }
 
     /// Snapshots that are kept.
@@ -72,12 +80,12 @@ impl<'a> Stage<'a> {
         self.history
     }
 
-    /// The folder of pins.
+    /// The directory of pins.
     pub(crate) fn pins(&self) -> PathBuf {
-        self.bpffs.folder("honeyxdp")
+        self.bpffs.directory("honeyxdp")
     }
 
-    /// Completes the command of a sensor, with a folder of its own for snapshots.
+    /// Completes the command of a sensor, with a directory of its own for snapshots.
     fn sensor_of(&self, mut command: Command, out: &Path) -> Command {
         let ([a, b, c, d], port) = visitors::ADDRESS;
         command.args(["run", "--config", "/dev/null", "-i", SENSOR, "--sensor-id", "soak", "--pin", "--pin-path"]);
@@ -92,7 +100,7 @@ impl<'a> Stage<'a> {
     /// Starts the sensor.
     pub(crate) fn start(&mut self) -> anyhow::Result<()> {
         ensure!(self.sensor.is_none(), "a sensor runs already");
-        let command = self.sensor_of(self.cable.sensor.command(&self.programs[0]), &self.out());
+        let command = self.sensor_of(self.veth.sensor.command(&self.programs[0]), &self.out());
         self.sensor = Some(Sensor::spawn(command, self.out())?);
         Ok(())
     }
@@ -121,12 +129,12 @@ impl<'a> Stage<'a> {
         self.start()
     }
 
-    /// A second sensor over the pins of the first, with another folder: it has to be refused.
+    /// A second sensor over the pins of the first, with another directory: it has to be refused.
     pub(crate) fn rival(&self) -> anyhow::Result<()> {
         // Else it would run for ever.
-        let mut command = self.cable.sensor.command("timeout");
+        let mut command = self.veth.sensor.command("timeout");
         command.arg(PATIENCE.as_secs().to_string()).arg(&self.programs[0]);
-        let output = self.sensor_of(command, &self.folder.path().join("rival")).output()?;
+        let output = self.sensor_of(command, &self.directory.path().join("rival")).output()?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(
             output.status.code() == Some(1) && said.contains("another honeyxdp"),
@@ -138,13 +146,13 @@ impl<'a> Stage<'a> {
 
     /// Runs the command line beside the sensor to its end: exit status, and all that it printed.
     pub(crate) fn run(&self, words: &[&str]) -> anyhow::Result<(Option<i32>, String)> {
-        let mut command = self.cable.sensor.command(&self.programs[0]);
+        let mut command = self.veth.sensor.command(&self.programs[0]);
         let output = command.args(words).process_group(0).output()?;
         Ok((output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()))
     }
 
     /// The newest snapshot whose interval began after this call; the last one of all when no sensor runs.
-    pub(crate) fn settled(&self) -> anyhow::Result<Snapshot> {
+    pub(crate) fn attributed(&self) -> anyhow::Result<Snapshot> {
         let Some(sensor) = &self.sensor else { return store::read(&self.out()) };
         let newest = || store::read(&self.out()).ok();
         // The next one can be under way already: of the one after it nothing is from before.
@@ -172,7 +180,7 @@ impl<'a> Stage<'a> {
 
     /// Frames that came in on the sensor's interface, as the kernel counts them.
     pub(crate) fn received(&self) -> anyhow::Result<u64> {
-        let text = self.cable.sensor.run(&format!("cat /sys/class/net/{SENSOR}/statistics/rx_packets"))?;
+        let text = self.veth.sensor.run(&format!("cat /sys/class/net/{SENSOR}/statistics/rx_packets"))?;
         Ok(text.trim().parse()?)
     }
 }

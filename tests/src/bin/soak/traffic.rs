@@ -14,7 +14,7 @@ use anyhow::Context as _;
 use honeyxdp_common::Disposition;
 use lab::{
     generator::{Amount, Pattern, Sender},
-    network::{Cable, OUTSIDE, Wire},
+    network::{OUTSIDE, VethPair, Wire},
     random::Random,
 };
 
@@ -23,7 +23,7 @@ use crate::{
     pool::{self, Known},
 };
 
-/// Longest burst, frames: as long as the cable has room.
+/// Longest burst, frames: as long as the veth has room.
 const BURST: usize = 256;
 /// Bursts between two floods, on average.
 const BETWEEN_FLOODS: usize = 500;
@@ -31,7 +31,7 @@ const BETWEEN_FLOODS: usize = 500;
 const FLOOD: (u32, u64) = (2_000, 60);
 /// How much of what is late is sent at once.
 const LATE: Duration = Duration::from_secs(1);
-/// How long frames may be under way in a cable.
+/// How long frames may be under way in a veth.
 const UNDER_WAY: Duration = Duration::from_millis(20);
 
 /// What was sent.
@@ -43,7 +43,7 @@ pub(crate) struct Tally {
     pub(crate) bytes: u64,
     /// By the host's disposition.
     pub(crate) dispositions: [u64; Disposition::ALL.len()],
-    /// Frames that found no room in the cable: the kernel said so, and nobody counts them.
+    /// Frames that found no room in the veth: the kernel said so, and nobody counts them.
     pub(crate) refused: u64,
     /// Of them those of floods, which the far end counts as received.
     pub(crate) flood_refused: u64,
@@ -97,17 +97,17 @@ impl Traffic {
     }
 
     /// Sends until the end, on this thread. What goes wrong is a fault.
-    pub(crate) fn send(&self, cable: &Cable, seed: u64, rate: u32, faults: &Faults) {
-        if let Err(error) = self.sending(cable, seed, rate) {
+    pub(crate) fn send(&self, veth: &VethPair, seed: u64, rate: u32, faults: &Faults) {
+        if let Err(error) = self.sending(veth, seed, rate) {
             faults.add(format!("the sender failed: {error:#}"));
         }
         self.end();
     }
 
-    fn sending(&self, cable: &Cable, seed: u64, rate: u32) -> anyhow::Result<()> {
+    fn sending(&self, veth: &VethPair, seed: u64, rate: u32) -> anyhow::Result<()> {
         // Its namespaces are entered by threads of its own.
-        let mut generator = Sender::new(cable, Pattern::in_turn(FLOOD.0))?;
-        cable.outside.enter()?;
+        let mut generator = Sender::new(veth, Pattern::in_turn(FLOOD.0))?;
+        veth.outside.enter()?;
         let wire = Wire::open(OUTSIDE)?;
         let frames = pool::frames(seed);
         let mut random = Random::new(seed.wrapping_add(1));
@@ -178,7 +178,7 @@ impl Traffic {
     }
 }
 
-/// Whether the cable had no room: the frame was not sent.
+/// Whether the veth had no room: the frame was not sent.
 fn is_full(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::ENOBUFS)
 }

@@ -30,7 +30,7 @@ const NOT_YET: u16 = 503;
 pub(crate) struct Visitors {
     /// Held while one is served, so that whoever else holds it lets them rest.
     slow: Mutex<Vec<(TcpStream, Instant)>>,
-    /// Odd while the sensor is away; another number each time that it comes and goes.
+    /// Unsupported while the sensor is away; another number each time that it comes and goes.
     epoch: AtomicU64,
     answers: AtomicU64,
     over: AtomicBool,

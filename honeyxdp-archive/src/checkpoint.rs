@@ -1,0 +1,278 @@
+//! CaptureMode far a sensor's intervals are accounted for, so that the process after it can go on exactly there.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use arrow_array::{
+    RecordBatch,
+    cast::AsArray as _,
+    types::{TimestampMillisecondType, UInt32Type},
+};
+
+use crate::{AccountingRow, Archive, Entry, FileName, Reader, Result, Table};
+
+/// Key of the footer of a file of losses, see [`Checkpoint`].
+pub(crate) const CHECKPOINT_KEY: &str = "honeyxdp.accounted";
+const HOUR_MS: u64 = 3_600_000;
+const BATCH: usize = 1 << 15;
+
+/// Counters of a sensor: all that its accounts of intervals were made from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames of every kind.
+    pub frames: u64,
+    /// SYNs that were counted.
+    pub syns: u64,
+    /// SYNs whose records found no room on their way from the kernel.
+    pub lost: u64,
+    /// SYNs that sampling left without a record.
+    pub sampled_out: u64,
+    /// SYNs that a filter took out.
+    pub filtered: u64,
+}
+
+/// What the counters were at the end of the last interval of a file of losses; it is in that file's footer.
+///
+/// Counters can outlive the process. Whoever reads them next accounts for what came since then, no more and no less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// When the counters began at zero, in milliseconds since the Unix epoch: it tells one run of them from another.
+    pub run: i64,
+    /// End of the interval.
+    pub until: i64,
+    /// The counters then.
+    pub counters: Counters,
+}
+
+impl Checkpoint {
+    pub(crate) fn footer(&self) -> String {
+        let Self { run, until, counters: Counters { frames, syns, lost, sampled_out, filtered } } = self;
+        format!("{run} {until} {frames} {syns} {lost} {sampled_out} {filtered}")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut words = text.split(' ');
+        let (run, until) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
+        let mut next = || words.next()?.parse().ok();
+        let counters =
+            Counters { frames: next()?, syns: next()?, lost: next()?, sampled_out: next()?, filtered: next()? };
+        Some(Self { run, until, counters })
+    }
+}
+
+impl Reader {
+    /// What a file of losses says of the counters at its end.
+    pub(crate) fn accounted(&self) -> Option<Checkpoint> {
+        let pairs = self.footer().file_metadata().key_value_metadata()?;
+        Checkpoint::parse(pairs.iter().find(|pair| pair.key == CHECKPOINT_KEY)?.value.as_deref()?)
+    }
+}
+
+impl Archive {
+    /// CaptureMode far a sensor's intervals are accounted for, by its newest file of losses that says so. One that cannot be read
+    /// accounts for nothing.
+    ///
+    /// # Errors
+    /// When a directory cannot be read.
+    pub fn accounted(&self, sensor: &str) -> Result<Option<Checkpoint>> {
+        let files = self.newest(Table::Accounting, sensor)?;
+        Ok(files.iter().find_map(|file| Reader::open(file).ok()?.accounted()))
+    }
+
+    /// Accounts for intervals of a sensor that have rows and no account: the process was killed between the two files. All that
+    /// is known of such an interval are its rows. Ascending by time; not to be asked while a sensor of this name writes. Files that
+    /// cannot be read are passed over.
+    ///
+    /// # Errors
+    /// When a directory cannot be read.
+    pub fn unaccounted(&self, sensor: &str) -> Result<Vec<AccountingRow>> {
+        let losses = self.newest(Table::Accounting, sensor)?;
+        // Rows come before their account, so only young files can lack it. Numbers are milliseconds.
+        let young = losses.first().map_or(0, |file| file.name.last.saturating_sub(HOUR_MS));
+        let mut accounted: BTreeSet<i64> = BTreeSet::new();
+        for file in losses.iter().take_while(|file| file.name.last >= young.saturating_sub(HOUR_MS)) {
+            for batch in readable(file) {
+                let starts = batch.column_by_name("interval_start").expect("the schema was compared");
+                accounted.extend(starts.as_primitive::<TimestampMillisecondType>().values());
+            }
+        }
+        let mut found: BTreeMap<i64, AccountingRow> = BTreeMap::new();
+        for table in [Table::Flows, Table::Payloads] {
+            let files = self.newest(table, sensor)?;
+            for file in files.iter().take_while(|file| file.name.last >= young).filter(|file| file.name.level == 0) {
+                for batch in readable(file) {
+                    account_for(table, &batch, &accounted, &mut found);
+                }
+            }
+        }
+        Ok(found.into_values().collect())
+    }
+
+    /// The files of a sensor that count, the newest first.
+    fn newest(&self, table: Table, sensor: &str) -> Result<Vec<Entry>> {
+        let sensor = FileName::sensor_of(sensor);
+        let mut files = Vec::new();
+        for date in self.dates(table)? {
+            files.extend(self.files(table, date)?.into_iter().filter(|file| file.name.sensor == sensor));
+        }
+        files.sort_by_key(|file| std::cmp::Reverse(file.name.last));
+        Ok(files)
+    }
+}
+
+/// Adds rows to the accounts of their intervals, where these have none.
+fn account_for(table: Table, batch: &RecordBatch, accounted: &BTreeSet<i64>, found: &mut BTreeMap<i64, AccountingRow>) {
+    let column = |name: &str| batch.column_by_name(name).expect("the schema was compared");
+    let times = |name: &str| column(name).as_primitive::<TimestampMillisecondType>().values();
+    let (ends, packets) = match table {
+        Table::Flows => (times("interval_end"), Some(column("packets").as_primitive::<UInt32Type>().values())),
+        _ => (times("time"), None),
+    };
+    for (row, (&start, &end)) in times("interval_start").iter().zip(ends).enumerate() {
+        if accounted.contains(&start) {
+            continue;
+        }
+        let loss = found.entry(start).or_insert(AccountingRow { interval_start: start, ..AccountingRow::default() });
+        loss.interval_end = loss.interval_end.max(end);
+        match packets {
+            Some(packets) => {
+                for sum in [&mut loss.frames, &mut loss.syns, &mut loss.packets] {
+                    *sum += u64::from(packets[row]);
+                }
+            }
+            None => *loss.payloads.get_or_insert(0) += 1,
+        }
+    }
+}
+
+/// The rows of a file, as far as they can be read.
+fn readable(file: &Entry) -> impl Iterator<Item = RecordBatch> {
+    Reader::open(file).and_then(|reader| reader.batches(BATCH)).into_iter().flatten().map_while(Result::ok)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{IpAddr, Ipv4Addr};
+
+    use super::*;
+    use crate::{FlowRow, Writer, compact};
+
+    const MINUTE: i64 = 60_000;
+    /// 2019-11-05T23:59:00Z.
+    const START: i64 = 1_572_998_340_000;
+
+    fn row(interval_start: i64, packets: u32) -> FlowRow {
+        FlowRow {
+            interval_start,
+            interval_end: interval_start + MINUTE,
+            family: "mirai",
+            rule: "mirai/1",
+            attributed: None,
+            src: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
+            dport: 23,
+            packets,
+            first: interval_start,
+            last: interval_start + MINUTE,
+            matched: 1,
+            window: 1,
+            ttl: 2,
+            options_length: 0,
+            options_head: 0,
+            ip_id: 3,
+            seq_first: 4,
+            seq_last: 5,
+            country: None,
+            asn: None,
+        }
+    }
+
+    fn loss(interval_start: i64, packets: u64) -> AccountingRow {
+        let interval_end = interval_start + MINUTE;
+        AccountingRow {
+            interval_start,
+            interval_end,
+            frames: packets,
+            syns: packets,
+            packets,
+            ..AccountingRow::default()
+        }
+    }
+
+    fn counters(syns: u64) -> Counters {
+        Counters { frames: syns + 5, syns, lost: 1, sampled_out: 2, filtered: 3 }
+    }
+
+    #[test]
+    fn the_newest_account_says_how_far_it_goes_also_when_it_was_merged() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = Archive::new(directory.path());
+        let mut writer = Writer::open(&archive, "a", 10).unwrap();
+        assert_eq!(archive.accounted("a").unwrap(), None);
+        // Two intervals of one date, and one of the next: two files.
+        for n in 0..3 {
+            let start = START + n * MINUTE / 2;
+            writer.account(loss(start, 0));
+            writer.accounted(Checkpoint {
+                run: 7,
+                until: start + MINUTE,
+                counters: counters(u64::try_from(n).unwrap()),
+            });
+        }
+        writer.flush().unwrap();
+        let newest = Checkpoint { run: 7, until: START + 2 * MINUTE, counters: counters(2) };
+        assert_eq!(archive.accounted("a").unwrap(), Some(newest));
+        assert_eq!(archive.accounted("b").unwrap(), None);
+
+        // A replay says nothing, and does not hide what was said.
+        writer.account(loss(START + 9 * MINUTE, 0));
+        writer.flush().unwrap();
+        drop(writer);
+        let next_day = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
+        assert!(compact(&archive, next_day, |_| {}).unwrap().merged > 0);
+        assert_eq!(archive.accounted("a").unwrap(), Some(newest));
+    }
+
+    #[test]
+    fn intervals_without_an_account_get_one_of_their_rows() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = Archive::new(directory.path());
+        let mut writer = Writer::open(&archive, "a", 10).unwrap();
+        writer.push(row(START, 3)).unwrap();
+        writer.account(loss(START, 3));
+        writer.flush().unwrap();
+        assert_eq!(archive.unaccounted("a").unwrap(), []);
+        writer.push(row(START + MINUTE, 5)).unwrap();
+        writer.push(row(START + MINUTE, 6)).unwrap();
+        writer.push(row(START + 2 * MINUTE, 7)).unwrap();
+        writer.flush_rows().unwrap();
+        let found = archive.unaccounted("a").unwrap();
+        assert_eq!(found, [loss(START + MINUTE, 11), loss(START + 2 * MINUTE, 7)]);
+        assert_eq!(archive.unaccounted("b").unwrap(), []);
+        for loss in found {
+            writer.account(loss);
+        }
+        writer.flush().unwrap();
+        assert_eq!(archive.unaccounted("a").unwrap(), []);
+        assert_eq!(crate::check(&archive).unwrap().problems, [""; 0]);
+    }
+
+    #[test]
+    fn accounts_that_are_made_one_go_as_far_as_the_last_of_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let archive = Archive::new(directory.path());
+        let mut writer = Writer::open(&archive, "a", 10).unwrap();
+        for n in 0..5 {
+            let start = START - n * MINUTE;
+            writer.account(loss(start, 1));
+            writer.accounted(Checkpoint {
+                run: 7,
+                until: start + MINUTE,
+                counters: counters(u64::try_from(n).unwrap()),
+            });
+        }
+        writer.bound_accounts(2);
+        assert_eq!(writer.losses().len(), 2);
+        assert_eq!(writer.losses().iter().map(|loss| loss.syns).sum::<u64>(), 5);
+        writer.flush().unwrap();
+        assert_eq!(archive.accounted("a").unwrap().map(|accounted| accounted.counters.syns), Some(4));
+    }
+}

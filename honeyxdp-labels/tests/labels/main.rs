@@ -1,8 +1,0 @@
-//! The rules of contrib/labels.toml on crafted payloads, and payloads of every shape on the rules.
-
-mod fuzz;
-mod hostile;
-mod judge;
-mod mutated;
-mod payloads;
-mod rules;

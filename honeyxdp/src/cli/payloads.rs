@@ -1,0 +1,96 @@
+//! What is observed and answered, on the command line.
+
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, bail, ensure};
+
+use super::signatures;
+use crate::{
+    filter::{PortSet, PrefixSet},
+    responder::{PayloadCapture, Rate, Responder},
+};
+
+/// Prefixes that are shorter than this are a slip, and not the addresses of a darknet.
+const SHORTEST_V4: u8 = 8;
+const SHORTEST_V6: u8 = 19;
+
+/// What comes after the SYN: kept at ports of this host, and drawn out at addresses where nobody listens.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "First payloads")]
+pub(super) struct PayloadArgs {
+    /// Keep the first 512 bytes of connections to these ports of this host, where a honeypot listens
+    #[arg(long, value_name = "PORTS", env = "HONEYXDP_OBSERVE")]
+    observe: Vec<PortSet>,
+    /// Answer SYNs to these ports, as 37215,52869,60001,80,8080,5555, and keep the first payload; the addresses are those of
+    /// --respond-to. Answers stop when the sensor ends, also with --pin
+    #[arg(long, value_name = "PORTS", env = "HONEYXDP_RESPOND", requires = "respond_to")]
+    respond: Vec<PortSet>,
+    /// Addresses where nobody listens, and for which SYNs are answered: prefixes, addresses, or @FILE with one a line. Never
+    /// one of this host
+    #[arg(long, value_name = "CIDR", env = "HONEYXDP_RESPOND_TO", value_delimiter = ',', requires = "respond")]
+    respond_to: Vec<String>,
+    /// Ports of --respond where servers speak first: a login is asked for there, and never granted
+    #[arg(long, value_name = "PORTS", env = "HONEYXDP_PROMPT", default_value = "23,2323")]
+    prompt: Vec<PortSet>,
+    /// Rules that label payloads, in the place of those that are built in; `honeyxdp signatures check FILE` says whether they are
+    /// right
+    #[arg(long, value_name = "FILE", env = "HONEYXDP_SIGNATURES")]
+    signatures: Option<PathBuf>,
+    /// Answer so many SYNs of one source in a second
+    #[arg(long, value_name = "N", env = "HONEYXDP_RESPOND_RATE_PER_SOURCE", default_value_t = Responder::ANSWERS.of_source)]
+    respond_rate_per_source: u32,
+    /// Answer so many SYNs in a second
+    #[arg(long, value_name = "N", env = "HONEYXDP_RESPOND_RATE", default_value_t = Responder::ANSWERS.of_all)]
+    respond_rate: u32,
+    /// Keep so many payloads of one source in a second
+    #[arg(long, value_name = "N", env = "HONEYXDP_PAYLOAD_RATE_PER_SOURCE", default_value_t = Responder::PAYLOADS.of_source)]
+    payload_rate_per_source: u32,
+    /// Keep so many payloads in a second
+    #[arg(long, value_name = "N", env = "HONEYXDP_PAYLOAD_RATE", default_value_t = Responder::PAYLOADS.of_all)]
+    payload_rate: u32,
+}
+
+impl PayloadArgs {
+    /// Files that are read, and judged again when the settings are read again.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        let prefixes = self.respond_to.iter().filter_map(|word| word.trim().strip_prefix('@')).map(Path::new);
+        prefixes.chain(self.signatures.as_deref())
+    }
+
+    /// Who labels what is kept, and whether SYNs are answered; none where nothing is kept.
+    pub(super) fn payload_capture(&self) -> anyhow::Result<Option<(PayloadCapture, bool)>> {
+        if self.observe.is_empty() && self.respond.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some((PayloadCapture::new(signatures::rules(self.signatures.as_deref())?), !self.respond.is_empty())))
+    }
+
+    /// The settings, with the files read, on a host with these addresses.
+    pub(super) fn responder(&self, own: impl IntoIterator<Item = IpAddr>) -> anyhow::Result<Responder> {
+        let ports = |sets: &[PortSet]| sets.iter().fold(PortSet::none(), |all, ports| all.with(ports));
+        let (observed, answered) = (ports(&self.observe), ports(&self.respond));
+        let respond_to = PrefixSet::parse(self.respond_to.iter().map(String::as_str)).context("--respond-to")?;
+        let shortest = respond_to.v4().iter().map(|prefix| (prefix.prefix_len(), SHORTEST_V4));
+        let shortest = shortest.chain(respond_to.v6().iter().map(|prefix| (prefix.prefix_len(), SHORTEST_V6)));
+        if let Some((length, least)) = shortest.into_iter().find(|(length, least)| length < least) {
+            bail!("--respond-to names a prefix of /{length}; name those of your darknet, /{least} at least");
+        }
+        ensure!(
+            answered.is_none() == respond_to.is_empty(),
+            "--respond and --respond-to go together: ports that are answered, and the addresses for which they are"
+        );
+        let rate = |of_source, of_all| Rate { of_source, of_all };
+        Ok(Responder {
+            observed,
+            prompted: ports(&self.prompt),
+            answered,
+            respond_to,
+            own: own.into_iter().collect(),
+            answers: rate(self.respond_rate_per_source, self.respond_rate),
+            payloads: rate(self.payload_rate_per_source, self.payload_rate),
+        })
+    }
+}
