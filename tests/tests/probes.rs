@@ -304,7 +304,7 @@ fn what_cannot_be_meant_is_refused_in_words() {
         (&["--respond-to", "198.19.0.0/16"], 2, "--respond"),
         (&["--respond", "80", "--respond-to", "0.0.0.0/0"], 1, "of your darknet"),
         (&["--respond", "80", "--respond-to", "darknet"], 1, "is no prefix"),
-        (&["--observe", "80", "--labels", "/proc/nowhere"], 1, "cannot read /proc/nowhere"),
+        (&["--observe", "80", "--signatures", "/proc/nowhere"], 1, "cannot read /proc/nowhere"),
         (&["--observe", "http"], 2, "http"),
     ] {
         let output = Command::new(BINARY)

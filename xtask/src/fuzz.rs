@@ -88,7 +88,7 @@ pub(crate) fn main(args: Args) -> Result<()> {
         Target::Capture(args) => target::main("capture", &args),
         Target::Prefixes(args) => target::main("prefixes", &args),
         Target::Lists(args) => target::main("lists", &args),
-        Target::Labels(args) => target::main("labels", &args),
+        Target::Signatures(args) => target::main("signatures", &args),
         Target::Rules(args) => target::main("rules", &args),
         Target::Config(args) => target::main("config", &args),
         Target::Control(args) => target::main("control", &args),
