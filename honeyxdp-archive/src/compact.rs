@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
     Archive, Entry, Error, FileName, Reader, Result, Table,
-    accounted::CHECKPOINT_KEY,
+    checkpoint::CHECKPOINT_KEY,
     directory::names,
     file::{WholeFile, sync_directory},
     lock,

@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil::Date};
 
 use crate::{
     AccountingRow, Archive, Checkpoint, Error, FileName, FlowRow, Origin, PayloadRow, Result, Table,
-    accounted::CHECKPOINT_KEY,
+    checkpoint::CHECKPOINT_KEY,
     directory::{date_of, names},
     file::WholeFile,
     lock,
