@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use honeyxdp_fuzz::{assert_plain, lines};
-use honeyxdp_signatures::{Problem, Rules};
+use honeyxdp_signatures::{Problem, Signatures};
 use libfuzzer_sys::fuzz_target;
 
 /// Payloads that every file of rules has to say something about.
@@ -19,13 +19,13 @@ const PAYLOADS: [&[u8]; 5] = [
 
 /// What a file says, in a form that can be compared.
 fn said(text: &str) -> Result<String, Vec<Problem>> {
-    let rules = Rules::parse(text).map_err(|error| error.problems)?;
-    let labels = PAYLOADS.map(|payload| format!("{:?}", rules.label(payload)));
+    let rules = Signatures::parse(text).map_err(|error| error.problems)?;
+    let labels = PAYLOADS.map(|payload| format!("{:?}", rules.classify(payload)));
     Ok(format!("{rules:?} {labels:?}"))
 }
 
 /// Ids are names and versions, and none is there twice.
-fn check_ids(rules: &Rules) {
+fn check_ids(rules: &Signatures) {
     let mut seen = BTreeSet::new();
     for rule in rules.exploits().iter().chain(rules.families()) {
         let (name, version) = rule.id.split_once('/').expect("an id has a version");
@@ -38,7 +38,7 @@ fn check_ids(rules: &Rules) {
 
 fuzz_target!(|text: &str| {
     let first = said(text);
-    match Rules::parse(text) {
+    match Signatures::parse(text) {
         Ok(rules) => check_ids(&rules),
         Err(error) => {
             assert!(!error.problems.is_empty());

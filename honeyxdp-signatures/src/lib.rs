@@ -1,15 +1,14 @@
-//! Labels: what the first payload of a TCP connection exploits, and which family of bots sent it.
+//! Payload signatures: which exploit the first payload of a TCP connection carries, and which bot family sent it.
 //!
-//! A payload is untrusted bytes, and cut off wherever the sensor stopped to keep them. [`Rules`] come from a file
-//! (contrib/signatures.toml is built in, docs/labels.md describes it); everything takes time that grows with the length of the
-//! payload, and no faster.
+//! [`Signatures`] are read from a TOML file (contrib/signatures.toml is built in; docs/use/signatures-and-responder.md describes
+//! the format). A payload is untrusted and may be truncated anywhere. Classification takes time linear in its length.
 
 mod dropper;
 pub mod logs;
 mod payload;
-mod rules;
+mod signatures;
 
 pub use dropper::{Dropper, LONGEST, Tool};
 pub use honeyxdp_common::family::Confidence;
 pub use payload::{Region, Regions};
-pub use rules::{Found, Label, Problem, Rule, Rules, RulesError};
+pub use signatures::{Classification, Match, Problem, Signature, Signatures, SignaturesError};

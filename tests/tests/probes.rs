@@ -15,7 +15,7 @@ use std::{
 
 use honeyxdp::snapshot::{Payloads, Snapshot};
 use honeyxdp_archive::{Archive, Reader, Table};
-use honeyxdp_signatures::Rules;
+use honeyxdp_signatures::Signatures;
 use lab::{
     bpffs::BpfFs,
     craft::{self, Ipv4, SYN, Tcp},
@@ -109,13 +109,13 @@ fn kinds(payloads: &Payloads) -> BTreeMap<Kind, u64> {
 
 /// What was said, as the rules have it.
 fn expected<'a>(said: impl IntoIterator<Item = (u16, &'a [u8])>) -> BTreeMap<Kind, u64> {
-    let rules = Rules::own().unwrap();
+    let rules = Signatures::built_in().unwrap();
     let mut expected = BTreeMap::new();
     for (port, payload) in said {
-        let label = rules.label(&payload[..payload.len().min(512)]);
-        let family = label.family.map(|found| found.rule.name.clone());
+        let label = rules.classify(&payload[..payload.len().min(512)]);
+        let family = label.family.map(|found| found.signature.name.clone());
         let attribution_source = if family.is_some() { "payload" } else { "none" };
-        let exploit = label.exploit.map(|found| found.rule.name.clone());
+        let exploit = label.exploit.map(|found| found.signature.name.clone());
         let family = family.unwrap_or_else(|| "unknown".to_owned());
         *expected.entry((exploit, family, attribution_source.to_owned(), port)).or_default() += 1;
     }

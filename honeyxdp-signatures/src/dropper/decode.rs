@@ -1,13 +1,13 @@
-//! Takes off what HTTP, XML and the shell put around a command.
+//! Removes the encodings of HTTP, XML and the shell from a command.
 
-/// Stands for a `+` that was one on the wire: a blank in a form, and a plus in an address. What is before the first argument of
-/// a command tells which of them it is.
+/// Stands for a `+` on the wire, which is a blank in a form and a plus in a URL. The byte before the first argument of a command
+/// decides which.
 pub(super) const PLUS: u8 = 0x1f;
 
-/// The longest name or number of an entity, bytes.
-const LONGEST_ENTITY: usize = 8;
+/// Longest name or number of an entity, bytes.
+const MAX_ENTITY: usize = 8;
 
-/// Undoes `%xx`, entities of XML and HTML, and blanks that are written as `${IFS}`; each once.
+/// Decodes `%xx`, XML and HTML entities, and `${IFS}`, each once.
 pub(super) fn decode(raw: &[u8]) -> Vec<u8> {
     shell_and_xml(&percent(raw))
 }
@@ -23,7 +23,7 @@ fn percent(raw: &[u8]) -> Vec<u8> {
                 rest = after;
             }
             (b'+', _) => decoded.push(PLUS),
-            // No command has it, and here it means something else.
+            // No command contains this byte, and PLUS has another meaning here.
             (&PLUS, _) => decoded.push(b' '),
             (&byte, _) => decoded.push(byte),
         }
@@ -59,9 +59,9 @@ fn shell_and_xml(text: &[u8]) -> Vec<u8> {
     decoded
 }
 
-/// The character that an entity at the start of a text stands for, and the entity's length, bytes.
+/// The character of an entity at the start of a text, and the entity's length in bytes.
 fn entity(text: &[u8]) -> Option<(char, usize)> {
-    let end = text.iter().take(LONGEST_ENTITY + 2).position(|&byte| byte == b';')?;
+    let end = text.iter().take(MAX_ENTITY + 2).position(|&byte| byte == b';')?;
     let character = match std::str::from_utf8(&text[1..end]).ok()? {
         "amp" => '&',
         "lt" => '<',
@@ -80,7 +80,7 @@ fn entity(text: &[u8]) -> Option<(char, usize)> {
     Some((character, end + 1))
 }
 
-/// The length of a shell's field separator at the start of a text, bytes. `$9` behind it is an empty word that ends its name.
+/// Length of a shell field separator at the start of a text, bytes. A `$9` after it is an empty word that ends the name.
 fn separator(text: &[u8]) -> Option<usize> {
     let written = [&b"${IFS}"[..], b"$IFS"].into_iter().find(|written| text.starts_with(written))?;
     match &text[written.len()..] {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_encoding_is_undone_once() {
+    fn decodes_every_encoding_once() {
         for (raw, expected) in [
             ("a%20b%3B%0a%2f", "a b;\n/"),
             ("%", "%"),

@@ -1,13 +1,13 @@
-//! Hosts, ports and paths, in addresses as tools take them.
+//! Parses the hosts, ports and paths that download tools accept.
 
 use std::net::Ipv6Addr;
 
 use super::{Dropper, LONGEST, Tool, decode::PLUS};
 
-/// The longest name of a host, bytes (RFC 1035).
-const LONGEST_HOST: usize = 253;
+/// Longest host name, bytes (RFC 1035).
+const MAX_HOST: usize = 253;
 
-/// Where something is fetched from; borrowed from the decoded text.
+/// The source of a download, borrowed from the decoded text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Target<'t> {
     /// Without brackets.
@@ -24,7 +24,7 @@ impl Target<'_> {
     }
 }
 
-/// An address with a scheme, or without one where host and path show that it is one.
+/// A URL with a scheme, or without one if its host and path identify it as a URL.
 pub(super) fn url(word: &[u8]) -> Option<Target<'_>> {
     let without_scheme = [&b"http://"[..], b"https://", b"ftp://", b"tftp://"]
         .iter()
@@ -40,7 +40,7 @@ pub(super) fn url(word: &[u8]) -> Option<Target<'_>> {
         }
         None => {
             let target = host(authority)?;
-            // A name alone can be a file's.
+            // A bare name may be a file name.
             let is_name = target.host.iter().any(u8::is_ascii_alphabetic) && !target.host.contains(&b':');
             if is_name && target.port.is_none() && !path.starts_with(b"/") {
                 return None;
@@ -51,12 +51,12 @@ pub(super) fn url(word: &[u8]) -> Option<Target<'_>> {
     Some(Target { path, ..target })
 }
 
-/// A host, perhaps with a port, that is told from other words: an address, or a name with a dot in it.
+/// A host, optionally with a port: an address, or a name that contains a dot.
 pub(super) fn host(word: &[u8]) -> Option<Target<'_>> {
     authority_of(word).filter(|target| target.host.iter().any(|byte| matches!(byte, b'.' | b':')))
 }
 
-/// A number of a port.
+/// A port number.
 pub(super) fn port(word: &[u8]) -> Option<u16> {
     std::str::from_utf8(word).ok()?.parse().ok()
 }
@@ -83,16 +83,16 @@ fn v6(word: &[u8]) -> Option<&[u8]> {
     std::str::from_utf8(word).ok()?.parse::<Ipv6Addr>().ok().map(|_| word)
 }
 
-/// A name, or an IPv4 address in any of its spellings.
+/// A name, or an IPv4 address in any notation.
 fn name(word: &[u8]) -> Option<&[u8]> {
     let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let is_name = (1..=LONGEST_HOST).contains(&word.len()) && word.iter().all(is_plain);
+    let is_name = (1..=MAX_HOST).contains(&word.len()) && word.iter().all(is_plain);
     (is_name && word.iter().any(u8::is_ascii_alphanumeric)).then_some(word)
 }
 
-/// As much of the bytes as is kept, as text.
+/// The first bytes as text.
 fn text(bytes: &[u8]) -> String {
-    // Every byte becomes at least one, so more of them are not needed.
+    // Each byte yields at least one byte of text, so LONGEST bytes suffice.
     let bytes: Vec<u8> = bytes.iter().take(LONGEST).map(|&byte| if byte == PLUS { b'+' } else { byte }).collect();
     let mut text = String::from_utf8_lossy(&bytes).into_owned();
     text.truncate(text.floor_char_boundary(LONGEST));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_cut_and_other_words_are_none() {
+    fn parses_urls_and_rejects_other_words() {
         for (word, expected) in [
             ("http://192.0.2.1/a/b.sh", "192.0.2.1 None /a/b.sh"),
             ("HTTPS://h.example:8080/x?y#z", "h.example Some(8080) /x?y#z"),
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_bounded_and_have_every_character() {
+    fn bounds_texts_and_keeps_every_character() {
         let path = [&b"/a\0\x1b\xff"[..], &b"\xc3\xa4".repeat(300)].concat();
         let dropper = Target { host: b"h", port: None, path: &path }.dropper(Tool::Wget);
         assert!(dropper.path.starts_with("/a\0\u{1b}\u{fffd}ä") && dropper.path.len() <= LONGEST);

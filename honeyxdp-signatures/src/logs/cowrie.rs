@@ -1,5 +1,5 @@
-//! Cowrie's lines of JSON: an event each, of a session that begins with `cowrie.session.connect`, whose ports only that one says.
-//! Source: Cowrie, docs, Output Event Code Reference.
+//! Cowrie JSON lines: one event of a session per line. Only `cowrie.session.connect` has the ports of the session.
+//! Source: Cowrie documentation, Output Event Code Reference.
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
@@ -10,10 +10,10 @@ use serde::Deserialize;
 
 use super::{Login, Observation, add_line, address, time};
 
-/// The most sessions that are open at the same time, about 100 MiB of them. Beyond it the oldest one is taken for over.
-const MOST_OPEN: usize = 100_000;
+/// Maximum number of open sessions, about 100 MiB. Beyond it the oldest session is closed.
+const MAX_OPEN: usize = 100_000;
 
-/// What is read of an event.
+/// The fields of an event that are used.
 #[derive(Deserialize)]
 struct Event {
     session: String,
@@ -28,20 +28,20 @@ struct Event {
     url: Option<String>,
 }
 
-/// Sessions that are not over.
+/// Open sessions.
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
-    /// By the order in which they were first heard of.
+    /// In order of their first event.
     open: BTreeMap<u64, (String, Observation)>,
     numbers: HashMap<String, u64>,
     next: u64,
 }
 
 impl Sessions {
-    /// Takes an event of this name in; what is known then comes out. Says whether the event is one that is looked at.
+    /// Processes an event and appends finished observations to `ready`. Returns whether the event is of a used type.
     ///
     /// # Errors
-    /// When the line is broken, in words.
+    /// Returns a message if the line is invalid.
     pub(super) fn event(&mut self, name: &str, line: &[u8], ready: &mut VecDeque<Observation>) -> Result<bool, String> {
         let accepted = match name {
             "cowrie.login.success" => Some(true),
@@ -55,7 +55,7 @@ impl Sessions {
         let event: Event = serde_json::from_slice(line).map_err(|error| error.to_string())?;
         let (time_ms, src) = (time::parse(&event.timestamp)?, address(&event.src_ip)?);
         if name == "cowrie.session.closed" {
-            // One that was taken for over has come out already.
+            // A session that was closed early was already yielded.
             ready.extend(self.take(&event.session));
             return Ok(true);
         }
@@ -72,13 +72,13 @@ impl Sessions {
         Ok(true)
     }
 
-    /// All that are open, the oldest first.
+    /// Removes all open sessions, oldest first.
     pub(super) fn take_all(&mut self) -> Vec<Observation> {
         self.numbers.clear();
         std::mem::take(&mut self.open).into_values().map(|(_, connection)| connection).collect()
     }
 
-    /// The session of an event; its beginning may be in no log.
+    /// The session of an event; no log may have its beginning.
     fn session(
         &mut self,
         event: &Event,
@@ -89,7 +89,7 @@ impl Sessions {
         let number = *self.numbers.entry(event.session.clone()).or_insert(self.next);
         if number == self.next {
             self.next += 1;
-            if self.open.len() >= MOST_OPEN
+            if self.open.len() >= MAX_OPEN
                 && let Some((_, (session, oldest))) = self.open.pop_first()
             {
                 self.numbers.remove(&session);
@@ -97,9 +97,9 @@ impl Sessions {
             }
         }
         let begin = || {
-            let &Event { src_port: sport, dst_port: dport, .. } = event;
+            let &Event { src_port, dst_port, .. } = event;
             let protocol = event.protocol.clone();
-            let connection = Observation { time_ms, src, sport, dport, protocol, login: None, text: Vec::new() };
+            let connection = Observation { time_ms, src, src_port, dst_port, protocol, login: None, text: Vec::new() };
             (event.session.clone(), connection)
         };
         &mut self.open.entry(number).or_insert_with(begin).1

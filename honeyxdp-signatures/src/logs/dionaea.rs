@@ -1,5 +1,5 @@
-//! Dionaea's lines of JSON: a connection each, with the logins and the commands of FTP on it.
-//! Source: Dionaea, log_json, and logs that it wrote.
+//! Dionaea JSON lines: one connection per line, with its logins and FTP commands.
+//! Source: Dionaea, log_json, and logs written by it.
 
 use std::collections::VecDeque;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::{Login, Observation, add_line, address, time};
 
 #[derive(Deserialize)]
-struct Written {
+struct RawConnection {
     connection: Connection,
     src_ip: String,
     src_port: u16,
@@ -25,7 +25,7 @@ struct Connection {
     r#type: String,
 }
 
-/// Two lists of one length.
+/// Two lists of equal length.
 #[derive(Deserialize)]
 struct Credentials {
     username: Vec<Option<String>>,
@@ -37,40 +37,40 @@ struct Ftp {
     commands: Commands,
 }
 
-/// Two lists of one length.
+/// Two lists of equal length.
 #[derive(Deserialize)]
 struct Commands {
     command: Vec<Option<String>>,
     arguments: Vec<Option<String>>,
 }
 
-/// Takes a line in. Says whether the connection is one that is looked at: one over TCP, that somebody else began.
+/// Processes a line. Returns whether the connection is used: TCP, opened by the remote side.
 ///
 /// # Errors
-/// When the line is broken, in words.
+/// Returns a message if the line is invalid.
 pub(super) fn connection(line: &[u8], ready: &mut VecDeque<Observation>) -> Result<bool, String> {
-    let written: Written = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-    let Connection { protocol, transport, r#type } = written.connection;
+    let raw: RawConnection = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    let Connection { protocol, transport, r#type } = raw.connection;
     if transport != "tcp" || !matches!(r#type.as_str(), "accept" | "reject") {
         return Ok(false);
     }
     let mut text = Vec::new();
-    if let Some(Ftp { commands: Commands { command, arguments } }) = written.ftp {
+    if let Some(Ftp { commands: Commands { command, arguments } }) = raw.ftp {
         for (command, arguments) in command.into_iter().zip(arguments) {
             let words = [command.unwrap_or_default(), arguments.unwrap_or_default()].join(" ");
             add_line(&mut text, words.trim_end());
         }
     }
     let connection = Observation {
-        time_ms: time::parse(&written.timestamp)?,
-        src: address(&written.src_ip)?,
-        sport: Some(written.src_port),
-        dport: Some(written.dst_port),
+        time_ms: time::parse(&raw.timestamp)?,
+        src: address(&raw.src_ip)?,
+        src_port: Some(raw.src_port),
+        dst_port: Some(raw.dst_port),
         protocol: Some(protocol),
         login: None,
         text,
     };
-    if let Some(Credentials { username, password }) = written.credentials {
+    if let Some(Credentials { username, password }) = raw.credentials {
         for (user, password) in username.into_iter().zip(password) {
             let login =
                 Login { user: user.unwrap_or_default(), password: password.unwrap_or_default(), accepted: None };

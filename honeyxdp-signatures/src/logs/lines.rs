@@ -1,21 +1,21 @@
-//! Lines of a file of any length, plain or packed with gzip.
+//! Lines of a file of any length, plain or gzip-compressed.
 
 use std::io::{self, BufRead, BufReader, Read};
 
 use flate2::read::MultiGzDecoder;
 
-/// The longest line that is read, bytes.
+/// Maximum line length, bytes.
 pub(super) const LONGEST: u64 = 1 << 20;
-/// Bytes that are read or unpacked at once.
+/// Buffer size for reading and decompression, bytes.
 const CHUNK: usize = 64 << 10;
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
-/// A line that is not empty, and its number, from 1 on.
+/// A non-empty line and its number, from 1.
 pub(super) enum Line<'l> {
-    /// Without its end, and without blanks around it.
+    /// Trimmed, without its line ending.
     Whole(u64, &'l [u8]),
-    /// Longer than [`LONGEST`]; it was passed over.
+    /// Longer than [`LONGEST`]; skipped.
     TooLong(u64),
 }
 
@@ -27,10 +27,10 @@ pub(super) struct Lines<'i> {
 }
 
 impl<'i> Lines<'i> {
-    /// Looks whether the input is packed.
+    /// Detects whether the input is compressed.
     ///
     /// # Errors
-    /// When reading fails.
+    /// Returns an error if the input cannot be read.
     pub(super) fn new(mut input: impl Read + 'i) -> io::Result<Self> {
         let mut magic = Vec::new();
         input.by_ref().take(GZIP_MAGIC.len() as u64).read_to_end(&mut magic)?;
@@ -47,7 +47,7 @@ impl<'i> Lines<'i> {
     /// The next line.
     ///
     /// # Errors
-    /// When reading or unpacking fails.
+    /// Returns an error if the input cannot be read or decompressed.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         let Self { input, line, number } = self;
         loop {

@@ -1,7 +1,7 @@
-//! Logs of other honeypots: Cowrie's and Dionaea's lines of JSON, and a table of Cowrie's sessions, as one kind of event.
+//! Logs of other honeypots as one type of event: JSON lines of Cowrie and Dionaea, and CSV tables of Cowrie sessions.
 //!
-//! Files are read as a stream, plain or packed with gzip; what is in them tells their format. Lines that cannot be read are counted
-//! and left out, because a log that was rotated or copied while it was written begins and ends with parts of lines.
+//! Files are streamed, plain or gzip-compressed, and their format is detected. Unreadable lines are counted and skipped, because a
+//! log that was rotated or copied while in use begins and ends with partial lines.
 
 mod cowrie;
 mod dionaea;
@@ -20,130 +20,131 @@ use lines::{Line, Lines};
 use serde::{Deserialize, de::IgnoredAny};
 use table::Columns;
 
-/// The most bytes of what was sent that are kept, as a sensor keeps them.
-pub const MOST_TEXT: usize = 512;
+/// Maximum number of captured bytes per connection, as in a sensor.
+pub const MAX_TEXT: usize = 512;
 
 /// A connection, or a login on one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// When it began, milliseconds since 1970, UTC.
+    /// Start time, milliseconds since 1970-01-01 UTC.
     pub time_ms: i64,
-    /// Who connected. IPv4 addresses that were written as IPv6 ones are IPv4 again.
+    /// Source address. IPv4-mapped IPv6 addresses are converted to IPv4.
     pub src: IpAddr,
-    /// Source port, if the log says it.
-    pub sport: Option<u16>,
-    /// Port of the honeypot, if the log says it; it may be another one than the Internet sees.
-    pub dport: Option<u16>,
-    /// Name of the service in the log, as `telnet`.
+    /// Source port, if the log has it.
+    pub src_port: Option<u16>,
+    /// Port of the honeypot, if the log has it; it may differ from the port seen on the Internet.
+    pub dst_port: Option<u16>,
+    /// Service name in the log, such as `telnet`.
     pub protocol: Option<String>,
-    /// The login, where this is one. The connection is another observation.
+    /// Set if this observation is a login; its connection is a separate observation.
     pub login: Option<Login>,
-    /// What the connection sent: commands, or addresses of downloads, a line each; the first [`MOST_TEXT`] bytes. Ask
-    /// [`crate::Rules::label`] about it.
+    /// Commands and download URLs that the connection sent, one per line; the first [`MAX_TEXT`] bytes. Input of
+    /// [`crate::Signatures::classify`].
     pub text: Vec<u8>,
 }
 
-/// A name and a password that somebody tried; text of an attacker.
+/// Attempted credentials: attacker-controlled text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
-    /// Name.
+    /// User name.
     pub user: String,
     /// Password.
     pub password: String,
-    /// Whether the honeypot let it in, if the log says it.
+    /// Whether the honeypot accepted the login, if the log has it.
     pub accepted: Option<bool>,
 }
 
-/// What was read.
+/// Totals of what was read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct LogCounts {
     /// Lines that are not empty.
     pub lines: u64,
     /// Observations that are connections.
     pub connections: u64,
     /// Observations that are logins.
     pub logins: u64,
-    /// Lines about something else, as keys that were exchanged.
+    /// Lines about other events, such as key exchanges.
     pub others: u64,
-    /// Lines that could not be read.
+    /// Unreadable lines.
     pub broken: u64,
-    /// The first of them: its number in its file, from 1 on, and why.
+    /// The first unreadable line: its number in its file, from 1, and the reason.
     pub first_broken: Option<(u64, String)>,
 }
 
-/// Reads logs, one after another: a session may begin in one file and end in the next.
+/// Reads logs in sequence: a session may begin in one file and end in the next.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct LogReader {
     sessions: Sessions,
-    counts: Counts,
+    counts: LogCounts,
     ready: VecDeque<Observation>,
 }
 
-impl Reader {
-    /// A reader that has seen nothing.
+impl LogReader {
+    /// A reader without state.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Reads a log from its beginning to its end. Connections come when they are over, so not in the order of their beginnings.
+    /// Reads a log to its end. A connection is yielded when it closes, so connections are not ordered by start time.
     ///
     /// # Errors
-    /// When reading fails: at once, or as the last thing of the iterator, as when the first line is of no known format.
+    /// Returns an error if the input cannot be read. The iterator ends with an error if reading fails later or if the format of the
+    /// first line is unknown.
     pub fn read<'r>(&'r mut self, input: impl Read + 'r) -> io::Result<Observations<'r>> {
         Ok(Observations { reader: self, lines: Some(Lines::new(input)?), format: None })
     }
 
-    /// The connections whose end was in no log.
+    /// The connections that no log closed.
     pub fn finish(&mut self) -> impl Iterator<Item = Observation> {
         let open = self.sessions.take_all();
         self.counts.connections += open.len() as u64;
         open.into_iter()
     }
 
-    /// What was read up to now.
-    pub fn counts(&self) -> &Counts {
+    /// Totals so far.
+    pub fn counts(&self) -> &LogCounts {
         &self.counts
     }
 
     /// Reads one line.
-    fn line(&mut self, line: &[u8], format: &mut Option<Format>) -> Result<(), Wrong> {
+    fn line(&mut self, line: &[u8], format: &mut Option<Format>) -> Result<(), Failure> {
         match format {
             None => {
                 *format = Some(Format::of(line)?);
                 match format {
                     Some(Format::Json) => self.json(line),
-                    // The line with the names of the columns.
+                    // The header line.
                     _ => Ok(()),
                 }
             }
             Some(Format::Json) => self.json(line),
             Some(Format::Table(columns)) => {
-                let observation = columns.row(line).map_err(Wrong::Line)?;
+                let observation = columns.row(line).map_err(Failure::Line)?;
                 self.ready.push_back(observation);
                 Ok(())
             }
         }
     }
 
-    fn json(&mut self, line: &[u8]) -> Result<(), Wrong> {
-        let kind: Kind = serde_json::from_slice(line).map_err(|error| Wrong::Line(error.to_string()))?;
+    fn json(&mut self, line: &[u8]) -> Result<(), Failure> {
+        let kind: Kind = serde_json::from_slice(line).map_err(|error| Failure::Line(error.to_string()))?;
         let is_of_interest = match kind {
             Kind { eventid: Some(event), .. } => self.sessions.event(&event, line, &mut self.ready),
             Kind { connection: Some(_), .. } => dionaea::connection(line, &mut self.ready),
-            Kind { .. } => Err("it is neither of Cowrie nor of Dionaea".to_owned()),
+            Kind { .. } => Err("the event is from neither Cowrie nor Dionaea".to_owned()),
         };
-        if !is_of_interest.map_err(Wrong::Line)? {
+        if !is_of_interest.map_err(Failure::Line)? {
             self.counts.others += 1;
         }
         Ok(())
     }
 }
 
-/// What can be wrong with a line.
-enum Wrong {
-    /// The line alone.
+/// Scope of an error.
+enum Failure {
+    /// One line is unreadable.
     Line(String),
-    /// The file.
+    /// The file is unreadable.
     File(io::Error),
 }
 
@@ -154,21 +155,21 @@ enum Format {
 }
 
 impl Format {
-    /// Told by the first line.
-    fn of(first: &[u8]) -> Result<Self, Wrong> {
+    /// Detects the format from the first line.
+    fn of(first: &[u8]) -> Result<Self, Failure> {
         if first.starts_with(b"{") {
             return Ok(Self::Json);
         }
         let columns = Columns::of(first).ok_or_else(|| {
             let what =
-                "it is no log of Cowrie or Dionaea: neither lines of JSON, nor a table with start_time and src_ip";
-            Wrong::File(io::Error::new(io::ErrorKind::InvalidData, what))
+                "not a log of Cowrie or Dionaea: expected JSON lines, or a CSV table with the columns start_time and src_ip";
+            Failure::File(io::Error::new(io::ErrorKind::InvalidData, what))
         })?;
         Ok(Self::Table(columns))
     }
 }
 
-/// Whose line it is.
+/// Keys that identify the program that wrote a line.
 #[derive(Deserialize)]
 struct Kind {
     eventid: Option<String>,
@@ -177,8 +178,8 @@ struct Kind {
 
 /// The observations of one log.
 pub struct Observations<'r> {
-    reader: &'r mut Reader,
-    /// None when there is nothing more to read.
+    reader: &'r mut LogReader,
+    /// `None` after the end of the log.
     lines: Option<Lines<'r>>,
     format: Option<Format>,
 }
@@ -198,7 +199,9 @@ impl Iterator for Observations<'_> {
             let lines = self.lines.as_mut()?;
             let (number, read) = match lines.next() {
                 Ok(Some(Line::Whole(number, line))) => (number, self.reader.line(line, &mut self.format)),
-                Ok(Some(Line::TooLong(number))) => (number, Err(Wrong::Line("it is longer than 1 MiB".to_owned()))),
+                Ok(Some(Line::TooLong(number))) => {
+                    (number, Err(Failure::Line("the line is longer than 1 MiB".to_owned())))
+                }
                 Ok(None) => {
                     self.lines = None;
                     continue;
@@ -212,11 +215,11 @@ impl Iterator for Observations<'_> {
             counts.lines += 1;
             match read {
                 Ok(()) => {}
-                Err(Wrong::Line(why)) => {
+                Err(Failure::Line(why)) => {
                     counts.broken += 1;
                     counts.first_broken.get_or_insert((number, why));
                 }
-                Err(Wrong::File(error)) => {
+                Err(Failure::File(error)) => {
                     self.lines = None;
                     return Some(Err(error));
                 }
@@ -225,16 +228,16 @@ impl Iterator for Observations<'_> {
     }
 }
 
-/// Adds a line to what was sent, as far as there is room.
+/// Appends a line to the captured text, up to [`MAX_TEXT`] bytes.
 fn add_line(text: &mut Vec<u8>, line: &str) {
-    if !text.is_empty() && text.len() < MOST_TEXT {
+    if !text.is_empty() && text.len() < MAX_TEXT {
         text.push(b'\n');
     }
-    text.extend(line.bytes().take(MOST_TEXT - text.len()));
+    text.extend(line.bytes().take(MAX_TEXT - text.len()));
 }
 
-/// Reads an address.
+/// Parses an address.
 fn address(text: &str) -> Result<IpAddr, String> {
-    let address: IpAddr = text.parse().map_err(|_| format!("{text:?} is no address"))?;
+    let address: IpAddr = text.parse().map_err(|_| format!("{text:?} is not an address"))?;
     Ok(address.to_canonical())
 }

@@ -1,28 +1,28 @@
-//! Requests of HTTP, as attackers write them: lines end with LF alone, targets have blanks, and the end is cut off.
+//! A lenient HTTP request parser: bare LF ends a line, targets may contain blanks, and any part may be truncated.
 
-/// The longest word that is taken for a method, bytes.
-const LONGEST_METHOD: usize = 20;
+/// Longest method, bytes.
+const MAX_METHOD: usize = 20;
 
-/// A request, cut into its parts. What was cut off is empty.
+/// The parts of a request. Truncated parts are empty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Request<'p> {
-    /// Capital letters: small ones are a command, as `wget http://...`.
+    /// Upper-case letters only: `wget http://...` is a command, not a request.
     pub(super) method: &'p [u8],
-    /// Everything between the method and the version, blanks in it included.
+    /// Everything between the method and the version, including blanks.
     pub(super) uri: &'p [u8],
-    /// Lines, without the empty one after them.
+    /// Header lines without the empty line after them.
     pub(super) headers: &'p [u8],
-    /// What comes after the empty line.
+    /// Everything after the empty line.
     pub(super) body: &'p [u8],
 }
 
 impl<'p> Request<'p> {
-    /// Cuts a payload, if it begins with a method and what can be a target.
+    /// Parses a payload that begins with a method and a request target.
     pub(super) fn parse(payload: &'p [u8]) -> Option<Self> {
-        // A line end before the request is allowed (RFC 9112, section 2.2).
+        // RFC 9112, section 2.2 allows empty lines before the request.
         let start = payload.iter().position(|byte| !matches!(byte, b'\r' | b'\n'))?;
         let payload = &payload[start..];
-        let length = payload.iter().take(LONGEST_METHOD + 1).position(|byte| !byte.is_ascii_uppercase())?;
+        let length = payload.iter().take(MAX_METHOD + 1).position(|byte| !byte.is_ascii_uppercase())?;
         let (method, rest) = payload.split_at(length);
         let target = rest.strip_prefix(b" ")?.trim_ascii_start();
         let is_target = target.starts_with(b"/") || target.starts_with(b"*") || has_scheme(target);
@@ -34,7 +34,7 @@ impl<'p> Request<'p> {
         Some(Self { method, uri: without_version(line), headers, body })
     }
 
-    /// The value of the first header User-Agent, without blanks around it.
+    /// The trimmed value of the first User-Agent header.
     pub(super) fn user_agent(&self) -> Option<&'p [u8]> {
         const NAME: &[u8] = b"user-agent:";
         let mut rest = self.headers;
@@ -49,14 +49,14 @@ impl<'p> Request<'p> {
     }
 }
 
-/// Whether it is a target as proxies are asked for.
+/// Whether the target is in absolute form, as sent to proxies.
 fn has_scheme(target: &[u8]) -> bool {
     [&b"http://"[..], b"https://"]
         .iter()
         .any(|scheme| target.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)))
 }
 
-/// The first line without its end, and what comes after it.
+/// The first line without its line ending, and the rest.
 fn line_of(bytes: &[u8]) -> (&[u8], &[u8]) {
     match bytes.iter().position(|&byte| byte == b'\n') {
         Some(end) => (bytes[..end].strip_suffix(b"\r").unwrap_or(&bytes[..end]), &bytes[end + 1..]),
@@ -64,7 +64,7 @@ fn line_of(bytes: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// A line of a request without ` HTTP/1.1` at its end, of which some may be cut off.
+/// A request line without the trailing ` HTTP/1.1`, which may be truncated.
 fn without_version(line: &[u8]) -> &[u8] {
     let Some(blank) = line.iter().rposition(|&byte| byte == b' ') else {
         return line;
@@ -74,7 +74,7 @@ fn without_version(line: &[u8]) -> &[u8] {
     if is_version { line[..blank].trim_ascii_end() } else { line }
 }
 
-/// Headers, and the body behind the first empty line.
+/// The headers, and the body after the first empty line.
 fn split_headers(bytes: &[u8]) -> (&[u8], &[u8]) {
     let mut rest = bytes;
     loop {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_cut_wherever_they_end() {
+    fn parses_requests_truncated_anywhere() {
         for (payload, expected) in [
             (&b"GET / HTTP/1.1\r\nHost: x\r\n\r\nbody"[..], ["GET", "/", "Host: x\r\n", "body"]),
             (b"\r\nPOST /a b;c HTTP/1.0\nA: b\n\nx\n\ny", ["POST", "/a b;c", "A: b\n", "x\n\ny"]),
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_agent_is_found_in_any_spelling() {
+    fn finds_user_agent_in_any_case() {
         let agent = |headers: &str| {
             let payload = format!("GET / HTTP/1.1\r\n{headers}");
             Request::parse(payload.as_bytes()).unwrap().user_agent().map(|agent| String::from_utf8_lossy(agent).into())

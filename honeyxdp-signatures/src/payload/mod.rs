@@ -7,7 +7,7 @@ use crate::dropper::{self, Dropper};
 use http::Request;
 pub use region::{Region, Regions};
 
-/// A payload, cut into its regions.
+/// A payload split into its regions.
 pub(crate) struct Payload<'p> {
     whole: &'p [u8],
     request: Option<Request<'p>>,
@@ -15,18 +15,18 @@ pub(crate) struct Payload<'p> {
 }
 
 impl<'p> Payload<'p> {
-    /// Looks at a payload of any length.
+    /// Parses a payload of any length.
     pub(crate) fn new(whole: &'p [u8]) -> Self {
         let request = Request::parse(whole);
         let dropper = match &request {
-            // Without what stands between them, as the version of HTTP, which is no word of a command.
+            // The HTTP version between these parts is not a word of a command.
             Some(request) => dropper::find(&[request.uri, request.headers, request.body]),
             None => dropper::find(&[whole]),
         };
         Self { whole, request, dropper }
     }
 
-    /// The bytes of a region, if the payload has it.
+    /// The bytes of a region, or `None` if the payload has no such region.
     pub(crate) fn region(&self, region: Region) -> Option<&[u8]> {
         let request = self.request.as_ref();
         match region {
@@ -40,7 +40,7 @@ impl<'p> Payload<'p> {
         }
     }
 
-    /// The order to fetch a file that is in it.
+    /// The download command in the payload.
     pub(crate) fn into_dropper(self) -> Option<Dropper> {
         self.dropper
     }

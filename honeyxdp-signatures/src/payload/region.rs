@@ -1,4 +1,4 @@
-//! Where a condition looks.
+//! Regions of a payload that conditions examine.
 
 use std::fmt;
 
@@ -8,30 +8,30 @@ use serde::Deserialize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Region {
-    /// The whole payload, from its first byte on.
+    /// The whole payload; the match must begin at its first byte.
     Start,
     /// The whole payload, anywhere in it.
     Any,
     /// The method of an HTTP request.
     Method,
-    /// The target of an HTTP request, as it was sent: path and query, percent signs included.
+    /// The target of an HTTP request as sent: path and query, still percent-encoded.
     Uri,
-    /// The headers of an HTTP request, without the line of the request.
+    /// The headers of an HTTP request, without the request line.
     Headers,
-    /// The body of an HTTP request, as far as it is there.
+    /// The captured part of the body of an HTTP request.
     Body,
-    /// The value of the first header User-Agent.
+    /// The value of the first User-Agent header.
     UserAgent,
-    /// Name of the file that is fetched, see [`crate::Dropper::file`].
+    /// Name of the downloaded file, see [`crate::Dropper::file`].
     File,
 }
 
 impl Region {
-    /// All of them.
+    /// All regions.
     pub const ALL: [Self; 8] =
         [Self::Start, Self::Any, Self::Method, Self::Uri, Self::Headers, Self::Body, Self::UserAgent, Self::File];
 
-    /// Its name in a file of rules.
+    /// Name in a signature file.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Start => "start",
@@ -46,18 +46,18 @@ impl Region {
     }
 }
 
-/// A set of regions: those that decided.
+/// A set of regions.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Regions(u8);
 
 impl Regions {
-    /// Those in one of both sets.
+    /// The union of two sets.
     #[must_use]
-    pub(crate) const fn and(self, others: Self) -> Self {
+    pub(crate) const fn union(self, others: Self) -> Self {
         Self(self.0 | others.0)
     }
 
-    /// The regions in it, in the order of [`Region::ALL`].
+    /// The regions of the set in the order of [`Region::ALL`].
     pub fn iter(self) -> impl Iterator<Item = Region> {
         Region::ALL.into_iter().filter(move |&region| self.0 & Self::from(region).0 != 0)
     }
@@ -69,7 +69,7 @@ impl From<Region> for Regions {
     }
 }
 
-/// Their names, as `method, uri`.
+/// The names, as `method, uri`.
 impl fmt::Display for Regions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, region) in self.iter().enumerate() {
@@ -84,13 +84,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_set_has_what_was_put_into_it() {
+    fn union_holds_its_members() {
         for region in Region::ALL {
             assert_eq!(Regions::from(region).iter().collect::<Vec<_>>(), [region]);
         }
-        let all = Region::ALL.into_iter().fold(Regions::default(), |all, region| all.and(region.into()));
+        let all = Region::ALL.into_iter().fold(Regions::default(), |all, region| all.union(region.into()));
         assert_eq!(all.iter().count(), Region::ALL.len());
-        assert_eq!(Regions::from(Region::Uri).and(Region::Method.into()).to_string(), "method, uri");
+        assert_eq!(Regions::from(Region::Uri).union(Region::Method.into()).to_string(), "method, uri");
         assert_eq!(Regions::default().to_string(), "");
     }
 }

@@ -1,8 +1,9 @@
-//! The rules of contrib/signatures.toml on crafted payloads, and payloads of every shape on the rules.
+//! The signatures of contrib/signatures.toml on crafted, mutated and hostile payloads; imports of honeypot logs.
 
+mod built_in;
 mod fuzz;
 mod hostile;
 mod judge;
+mod logs;
 mod mutated;
 mod payloads;
-mod rules;

@@ -1,11 +1,11 @@
-//! Payloads that a seed makes: crafted ones, changed.
+//! Mutations of crafted payloads, determined by a seed.
 
 use crate::payloads;
 
-/// The longest payload that is made, bytes.
+/// Longest generated payload, bytes.
 const LONGEST: usize = 4096;
 
-/// What rules and decoders look for.
+/// Words that signatures and decoders look for.
 pub(crate) const WORDS: &[&str] = &[
     "GET /",
     "POST /",
@@ -74,16 +74,16 @@ pub(crate) const WORDS: &[&str] = &[
     "ä",
 ];
 
-/// xorshift64* (Marsaglia 2003; Vigna 2014): small, fast, and the same everywhere.
+/// xorshift64* (Marsaglia 2003; Vigna 2014): small, fast and portable.
 pub(crate) struct Random(u64);
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        // Seed 0 would stay 0.
+        // A state of 0 would stay 0.
         Self(seed ^ 0x9e37_79b9_7f4a_7c15).spread()
     }
 
-    /// Neighbouring seeds give unlike numbers only after some steps.
+    /// Adjacent seeds diverge only after some steps.
     fn spread(mut self) -> Self {
         self.0 = self.0.max(1);
         for _ in 0..8 {
@@ -109,7 +109,7 @@ impl Random {
     }
 }
 
-/// Makes payloads.
+/// Generates payloads.
 pub(crate) struct Mutated {
     random: Random,
     crafted: Vec<Vec<u8>>,
@@ -149,7 +149,7 @@ impl Mutated {
                 let from = random.below(other.len() + 1);
                 drop(payload.splice(at..to, other[from..].iter().copied()));
             }
-            // Encoded as a form has it.
+            // Percent-encoding.
             6 => {
                 let encoded: Vec<u8> =
                     payload[at..to].iter().flat_map(|byte| format!("%{byte:02x}").into_bytes()).collect();
@@ -160,7 +160,7 @@ impl Mutated {
                 drop(payload.splice(at..at, word.repeat(1 + random.below(3))));
             }
         }
-        // So that no payload grows with every change.
+        // Bounds the growth over several changes.
         payload.truncate(LONGEST);
     }
 }

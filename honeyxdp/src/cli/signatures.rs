@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use honeyxdp_signatures::{Dropper, Found, Label, Region, Rules, RulesError};
+use honeyxdp_signatures::{Dropper, Match, Classification, Region, Signatures, SignaturesError};
 use serde_json::{Value, json};
 
 use super::snapshot::print;
@@ -70,9 +70,9 @@ enum Command {
 }
 
 /// The rules of a file, or those that are built in.
-pub(super) fn rules(file: Option<&Path>) -> anyhow::Result<Rules> {
-    let Some(path) = file else { return Ok(Rules::own()?) };
-    Rules::parse(&text(path)?).with_context(|| format!("{} is wrong", shown(path)))
+pub(super) fn rules(file: Option<&Path>) -> anyhow::Result<Signatures> {
+    let Some(path) = file else { return Ok(Signatures::built_in()?) };
+    Signatures::parse(&text(path)?).with_context(|| format!("{} is wrong", shown(path)))
 }
 
 pub(super) fn signatures(args: &Args) -> anyhow::Result<()> {
@@ -80,7 +80,7 @@ pub(super) fn signatures(args: &Args) -> anyhow::Result<()> {
         Command::Check { file } => check(file.as_deref(), args.json),
         Command::Explain { payload, rules } => {
             let (rules, bytes) = (self::rules(rules.as_deref())?, bytes(payload)?);
-            explain(&rules.label(&bytes), bytes.len(), args.json)
+            explain(&rules.classify(&bytes), bytes.len(), args.json)
         }
         Command::Import(import) => import::import(import, args.json),
     }
@@ -89,10 +89,10 @@ pub(super) fn signatures(args: &Args) -> anyhow::Result<()> {
 fn check(file: Option<&Path>, json: bool) -> anyhow::Result<()> {
     let name = file.map_or_else(|| "the built-in rules".to_owned(), shown);
     let checked = match file {
-        None => Rules::own(),
-        Some(path) => Rules::parse(&text(path)?),
+        None => Signatures::built_in(),
+        Some(path) => Signatures::parse(&text(path)?),
     };
-    let problems = checked.as_ref().err().map_or(&[][..], |RulesError { problems }| problems);
+    let problems = checked.as_ref().err().map_or(&[][..], |SignaturesError { problems }| problems);
     if json {
         let errors: Vec<_> =
             problems.iter().map(|problem| json!({"line": problem.line, "message": problem.message})).collect();
@@ -109,7 +109,7 @@ fn check(file: Option<&Path>, json: bool) -> anyhow::Result<()> {
             let (exploits, families) = (rules.exploits().len(), rules.families().len());
             print(&format!("{name}: ok, {} rules: {exploits} of exploits, {families} of families", exploits + families))
         }
-        Err(RulesError { problems }) => {
+        Err(SignaturesError { problems }) => {
             if !json {
                 problems.iter().for_each(|problem| eprintln!("{name}, {problem}"));
             }
@@ -119,8 +119,8 @@ fn check(file: Option<&Path>, json: bool) -> anyhow::Result<()> {
     }
 }
 
-fn explain(label: &Label<'_>, bytes: usize, json: bool) -> anyhow::Result<()> {
-    let Label { exploit, family, dropper } = label;
+fn explain(label: &Classification<'_>, bytes: usize, json: bool) -> anyhow::Result<()> {
+    let Classification { exploit, family, dropper } = label;
     if json {
         return print_json(&json!({
             "bytes": bytes,
@@ -133,7 +133,7 @@ fn explain(label: &Label<'_>, bytes: usize, json: bool) -> anyhow::Result<()> {
     }
     print(&format!("payload  {bytes} bytes"))?;
     for (kind, found) in [("exploit", exploit), ("family", family)] {
-        let Some(Found { rule, regions }) = found else {
+        let Some(Match { rule, regions }) = found else {
             print(&format!("{kind:<8} none"))?;
             continue;
         };
@@ -160,7 +160,7 @@ fn explain(label: &Label<'_>, bytes: usize, json: bool) -> anyhow::Result<()> {
     ))
 }
 
-fn json_of(Found { rule, regions }: &Found<'_>) -> Value {
+fn json_of(Match { rule, regions }: &Match<'_>) -> Value {
     json!({
         "name": rule.name, "rule": rule.id, "regions": regions.iter().map(Region::name).collect::<Vec<_>>(),
         "title": rule.title, "confidence": rule.confidence.name(), "source": rule.source, "caveat": rule.caveat,

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use honeyxdp_signatures::{Rule, Rules};
+use honeyxdp_signatures::{Signature, Signatures};
 
 /// docs/label-rules.md.
 pub(super) fn rules() -> String {
-    let rules = Rules::own().expect("a test reads them");
+    let rules = Signatures::built_in().expect("a test reads them");
     let mut text = String::from(
         "# The rules of labels\n\n\
          <!-- Made from contrib/signatures.toml by `cargo xtask docs`. Do not edit. -->\n\n\
@@ -17,7 +17,7 @@ pub(super) fn rules() -> String {
             text,
             "\n## {title}\n\n| label | rule | what it is | usual ports | confidence |\n|---|---|---|---|---|\n"
         );
-        for Rule { id, name, title, ports, confidence, .. } in rules {
+        for Signature { id, name, title, ports, confidence, .. } in rules {
             let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
             let ports = if ports.is_empty() { "any".to_owned() } else { ports.join(", ") };
             let _ = writeln!(
@@ -29,7 +29,7 @@ pub(super) fn rules() -> String {
         }
     }
     text.push_str("\n## Evidence and limits\n");
-    for Rule { id, source, caveat, .. } in rules.exploits().iter().chain(rules.families()) {
+    for Signature { id, source, caveat, .. } in rules.exploits().iter().chain(rules.families()) {
         let source = source.trim_end_matches('.');
         let _ = write!(text, "\n### {id}\n\nSource: {source}.\n\nLimits: {caveat}\n");
     }

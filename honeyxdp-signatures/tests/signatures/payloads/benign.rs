@@ -1,4 +1,4 @@
-//! What honest clients send first. No rule may have a word to say about it.
+//! First payloads of legitimate clients. No signature may match.
 
 /// Name and payload.
 pub(crate) const BENIGN: &[(&str, &[u8])] = &[

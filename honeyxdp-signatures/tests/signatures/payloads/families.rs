@@ -1,4 +1,4 @@
-//! Payloads that tell their family.
+//! Payloads that identify a family.
 
 use super::{Case, case};
 

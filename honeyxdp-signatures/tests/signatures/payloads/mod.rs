@@ -1,4 +1,4 @@
-//! Payloads, made here: what each rule of contrib/signatures.toml is for, and what only looks like it. No address is anybody's.
+//! Crafted payloads: for each signature of contrib/signatures.toml, what it must and must not match. Addresses are reserved ones.
 
 mod benign;
 mod exploits;
@@ -6,13 +6,13 @@ mod families;
 
 pub(crate) use benign::BENIGN;
 
-/// A rule, payloads that it has to label, and payloads that it must not.
+/// A signature, payloads that it must match, and payloads that it must not.
 pub(crate) struct Case {
-    /// The rule's id.
-    pub(crate) rule: &'static str,
-    /// Payloads that this rule labels.
+    /// The signature's id.
+    pub(crate) signature: &'static str,
+    /// Payloads that it matches.
     pub(crate) hits: Vec<Vec<u8>>,
-    /// Payloads that it does not label, if others may.
+    /// Payloads that it does not match; others may.
     pub(crate) misses: Vec<Vec<u8>>,
 }
 
@@ -21,13 +21,13 @@ pub(crate) fn cases() -> Vec<Case> {
     exploits::cases().into_iter().chain(families::cases()).collect()
 }
 
-/// Every payload there is.
+/// All payloads.
 pub(crate) fn all() -> Vec<Vec<u8>> {
     let cases = cases().into_iter().flat_map(|case| case.hits.into_iter().chain(case.misses));
     cases.chain(BENIGN.iter().map(|(_, payload)| payload.to_vec())).collect()
 }
 
-fn case<const H: usize, const M: usize>(rule: &'static str, hits: [&[u8]; H], misses: [&[u8]; M]) -> Case {
+fn case<const H: usize, const M: usize>(signature: &'static str, hits: [&[u8]; H], misses: [&[u8]; M]) -> Case {
     let owned = |payloads: &[&[u8]]| payloads.iter().map(|payload| payload.to_vec()).collect();
-    Case { rule, hits: owned(&hits), misses: owned(&misses) }
+    Case { signature, hits: owned(&hits), misses: owned(&misses) }
 }

@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context as _;
 use clap::builder::NonEmptyStringValueParser;
 use honeyxdp_archive::{Archive, Attribution, CaptureMode, Geo, PayloadKey, PayloadRow, Writer};
-use honeyxdp_signatures::{Rules, logs};
+use honeyxdp_signatures::{Signatures, logs};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::json;
 
@@ -59,7 +59,7 @@ struct Imported {
 /// Imports the logs.
 pub(super) fn import(args: &Args, json: bool) -> anyhow::Result<()> {
     let mut importer = Importer::open(args)?;
-    let mut reader = logs::Reader::new();
+    let mut reader = logs::LogReader::new();
     for log in &args.logs {
         let before = reader.counts().lines;
         let broken =
@@ -103,7 +103,7 @@ struct Importer {
     sensor: String,
     writer: Writer,
     geo: Geo,
-    rules: Rules,
+    rules: Signatures,
     known: Known,
     done: Imported,
 }

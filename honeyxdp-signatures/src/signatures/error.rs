@@ -1,20 +1,20 @@
-//! What is wrong with a file of rules.
+//! Problems of a signature file.
 
 use std::fmt;
 
-/// Something that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The line of the file, from 1 on.
+    /// Line of the file, from 1.
     pub line: usize,
-    /// What, in one sentence, with the rule's id. Text of the file in it is escaped.
+    /// One sentence with the signature's id. Text quoted from the file is escaped.
     pub message: String,
 }
 
-/// A file of rules that cannot be used.
+/// A signature file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub struct RulesError {
-    /// All that is wrong with it, by line; never empty.
+pub struct SignaturesError {
+    /// All problems in order of their lines; never empty.
     pub problems: Vec<Problem>,
 }
 
@@ -24,8 +24,8 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A line for each problem.
-impl fmt::Display for RulesError {
+/// One line for each problem.
+impl fmt::Display for SignaturesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (number, problem) in self.problems.iter().enumerate() {
             write!(f, "{}{problem}", if number == 0 { "" } else { "\n" })?;
