@@ -93,7 +93,7 @@ impl Flow {
 
     /// Whether the SYN belongs to this flow. An empty place in the cache may say so too: look at its packets.
     #[inline(always)]
-    pub const fn matches(&self, syn: &Syn, family: Family) -> bool {
+    pub const fn holds(&self, syn: &Syn, family: Family) -> bool {
         self.src.low == syn.src.low && self.head & KEY == key(syn, family) && self.src.high == syn.src.high
     }
 

@@ -7,7 +7,7 @@ use crate::{
     Counts,
     archive::ArchiveQueue,
     kernel::{Cut, Maps, MapsError},
-    responder::{PayloadCapture, Tally as Labels},
+    payloads::{PayloadCapture, Tally as Labels},
     snapshot::{Captured, InterfaceReport},
     sources::{Imbalance, Settings, SourceTracker, Tally},
 };

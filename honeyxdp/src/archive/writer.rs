@@ -61,7 +61,7 @@ pub struct Options {
 /// The thread that writes.
 #[derive(Debug)]
 pub struct Archiver {
-    queue: mpsc::Sender<Message>,
+    sender: mpsc::Sender<Message>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -109,13 +109,13 @@ impl Opened {
     /// When there can be no thread.
     pub fn start(self) -> anyhow::Result<(Archiver, ArchiveQueue)> {
         let Self { mut writer, jiffies, known } = self;
-        let (queue, messages) = mpsc::channel();
-        let queue = ArchiveQueue::new(queue.clone(), Arc::clone(&writer.queued), jiffies, known);
+        let (sender, messages) = mpsc::channel();
+        let queue = ArchiveQueue::new(sender.clone(), Arc::clone(&writer.queued), jiffies, known);
         let thread = thread::Builder::new()
             .name("archive".to_owned())
             .spawn(move || writer.work(&messages))
             .context("cannot start a thread for the archive")?;
-        Ok((Archiver { queue, thread: Some(thread) }, queue))
+        Ok((Archiver { sender, thread: Some(thread) }, queue))
     }
 }
 
@@ -123,7 +123,7 @@ impl Archiver {
     /// Writes everything that was passed on, and ends. Returns whether all of it was written.
     pub fn end(mut self) -> bool {
         let (answer, answered) = mpsc::channel();
-        if self.queue.send(Message::End(answer)).is_err() {
+        if self.sender.send(Message::End(answer)).is_err() {
             return false;
         }
         match answered.recv_timeout(PATIENCE) {

@@ -10,7 +10,7 @@ use anyhow::{Context as _, bail, ensure};
 use super::signatures;
 use crate::{
     filter::{PortSet, PrefixSet},
-    responder::{PayloadCapture, Rate, Responder},
+    payloads::{PayloadCapture, Rate, Responder},
 };
 
 /// Prefixes that are shorter than this are a slip, and not the addresses of a darknet.

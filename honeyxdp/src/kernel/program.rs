@@ -22,7 +22,7 @@ use super::{
     responder::{self, ResponderMaps},
     rights::{self, Rights},
 };
-use crate::{filter::Filters, responder::Responder};
+use crate::{filter::Filters, payloads::Responder};
 
 #[cfg(target_endian = "big")]
 compile_error!("the eBPF object in the repository is little-endian; honeyxdp does not run on big-endian machines yet");

@@ -13,7 +13,7 @@ use honeyxdp_common::{
 };
 
 use super::filters::{FilterMapsError, key, map};
-use crate::{filter::PortSet, responder::Responder};
+use crate::{filter::PortSet, payloads::Responder};
 
 /// What an address leads to that is answered for, and one of the host itself.
 const ANSWERED: u32 = 1;

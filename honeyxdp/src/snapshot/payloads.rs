@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     kernel::Events,
-    responder::{Kind, Tally},
+    payloads::{Kind, Tally},
 };
 
 /// First payloads of connections, and logins.
@@ -80,7 +80,7 @@ pub struct Captured {
 impl Captured {
     /// Payloads that came and are nowhere.
     pub fn lost(&self) -> u64 {
-        self.events.of(Event::PayloadRateLimited) + self.events.of(Event::PayloadLost) + self.tally.sets_evicted
+        self.events.of(Event::PayloadRateLimited) + self.events.of(Event::PayloadLost) + self.tally.dropped
     }
 
     /// What came after an earlier moment.
@@ -105,7 +105,7 @@ impl Captured {
             labelled: self.tally.payloads(),
             logins: self.tally.logins,
             limited: of(Event::PayloadRateLimited),
-            lost: of(Event::PayloadLost) + self.tally.sets_evicted,
+            lost: of(Event::PayloadLost) + self.tally.dropped,
             forgotten_fingerprints: self.tally.forgotten,
             labels: self.tally.labels.iter().map(label).collect(),
             responder: self.responds.then(|| Responder {
@@ -133,7 +133,7 @@ impl Captured {
         Tally {
             labels: payloads.labels.iter().map(|label| (kind(label), label.payloads)).collect(),
             logins: payloads.logins,
-            sets_evicted: 0,
+            dropped: 0,
             forgotten: payloads.forgotten_fingerprints,
         }
     }

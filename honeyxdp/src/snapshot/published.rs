@@ -29,14 +29,14 @@ pub fn published(snapshot: &Snapshot, now: &Counts) -> Option<(Counts, Tally)> {
         let at = disposition as usize;
         let of = bytes.min(now.others[at].amount);
         bytes -= of;
-        counts.others[at] = Counter { count: *snapshot.frames.dispositions.get(disposition.name())?, of };
+        counts.others[at] = Counter { events: *snapshot.frames.dispositions.get(disposition.name())?, amount: of };
     }
     for reason in FilterReason::ALL {
         counts.others[FILTERED + reason as usize].events = *snapshot.frames.filtered.get(reason.name())?;
     }
     let records = snapshot.records.as_ref()?;
     let of = records.lost_packets.min(now.lost_packets());
-    counts.others[LOST] = Counter { count: records.lost, of };
+    counts.others[LOST] = Counter { events: records.lost, amount: of };
     counts.others[SAMPLED_OUT].events = records.sampled_out_packets;
     let gone = records.lost_packets - of;
     let tally = Tally { records: records.emitted, packets: records.packets, gone };

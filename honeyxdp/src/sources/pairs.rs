@@ -58,7 +58,7 @@ const RULES: [Rule; 4] = [
     Rule {
         id: "nmap-pair/1",
         name: "nmap",
-        test: "x = seq1 ^ seq2, x >> 16 == x & 0xffff: once with x & 0xffff <= 0xff, or twice; x == 0 only for two targets and if both carry nmap's mark; and for half of all pairs",
+        condition: "x = seq1 ^ seq2, x >> 16 == x & 0xffff: once with x & 0xffff <= 0xff, or twice; x == 0 only for two targets and if both carry nmap's mark; and for half of all pairs",
         confidence: Confidence::A,
         source: "nmap, scan_engine_raw.cc (seq32_encode)",
         caveat: "2^-24 per pair by chance, 2^-32 for the wider rule; a tool with one constant sequence number and nmap's window looks the same",
@@ -66,7 +66,7 @@ const RULES: [Rule; 4] = [
     Rule {
         id: "unicornscan-pair/1",
         name: "unicornscan",
-        test: "seq ^ bswap32(dst) ^ (dport << 16 | sport) is the same for two SYNs to different targets, or without bswap32 (big-endian sender); and for half of all pairs",
+        condition: "seq ^ bswap32(dst) ^ (dport << 16 | sport) is the same for two SYNs to different targets, or without bswap32 (big-endian sender); and for half of all pairs",
         confidence: Confidence::A,
         source: "unicornscan, tcphash.h; a public capture of 11 runs has one key in each",
         caveat: "2^-32 per pair by chance; IPv4 only",
@@ -74,7 +74,7 @@ const RULES: [Rule; 4] = [
     Rule {
         id: "naabu-pair/1",
         name: "naabu",
-        test: "win == 1024 and opts == MSS 1460 alone, seq goes up by less than 2^16 from one SYN to the next; for half of all pairs",
+        condition: "win == 1024 and opts == MSS 1460 alone, seq goes up by less than 2^16 from one SYN to the next; for half of all pairs",
         confidence: Confidence::A,
         source: "naabu, pkg/scan: a counter from 0 on",
         caveat: "2^-16 per pair of SYNs that look like that by chance",
@@ -82,7 +82,7 @@ const RULES: [Rule; 4] = [
     Rule {
         id: "hajime-source/1",
         name: "hajime",
-        test: "hajime's mark with two different seq, and on half of the source's SYNs with window 14600",
+        condition: "hajime's mark with two different seq, and on half of the source's SYNs with window 14600",
         confidence: Confidence::C,
         source: "as hajime/1",
         caveat: "a host of Linux 2.6.39 to 3.x would need two hits of 3e-5",

@@ -74,7 +74,7 @@ fn directories(args: &Args) -> Directories {
     let readable = args
         .filters
         .files()
-        .chain(args.responder.files())
+        .chain(args.payloads.files())
         .chain(args.archive.files())
         .chain([file.as_path()])
         .map(directory_of)

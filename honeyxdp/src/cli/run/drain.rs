@@ -23,7 +23,7 @@ use crate::{
     cli::duration,
     collector::{Collector, CutError},
     kernel::Maps,
-    responder::PayloadCapture,
+    payloads::PayloadCapture,
     snapshot::{Captured, InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
     sources::{Settings, next_hour},
 };

@@ -10,7 +10,7 @@ use crate::{
     cli::filters,
     filter::{Filters, PortSet},
     kernel::{self, Change, Installation, Interface, Interfaces, Mode, Plan},
-    responder::Responder,
+    payloads::Responder,
     snapshot::{InterfaceReport, ModeReport},
 };
 
@@ -79,7 +79,7 @@ impl Watch {
     /// Loads the program and attaches it.
     pub(super) async fn start(args: &Args, rules: Rules) -> anyhow::Result<Self> {
         let interfaces = Interfaces::open()?;
-        let responder = args.responder.responder(interfaces.addresses().await?)?;
+        let responder = args.payloads.responder(interfaces.addresses().await?)?;
         say(&responder);
         let plan = Plan {
             options: rules.options(kernel::Options {

@@ -17,7 +17,7 @@ use serde_json::json;
 
 use crate::{
     cli::snapshot::print,
-    responder::label::{Labelled, labelled},
+    payloads::classify::{Labelled, labelled},
 };
 
 const HOUR_MS: i64 = 3_600_000;

@@ -51,7 +51,7 @@ pub(super) struct Counters {
 
 impl Counters {
     pub(super) fn take(map_set: &MapSet) -> Result<Self, MapsError> {
-        const NONE: [Counter; INTERFACE_COUNTERS] = [Counter { count: 0, of: 0 }; INTERFACE_COUNTERS];
+        const NONE: [Counter; INTERFACE_COUNTERS] = [Counter { events: 0, amount: 0 }; INTERFACE_COUNTERS];
         let sizes = map_set.sizes();
         let parts = GENERATIONS * sizes.cpus;
         Ok(Self {
@@ -89,10 +89,10 @@ impl Counters {
                 sums.iter_mut().zip(counters).for_each(|(sum, counter)| add(sum, counter));
             }
             let (held, own) = &mut self.slots[slot];
-            for (which, [count, of]) in sums.into_iter().enumerate() {
+            for (which, [events, amount]) in sums.into_iter().enumerate() {
                 let held = &mut held[generation][which];
-                let new = Counter { count: count - held.events, of: of - held.amount };
-                *held = Counter { count, of };
+                let new = Counter { events: events - held.events, amount: amount - held.amount };
+                *held = Counter { events, amount };
                 own.0[which].add(new);
                 // SYNs by family are in the rows of ports, for all interfaces together.
                 if which < FAMILIES {
