@@ -11,7 +11,7 @@ use honeyxdp_common::{Disposition, Family, family::Confidence};
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
         ("docs/marks.md", marks()),
-        ("docs/label-rules.md", labels::rules()),
+        ("docs/label-rules.md", signatures::rules()),
         ("docs/snapshot.schema.json", schema()),
         ("docs/settings.md", settings()),
     ]

@@ -179,5 +179,5 @@ fn logs_become_payloads_of_an_archive_and_a_log_that_comes_again_adds_nothing() 
     assert!(code == Some(1) && error.contains("/nonexistent/log"), "{error}");
     let (code, _, error) =
         run(&["signatures", "import", "--archive", directory.path().to_str().unwrap(), "-"], b"no log at all\n");
-    assert!(code == Some(1) && error.contains("no log of Cowrie or Dionaea"), "{error}");
+    assert!(code == Some(1) && error.contains("not a log of Cowrie or Dionaea"), "{error}");
 }

@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::Subcommand;
-use honeyxdp_signatures::{Dropper, Match, Classification, Region, Signatures, SignaturesError};
+use honeyxdp_signatures::{Classification, Dropper, Match, Region, Signatures, SignaturesError};
 use serde_json::{Value, json};
 
 use super::snapshot::print;
@@ -133,7 +133,7 @@ fn explain(label: &Classification<'_>, bytes: usize, json: bool) -> anyhow::Resu
     }
     print(&format!("payload  {bytes} bytes"))?;
     for (kind, found) in [("exploit", exploit), ("family", family)] {
-        let Some(Match { rule, regions }) = found else {
+        let Some(Match { signature: rule, regions }) = found else {
             print(&format!("{kind:<8} none"))?;
             continue;
         };
@@ -160,7 +160,7 @@ fn explain(label: &Classification<'_>, bytes: usize, json: bool) -> anyhow::Resu
     ))
 }
 
-fn json_of(Match { rule, regions }: &Match<'_>) -> Value {
+fn json_of(Match { signature: rule, regions }: &Match<'_>) -> Value {
     json!({
         "name": rule.name, "rule": rule.id, "regions": regions.iter().map(Region::name).collect::<Vec<_>>(),
         "title": rule.title, "confidence": rule.confidence.name(), "source": rule.source, "caveat": rule.caveat,

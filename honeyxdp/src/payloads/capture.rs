@@ -7,7 +7,7 @@ use honeyxdp_common::{
     flow::Flow,
     responder::{Payload, Stage},
 };
-use honeyxdp_signatures::Rules;
+use honeyxdp_signatures::Signatures;
 use jiff::Timestamp;
 
 use super::{
@@ -84,7 +84,7 @@ struct Waiting {
 /// wait for the next cut, after which all marks are known that came before them.
 #[derive(Debug)]
 pub struct PayloadCapture {
-    rules: Rules,
+    rules: Signatures,
     marks: Marks,
     logins: Logins,
     waiting: Vec<Waiting>,
@@ -95,7 +95,7 @@ pub struct PayloadCapture {
 
 impl PayloadCapture {
     /// One that labels by these rules.
-    pub fn new(rules: Rules) -> Self {
+    pub fn new(rules: Signatures) -> Self {
         Self {
             rules,
             marks: Marks::default(),

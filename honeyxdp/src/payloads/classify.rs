@@ -2,7 +2,7 @@
 
 use honeyxdp_archive::{Attribution, Classification};
 use honeyxdp_common::family::{Confidence, Family};
-use honeyxdp_signatures::{Found, Rules};
+use honeyxdp_signatures::{Match, Signatures};
 
 /// What a payload says by itself.
 pub(crate) struct Labelled {
@@ -15,13 +15,13 @@ pub(crate) struct Labelled {
 }
 
 /// Asks the rules.
-pub(crate) fn labelled(rules: &Rules, payload: &[u8]) -> Labelled {
-    let label = |found: Found<'_>| Classification {
-        name: found.rule.name.clone().into(),
-        rule: found.rule.id.clone().into(),
-        confidence: letter(found.rule.confidence),
+pub(crate) fn labelled(rules: &Signatures, payload: &[u8]) -> Labelled {
+    let label = |found: Match<'_>| Classification {
+        name: found.signature.name.clone().into(),
+        rule: found.signature.id.clone().into(),
+        confidence: letter(found.signature.confidence),
     };
-    let found = rules.label(payload);
+    let found = rules.classify(payload);
     let url = found.dropper.map(|dropper| [dropper.host, dropper.path, dropper.file]);
     Labelled {
         exploit: found.exploit.map(label),

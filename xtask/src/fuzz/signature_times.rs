@@ -15,5 +15,5 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    args.inputs.run("honeyxdp-signatures", "signatures", "fuzz::changed_payloads_are_labelled_by_the_book")
+    args.inputs.run("honeyxdp-signatures", "signatures", "fuzz::classifies_mutated_payloads_correctly")
 }

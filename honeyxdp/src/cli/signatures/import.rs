@@ -120,7 +120,7 @@ impl Importer {
     }
 
     fn take(&mut self, observation: logs::Observation) -> anyhow::Result<()> {
-        let logs::Observation { time_ms, src, sport, dport, login, text, .. } = observation;
+        let logs::Observation { time_ms, src, src_port: sport, dst_port: dport, login, text, .. } = observation;
         if login.is_none() && text.is_empty() {
             self.done.silent += 1;
             return Ok(());
