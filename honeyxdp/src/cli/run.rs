@@ -53,7 +53,7 @@ use crate::{
     archive::{Archiver, Opened},
     config::{self, Settings},
     kernel::{ModeChoice, pins},
-    snapshot::{Run, Sensor, store::Store},
+    snapshot::{PortLimit, Run, Sensor, store::Store},
     view,
 };
 
@@ -86,6 +86,12 @@ pub(super) struct Args {
     /// Name of this sensor in its snapshots. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
+    /// Location or network of this sensor, for its snapshots
+    #[arg(long, value_name = "NAME", env = "HONEYXDP_SITE", value_parser = NonEmptyStringValueParser::new())]
+    site: Option<String>,
+    /// How many ports a list of a snapshot holds, or all. The other ports are summed up
+    #[arg(long, value_name = "N|all", env = "HONEYXDP_SNAPSHOT_PORTS", default_value = "100")]
+    snapshot_ports: PortLimit,
     /// Keep program, counters and links in the kernel when the sensor ends, however it ends: the program goes on counting, and the
     /// next `honeyxdp run --pin` goes on from there. `honeyxdp detach` takes it off
     #[arg(long, env = "HONEYXDP_PIN", value_parser = FalseyValueParser::new())]
@@ -163,7 +169,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     // Before rights are given away: its file may be one that nobody else may read.
     let responder = args.payloads.payload_capture()?;
     let store = Arc::new(Store::open(&args.out, args.history)?);
-    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
+    let sensor = Sensor::of_this_machine(args.sensor_id.clone(), args.site.clone());
     let directory = args.archive_directory()?;
     let archive = args.archive.open(directory.clone(), &sensor, Some(args.upkeep.retention()), true)?;
     let mut output = Output::new(&args);
@@ -180,7 +186,7 @@ async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
     let maps = installation.maps()?;
     let (started_at, resumed, pinned) = (installation.started_at(), installation.resumed(), installation.pinned());
     let (slots, interfaces) = watch.reports().into_iter().unzip();
-    let run = Run { sensor, interfaces, started_at, filters: watch.rules().report() };
+    let run = Run { sensor, interfaces, started_at, filters: watch.rules().report(), ports: args.snapshot_ports };
     let place = args.archive.place().zip(directory.as_deref());
     let uploader = place.map(|(place, spool)| Uploader::start(spool, place, &run.sensor.id));
     let mut uploader = uploader.transpose().context("cannot upload the archive")?;

@@ -186,7 +186,7 @@ impl Watch {
             },
             program_id,
             program_tag: format!("{tag:016x}"),
-            dispositions: BTreeMap::new(),
+            frames: BTreeMap::new(),
             families: BTreeMap::new(),
         };
         self.installation.attachments().map(|(slot, attachment)| (slot, report(attachment))).collect()
