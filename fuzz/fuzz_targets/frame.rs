@@ -2,7 +2,7 @@
 
 #![no_main]
 
-use honeyxdp_common::{Disposition, Frame, Syn, dissect, dissect::ETHERTYPE_VLAN, marks};
+use honeyxdp_common::{Disposition, Frame, Syn, dissect, dissect::ETHERTYPE_VLAN, fingerprints};
 use honeyxdp_frames::peer;
 use libfuzzer_sys::fuzz_target;
 

@@ -6,7 +6,7 @@ use honeyxdp::{
     kernel::{OBJECT, Options},
     sources::Settings,
 };
-use honeyxdp_common::{Disposition, Family, FilterReason, dissect, marks};
+use honeyxdp_common::{Disposition, Family, FilterReason, dissect, fingerprints};
 
 use crate::{
     bench::{Bench, XDP_DROP, XDP_PASS},

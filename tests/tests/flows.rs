@@ -227,7 +227,7 @@ fn a_sensor_counts_every_source_once() {
         let records = snapshot.records.as_ref().unwrap();
         assert_eq!(records.packets + records.lost_packets, snapshot.frames.dispositions["syn"]);
         assert_eq!(records.lost, 0);
-        assert_eq!(snapshot.memory.given_up, 0);
+        assert_eq!(snapshot.memory.sets_evicted, 0);
     }
     assert_eq!(last.records.as_ref().unwrap().packets, 2 * total);
 }
@@ -249,7 +249,7 @@ fn too_little_memory_gives_sets_up_and_says_so() {
     }
     collector.cut(now).unwrap();
     let memory = collector.sources().report().memory();
-    assert!(memory.given_up > 0 && memory.sets <= memory.limit, "{memory:?}");
+    assert!(memory.sets_evicted > 0 && memory.sets <= memory.limit, "{memory:?}");
     let sources = collector.sources().report().total_family(Family::OTHER);
     assert!(!sources.exact && sources.value < 200_000, "{sources:?}");
     assert!((196_000..204_000).contains(&sources.estimate), "{sources:?}");

@@ -7,7 +7,7 @@ use honeyxdp::{
     filter::Filters,
     kernel::{OBJECT, Options},
 };
-use honeyxdp_common::{Disposition, Family, dissect, marks};
+use honeyxdp_common::{Disposition, Family, dissect, fingerprints};
 use lab::{
     batches::Batch,
     bench::Bench,

@@ -10,7 +10,7 @@ use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use honeyxdp::{
     filter::PrefixSet,
     kernel::Options,
-    responder::{Rate, Responder},
+    payloads::{Rate, Responder},
 };
 use honeyxdp_common::responder::{Event, PAYLOAD, Payload, Stage};
 use lab::{

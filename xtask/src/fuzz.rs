@@ -69,7 +69,7 @@ enum Target {
     /// Lists of devices that other people wrote, as `honeyxdp compare` reads them
     Lists(target::Args),
     /// Payloads, and what their labels say
-    Labels(target::Args),
+    Signatures(target::Args),
     /// Files of rules, as contrib/signatures.toml
     Rules(target::Args),
     /// Files of settings, as contrib/honeyxdp.toml

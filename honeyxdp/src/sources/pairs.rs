@@ -299,7 +299,7 @@ fn is_candidate(family: Family) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use honeyxdp_common::{Address, IpVersion, Syn, marks};
+    use honeyxdp_common::{Address, IpVersion, Syn, fingerprints};
 
     use super::*;
 

@@ -17,7 +17,7 @@ use honeyxdp::{
 use honeyxdp_common::{
     Family,
     counters::{FAMILY_SLOTS, PORTS},
-    dissect, marks,
+    dissect, fingerprints,
 };
 use jiff::Timestamp;
 use lab::{

@@ -42,7 +42,7 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
     row("sets of sources, of their limit", number(snapshot.memory.sets), number(snapshot.memory.limit));
     table.note(format!(
         "{} sets were given up for want of memory. The sensor's process took {:.1} % of a CPU; {} frames found no room in the veth.",
-        snapshot.memory.given_up,
+        snapshot.memory.sets_evicted,
         outcome.cpu_share(),
         sent.dropped
     ));
