@@ -35,10 +35,8 @@ fn settings() -> String {
         if section.as_ref() != Some(&key.section) {
             let title =
                 key.section.as_deref().map_or_else(|| "Before any section".to_owned(), |name| format!("`[{name}]`"));
-            let _ = write!(
-                text,
-                "\n## {title}\n\n| key | value | variable | default | meaning |\n|---|---|---|---|---|\n"
-            );
+            let _ =
+                write!(text, "\n## {title}\n\n| key | value | variable | default | meaning |\n|---|---|---|---|---|\n");
             section = Some(key.section.clone());
         }
         let value = match key.kind {
@@ -69,7 +67,13 @@ fn fingerprints() -> String {
     for family in Family::ALL {
         for rule in family.rules() {
             let (condition, confidence) = (cell(rule.condition), rule.confidence.name());
-            let _ = writeln!(text, "| `{}` | `{}` | {condition} | {confidence} | {} |", family.name(), rule.id, family.wire_id());
+            let _ = writeln!(
+                text,
+                "| `{}` | `{}` | {condition} | {confidence} | {} |",
+                family.name(),
+                rule.id,
+                family.wire_id()
+            );
         }
     }
     text.push_str("\n| confidence | meaning |\n|---|---|\n");
@@ -90,8 +94,8 @@ fn fingerprints() -> String {
         let _ = writeln!(text, "| `{}` | `{}` | {condition} | {confidence} |", pair.family().name(), rule.id);
     }
     text.push_str("\n## Evidence and limits\n\n| rule | source | limits |\n|---|---|---|\n");
-    let rules = Family::ALL.iter().flat_map(|family| family.rules()).chain(Pair::ALL.map(Pair::rule));
-    for rule in rules {
+    let pairs = Pair::ALL.map(Pair::rule);
+    for rule in Family::ALL.iter().flat_map(|family| family.rules()).chain(&pairs) {
         let _ = writeln!(text, "| `{}` | {} | {} |", rule.id, cell(rule.source), cell(rule.caveat));
     }
     text.push_str(

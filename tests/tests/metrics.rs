@@ -124,7 +124,8 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     assert!(!text.contains("198.18.") && !text.contains("198.51.") && !text.contains("2001:db8"), "{text}");
 
     // Every metric is in the docs, and the docs have no other.
-    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operate/http-and-metrics.md")).unwrap();
+    let docs =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operate/http-and-metrics.md")).unwrap();
     let there = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     for metric in there.clone() {
         let name = metric.strip_prefix("honeyxdp_").expect("every metric has the prefix");
