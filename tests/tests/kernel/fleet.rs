@@ -16,10 +16,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 use crate::BINARY;
 
-const PROGRAMS: [(&str, &str); 2] = [
-    ("honeyxdp", BINARY),
-    ("honeyxdp-fleet", env!("CARGO_BIN_EXE_fleet-under-test")),
-];
+const PROGRAMS: [(&str, &str); 2] = [("honeyxdp", BINARY), ("honeyxdp-fleet", env!("CARGO_BIN_EXE_fleet-under-test"))];
 
 fn fleet() -> Fleet {
     Fleet::new(env!("CARGO_BIN_EXE_s3"), &PROGRAMS)
