@@ -51,7 +51,7 @@ pub fn live(view: &View, width: u16) -> String {
             Cell::new(&family.name),
             number(per_second(family.per_second)),
             number(count(family.packets)),
-            number(family.sources.as_ref().map_or_else(|| "-".to_owned(), sources)),
+            number(sources(&family.sources)),
             Cell::new(&family.rule),
             Cell::new(ports.join(", ")),
         ]));

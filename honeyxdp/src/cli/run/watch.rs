@@ -187,7 +187,7 @@ impl Watch {
             program_id,
             program_tag: format!("{tag:016x}"),
             frames: BTreeMap::new(),
-            families: BTreeMap::new(),
+            families: Vec::new(),
         };
         self.installation.attachments().map(|(slot, attachment)| (slot, report(attachment))).collect()
     }
