@@ -62,7 +62,7 @@ const PROGRAMS: &[Program] = &[
     ("sysctl", "procps"),
 ];
 
-/// The tests of each file. Left out are those that need scanners and other big programs, that measure time, or that load more than some
+/// The tests of each module. Left out are those that need scanners and other big programs, that measure time, or that load more than some
 /// programs: an emulated processor verifies one in eight seconds.
 const TESTS: &[(&str, &[&str])] = &[
     (

@@ -123,9 +123,13 @@ mod tests {
         let root = crate::command::repository();
         let here = |text: &str| Test::parse(text).unwrap().is_in(&root);
         assert!(here("xtask::lib::faults::table::tests::a_test_is_found_where_it_is_and_nowhere_else"));
-        assert!(here("honeyxdp-tests::reliability::a_directory_that_becomes_read_only_is_said_and_costs_no_count"));
-        assert!(!here("honeyxdp-tests::reliability::mirai"), "it is no test");
-        assert!(!here("honeyxdp-tests::reliability::nothing"));
-        assert!(!here("honeyxdp-tests::nothing::a_directory_that_becomes_read_only_is_said_and_costs_no_count"));
+        assert!(here(
+            "honeyxdp-tests::kernel::reliability::a_directory_that_becomes_read_only_is_said_and_costs_no_count"
+        ));
+        assert!(!here("honeyxdp-tests::kernel::reliability::mirai"), "it is no test");
+        assert!(!here("honeyxdp-tests::kernel::reliability::nothing"));
+        assert!(!here(
+            "honeyxdp-tests::kernel::nothing::a_directory_that_becomes_read_only_is_said_and_costs_no_count"
+        ));
     }
 }

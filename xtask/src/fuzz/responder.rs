@@ -15,5 +15,5 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: &Args) -> Result<()> {
-    args.inputs.run("honeyxdp-tests", "responder", "whatever_comes_is_answered_rightly_or_left_alone")
+    args.inputs.run("honeyxdp-tests", "kernel", "responder::whatever_comes_is_answered_rightly_or_left_alone")
 }

@@ -17,6 +17,9 @@ use crate::command::{find, output, repository, say};
 /// The sensor's program, as the tests call it.
 const SENSOR: &str = "honeyxdp-under-test";
 
+/// The executable of the kernel tests.
+const KERNEL_TESTS: &str = "kernel";
+
 /// Programs that the tests call and that are to be the real ones; busybox stands in for the rest.
 const PROGRAMS: &[&str] = &["ip", "sysctl", "mount", "umount", "nsenter", "unshare", "setpriv", "curl"];
 
@@ -51,10 +54,12 @@ impl Image {
         };
         let sensor = executable(SENSOR)?;
         root.stripped(sensor)?;
+        let kernel_tests = executable(KERNEL_TESTS)?;
+        root.stripped(kernel_tests)?;
         let mut lines = String::new();
-        for (name, tests) in tests {
-            root.stripped(executable(name)?)?;
-            lines += &format!("{name} {} --exact {}\n", executable(name)?.display(), tests.join(" "));
+        for (module, tests) in tests {
+            let names: Vec<String> = tests.iter().map(|test| format!("{module}::{test}")).collect();
+            lines += &format!("{module} {} --exact {}\n", kernel_tests.display(), names.join(" "));
         }
         let mut order = String::new();
         for name in MODULES {
