@@ -11,7 +11,7 @@ use aya::{TestRun as _, programs::TestRunOptions};
 use honeyxdp::{
     collector::Collector,
     kernel::{Maps, Options, Program},
-    snapshot::{Recorder, Run, Sensor, Span, store::Store},
+    snapshot::{Recorder, Run, Sensor, Span, store::{History, Store}},
     sources::{Settings as SourceSettings, Sketch},
 };
 use honeyxdp_common::{
@@ -240,7 +240,7 @@ fn collected(
     let start = Timestamp::now();
     let maps = kernel.maps.take().context("they are taken once")?;
     let mut collector = Collector::new(maps, &SourceSettings::default(), start);
-    let store = Store::open(directory, 1)?;
+    let store = Store::open(directory, History::recent(1))?;
     let run = Run {
         sensor: Sensor::of_this_machine(None, None),
         interfaces: Vec::new(),

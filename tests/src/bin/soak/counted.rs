@@ -1,12 +1,12 @@
 //! What was counted, held against what was sent. Every number that has to be equal is compared.
 
 use std::{
-    fs, thread,
+    thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
-use honeyxdp::snapshot::Snapshot;
+use honeyxdp::snapshot::{Snapshot, store};
 use honeyxdp_archive::{Checked, check};
 use honeyxdp_common::Disposition;
 use jiff::Timestamp;
@@ -130,7 +130,6 @@ impl Counted {
     /// The intervals since the last check: all there, one after the other, and their sum is what came. After a check that came
     /// so late that the first of them are not kept any more, nothing can be said.
     fn history(&mut self, stage: &Stage<'_>, newest: &Snapshot, pairs: &mut Pairs) -> anyhow::Result<()> {
-        let directory = stage.out().join("history");
         let (mut sum, mut at) = (0, self.last.0);
         if newest.sequence - at > u64::from(stage.history()) {
             self.last = (newest.sequence, newest.frames.seen);
@@ -138,14 +137,10 @@ impl Counted {
         }
         while at < newest.sequence {
             at += 1;
-            let path = directory.join(format!("{at:010}.json"));
-            let Ok(json) = fs::read(&path) else {
-                pairs.wrong("history", at.into(), format!("snapshot {at} is not in the history"));
-                continue;
-            };
-            let snapshot: Snapshot =
-                serde_json::from_slice(&json).with_context(|| format!("{} is no snapshot", path.display()))?;
-            sum += snapshot.interval.frames.seen;
+            match store::entry(&stage.out(), at) {
+                Ok(snapshot) => sum += snapshot.interval.frames.seen,
+                Err(error) => pairs.wrong("history", at.into(), format!("{error:#}")),
+            }
         }
         pairs.equal(
             "frames of the intervals since the last check",
