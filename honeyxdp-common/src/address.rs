@@ -1,8 +1,8 @@
 //! An IP address as a number.
 
-/// An IPv4 or IPv6 address, big-endian as on the wire. Which of the two it is says [`crate::Syn::version`].
+/// An IPv4 or IPv6 address, big-endian as on the wire. [`crate::Syn::version`] tells the two apart.
 ///
-/// Two halves and not one integer of 128 bits: the kernel program has no such registers.
+/// Two 64-bit halves, because eBPF has no 128-bit registers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Address {
@@ -25,7 +25,7 @@ impl Address {
         Self { high: (address >> 64) as u64, low: address as u64 }
     }
 
-    /// The IPv4 address; of an IPv6 address its last 32 bits, which mean nothing by themselves.
+    /// The IPv4 address, or the last 32 bits of an IPv6 address.
     #[inline(always)]
     pub const fn v4(self) -> u32 {
         self.low as u32

@@ -1,8 +1,8 @@
-//! The one box that every frame lands in.
+//! Dispositions: the one counter that every frame is counted in.
 
-/// What became of a frame. Every frame has exactly one, so their counts add up to the frames seen.
+/// How a frame was classified. Every frame has exactly one disposition, so the counts add up to the frames seen.
 ///
-/// The discriminant is the index of the counter and the wire id: numbers are never reused.
+/// The discriminant is the index of the counter and the wire id. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Disposition {
@@ -10,7 +10,7 @@ pub enum Disposition {
     Syn = 0,
     /// TCP with any other flags.
     TcpOther = 1,
-    /// UDP, whatever is in it.
+    /// UDP.
     Udp = 2,
     /// ICMP over IPv4, ICMPv6 over IPv6.
     Icmp = 3,
@@ -22,13 +22,13 @@ pub enum Disposition {
     Fragment = 6,
     /// Headers that contradict themselves or end too early.
     Malformed = 7,
-    /// A SYN that a filter of the operator took out before it was counted by port, see [`FilterReason`].
+    /// A SYN that an operator's filter excluded from the counts by port, see [`FilterReason`].
     Filtered = 8,
 }
 
-/// Which filter took a SYN out: the first of them, in this order.
+/// The first filter, in this order, that excluded a SYN.
 ///
-/// The discriminant is the index of the counter and the wire id: numbers are never reused.
+/// The discriminant is the index of the counter and the wire id. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum FilterReason {

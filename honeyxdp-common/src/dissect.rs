@@ -1,12 +1,10 @@
-//! From the bytes of a frame to the fields of a SYN, or to the reason why there are none.
+//! Dissects the bytes of a frame into the fields of a SYN, or into the disposition of any other frame.
 //!
-//! The way of a frame: Ethernet, up to two VLAN tags, IPv4 with options or IPv6 with extension headers, TCP. Every
-//! other way out of it is a [`Disposition`].
+//! Supported: Ethernet, up to two VLAN tags, IPv4 with options, IPv6 with extension headers, TCP.
 //!
-//! Lying headers. Whatever the IP length or the TCP data offset claim, a SYN is read when its 20 fixed bytes are there
-//! and the IP length does not exclude them: two Mirai SYNs of a public capture claim 24 bytes in a packet that has 20.
-//! An IP length beyond the frame is believed no further than the frame goes, so captures with a short snap length count
-//! like whole ones.
+//! **Inconsistent headers.** A SYN is read if its 20 fixed bytes are present and the IP length includes them, whatever the TCP
+//! data offset claims: two Mirai SYNs of a public capture claim 24 bytes of header in a packet that has 20. An IP length
+//! beyond the end of the frame is clamped, so captures with a short snap length are counted like complete ones.
 
 mod frame;
 mod ipv4;
@@ -34,20 +32,20 @@ pub const ETHERTYPE_QINQ: u16 = 0x88a8;
 
 const VLAN_TAG: usize = 4;
 
-/// Protocol numbers (IANA) that mean the same over IPv4 and IPv6.
+/// IANA protocol numbers common to IPv4 and IPv6.
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// What happens to a SYN.
+/// Consumer of a dissected SYN.
 pub trait Sink: Sized {
-    /// Takes a SYN and says what became of its frame.
+    /// Handles a SYN and returns the disposition of its frame.
     ///
-    /// Implementations are `#[inline(always)]`: this is part of every way through the parser. That is what makes the kernel
-    /// program fast: where ways meet, all fields of a SYN would first have to be put on the stack.
+    /// Implementations are `#[inline(always)]`, so that every path through the parser has its own copy. A shared copy would
+    /// make the XDP program spill all fields of the SYN to the stack.
     fn take(self, syn: Syn) -> Disposition;
 
-    /// Takes a packet that holds TCP, at `at` of the frame; `network` has what the headers before it say. All but who looks at
-    /// other segments too leave it as it is: SYNs are taken.
+    /// Handles a TCP packet at `at`; `network` holds the fields of the IP header. The default dissects the TCP header and
+    /// passes SYNs to [`Sink::take`]; override it to see other segments too.
     #[inline(always)]
     fn tcp<const REACH: bool, F: Frame + ?Sized>(self, frame: &F, at: Transport, network: Syn) -> Disposition {
         match tcp::syn::<REACH, F>(frame, at, network) {
@@ -57,7 +55,7 @@ pub trait Sink: Sized {
     }
 }
 
-/// Keeps the SYN.
+/// Stores the SYN.
 struct Keep<'a>(&'a mut Syn);
 
 impl Sink for Keep<'_> {
@@ -68,10 +66,10 @@ impl Sink for Keep<'_> {
     }
 }
 
-/// Reads an Ethernet frame.
+/// Dissects an Ethernet frame.
 ///
 /// # Errors
-/// The disposition of a frame that holds no initial TCP SYN.
+/// Returns the disposition of a frame that is not an initial TCP SYN.
 #[inline]
 pub fn dissect<F: Frame + ?Sized>(frame: &F) -> Result<Syn, Disposition> {
     let mut syn = Syn::BLANK;
@@ -81,10 +79,10 @@ pub fn dissect<F: Frame + ?Sized>(frame: &F) -> Result<Syn, Disposition> {
     }
 }
 
-/// Reads a frame from its network header on: `offset` is where that starts, `ethertype` what it is.
+/// Dissects a frame from its network header at `offset`, of type `ethertype`.
 ///
 /// # Errors
-/// The disposition of a frame that holds no initial TCP SYN.
+/// Returns the disposition of a frame that is not an initial TCP SYN.
 #[inline]
 pub fn dissect_network<F: Frame + ?Sized>(frame: &F, offset: usize, ethertype: u16) -> Result<Syn, Disposition> {
     let mut syn = Syn::BLANK;
@@ -94,8 +92,8 @@ pub fn dissect_network<F: Frame + ?Sized>(frame: &F, offset: usize, ethertype: u
     }
 }
 
-/// Reads an Ethernet frame and hands its SYN to `sink`. Returns what that says of it, or the disposition of a frame that holds
-/// no initial TCP SYN.
+/// Dissects an Ethernet frame and passes a SYN to `sink`. Returns the sink's disposition, or that of a frame that is not an
+/// initial TCP SYN.
 #[inline(always)]
 pub fn ethernet<F: Frame + ?Sized>(frame: &F, sink: impl Sink) -> Disposition {
     const ONE: usize = ETHERNET_HEADER + VLAN_TAG;
@@ -121,7 +119,7 @@ pub fn ethernet<F: Frame + ?Sized>(frame: &F, sink: impl Sink) -> Disposition {
     network(frame, TWO, be16(&tag, 2), sink)
 }
 
-/// In the kernel `offset` must be constant once inlined, see [`Frame`].
+/// In the XDP program `offset` must be a constant after inlining, see [`Frame`].
 #[inline(always)]
 fn network<F: Frame + ?Sized>(frame: &F, offset: usize, ethertype: u16, sink: impl Sink) -> Disposition {
     match ethertype {

@@ -1,9 +1,9 @@
-//! The families that a SYN can be counted under, and the table of their rules.
+//! Families that a SYN can be counted under, and their fingerprint rules.
 
 /// A set of families: bit `n` stands for the family with wire id `n`.
 pub type FamilySet = u32;
 
-/// How well a rule is founded.
+/// Confidence in a rule, by the quality of its evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Confidence {
     /// Read in the tool's own source.
@@ -38,29 +38,29 @@ impl Confidence {
     }
 }
 
-/// One rule: what it looks at, and how far it can be trusted. A count is always published with its rule's id.
+/// A fingerprint rule with its evidence. A count is always published with its rule's id.
 #[derive(Clone, Copy, Debug)]
 pub struct Rule {
     /// Name and version, as `mirai/1`. A rule that changes what it matches gets a new version.
     pub id: &'static str,
-    /// Whose mark it is.
+    /// Family or tool that it identifies.
     pub name: &'static str,
-    /// What must hold, in the notation of docs/marks.md.
+    /// The condition, in the notation of [`crate::fingerprints`].
     pub condition: &'static str,
-    /// How well that is founded.
+    /// Confidence in the condition.
     pub confidence: Confidence,
-    /// Where it was found.
+    /// Evidence: source file, paper or public report.
     pub source: &'static str,
-    /// How often an unrelated SYN shows it, and whom it misses.
+    /// False positives and false negatives.
     pub caveat: &'static str,
 }
 
-/// A family: its wire id. The compiler knows all of them from the table in [`crate::fingerprints`].
+/// A family, by its wire id. The table in [`crate::fingerprints`] declares all of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Family(pub(crate) u8);
 
 impl Family {
-    /// No rule holds: ordinary stacks, and every bot that uses the kernel's sockets.
+    /// No rule matches: ordinary TCP stacks, and every bot that scans through kernel sockets.
     pub const OTHER: Self = Self(0);
 
     /// The family with this wire id.

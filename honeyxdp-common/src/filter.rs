@@ -1,12 +1,12 @@
-//! How the operator's filters lie in the maps.
+//! Layout of the operator's filters in the maps.
 //!
-//! A set of prefixes is two things: a table for IPv4, and the kernel's trie, which takes a call and several steps. The trie is
-//! asked for IPv6, and where the table cannot tell. The table has three levels, each of which settles most of what the one before
-//! left open, so that sources at random all over IPv4 seldom reach memory that no cache holds:
+//! A set of prefixes is a table for IPv4 and an LPM trie. The trie costs a call and several memory accesses; it is consulted
+//! for IPv6, and where the table is undecided. The table has three levels. Each decides most of what the level before left
+//! open, so random sources seldom reach memory outside the CPU caches:
 //!
-//! 1. [`networks_bit`]: of each /16, whether none, all or some of it is in the set (16 KiB).
-//! 2. [`bloom_bits`]: a Bloom filter (Bloom, CACM 13(7), 1970) of the /24s that are in the set in whole or in part (256 KiB).
-//! 3. [`blocks_bit`]: of each /24, whether none, all or some of it is in the set (4 MiB).
+//! 1. [`networks_bit`]: whether none, all or some of a /16 is in the set (16 KiB).
+//! 2. [`bloom_bits`]: a Bloom filter (Bloom, CACM 13(7), 1970) of the /24s that the set covers or overlaps (256 KiB).
+//! 3. [`blocks_bit`]: whether none, all or some of a /24 is in the set (4 MiB).
 
 use crate::Address;
 
@@ -23,7 +23,7 @@ const BLOCK_WORDS: u32 = (1 << 24) / 32;
 /// The filter's words, as a power of two: 100,000 blocks set a tenth of its bits, and one address in a hundred that is not
 /// in the set is looked up in the blocks all the same.
 const BLOOM_BITS: u32 = 15;
-/// Where the second and the third level begin.
+/// First words of the second and the third level.
 const BLOOM: u32 = NETWORK_WORDS;
 const BLOCKS: u32 = BLOOM + (1 << BLOOM_BITS);
 /// 64-bit elements of a table of IPv4 prefixes.
@@ -34,11 +34,11 @@ pub const PREFIX_WORDS: usize = (BLOCKS + BLOCK_WORDS) as usize;
 pub struct Cover;
 
 impl Cover {
-    /// Nothing.
+    /// None of it.
     pub const NONE: u64 = 0;
-    /// Everything.
+    /// All of it.
     pub const ALL: u64 = 1;
-    /// Something: the next level knows.
+    /// Some: the next level decides.
     pub const SOME: u64 = 2;
 }
 
@@ -72,8 +72,8 @@ pub const fn blocks_bit(address: u32) -> (u32, u32) {
     (BLOCKS + block / 32, block % 32 * 2)
 }
 
-/// An address as the tries have it, words that go there big-endian: the version, so that no IPv6 prefix covers an IPv4 address,
-/// and the address from its first bit on.
+/// Key of an address in the tries, as words that are stored big-endian: the IP version, so that no IPv6 prefix covers an IPv4
+/// address, then the address.
 #[inline(always)]
 pub const fn trie_key(address: Address, is_v4: bool) -> [u64; 3] {
     if is_v4 { [4, address.low << 32, 0] } else { [6, address.high, address.low] }
@@ -89,7 +89,7 @@ pub const fn bucket(local: u32, multiplier: u32, bits: u32) -> u32 {
     local.wrapping_mul(multiplier) >> (32 - bits)
 }
 
-/// A local address and its public one, as a bucket holds them. All zero is a free place.
+/// A local address and its public address as one bucket entry; 0 is a free entry.
 #[inline(always)]
 pub const fn translation(local: u32, public: u32) -> u64 {
     (local as u64) << 32 | public as u64

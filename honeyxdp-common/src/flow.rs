@@ -1,14 +1,14 @@
-//! Flows: the SYNs of one source to one port under one family, and the cache that gathers them.
+//! Flows: the SYNs of one source to one port under one family, and their cache.
 //!
-//! A flow is also the record that user space gets: what CAIDA calls a flow tuple. Every counted SYN is in exactly one
-//! record, or counted as lost.
+//! A flow is also the record that user space receives (CAIDA: flow tuple). Every counted SYN is in exactly one record, or
+//! counted as lost or sampled out.
 
 use crate::{Address, Family, FamilySet, Syn};
 
-/// The SYNs of one source to one port under one primary family, since the flow came into the cache.
+/// The SYNs of one source to one port under one primary family, since the flow was inserted into the cache.
 ///
-/// 64 bytes, one cache line. The raw fields are those of the first SYN; of the fields that the pair tests compare, the
-/// last SYN's are there as well. Integers are in the machine's byte order.
+/// 64 bytes, one cache line. Header fields are those of the first SYN. Fields that multi-packet fingerprints compare are
+/// kept of the last SYN too. Integers are in host byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C, align(8))]
 pub struct Flow {
@@ -22,9 +22,9 @@ pub struct Flow {
     pub ttl: u8,
     /// Length of the first SYN's TCP options, see [`crate::Options::claimed`].
     pub options_length: u8,
-    /// SYNs. It does not overflow: flows leave the cache once a minute at least.
+    /// SYNs. Cannot overflow: every flow leaves the cache at least once a minute.
     pub packets: u32,
-    /// Marks that any of the SYNs carried: bit `n` is the family with wire id `n`.
+    /// Families that any of the SYNs matched: bit `n` is the family with wire id `n`.
     matched: u16,
     /// IPv4 identification of the first SYN; 0 on IPv6.
     pub ip_id: u16,
@@ -38,7 +38,7 @@ pub struct Flow {
     pub last_seq: u32,
     /// IPv4 destination of the first SYN, or the last 32 bits of an IPv6 destination.
     pub first_dst: u32,
-    /// The same of the last SYN.
+    /// IPv4 destination of the last SYN, or the last 32 bits of an IPv6 destination.
     pub last_dst: u32,
     /// TCP source port of the first SYN.
     pub first_sport: u16,
@@ -55,9 +55,9 @@ pub const FLOW_BYTES: usize = 64;
 
 const FAMILY_SHIFT: u32 = 16;
 const V6: u32 = 1 << 20;
-/// What makes two SYNs of one source the same flow: port, family and version.
+/// Bits that two SYNs of the same source and flow share: port, family and IP version.
 const KEY: u32 = V6 | (V6 - 1);
-/// The generation that the SYNs were counted in.
+/// Generation that the SYNs were counted in.
 const GENERATION: u32 = 1 << 24;
 const DONT_FRAGMENT: u32 = 1 << 25;
 const SEQ_VARIES: u32 = 1 << 26;
@@ -91,7 +91,7 @@ impl Flow {
         }
     }
 
-    /// Whether the SYN belongs to this flow. An empty place in the cache may say so too: look at its packets.
+    /// Whether the SYN belongs to this flow. Also true for some empty slots: check `packets` first.
     #[inline(always)]
     pub const fn holds(&self, syn: &Syn, family: Family) -> bool {
         self.src.low == syn.src.low && self.head & KEY == key(syn, family) && self.src.high == syn.src.high
@@ -129,7 +129,7 @@ impl Flow {
         self.head & V6 == 0
     }
 
-    /// Marks that any of the SYNs carried.
+    /// Families that any of the SYNs matched.
     pub const fn matched(&self) -> FamilySet {
         self.matched as FamilySet
     }
@@ -156,24 +156,24 @@ const fn key(syn: &Syn, family: Family) -> u32 {
     syn.dport as u32 | (family.wire_id() as u32) << FAMILY_SHIFT | version
 }
 
-/// The cache's place of a flow: `64 - shift` bits of a multiplicative hash (Knuth, The Art of Computer Programming, vol. 3,
-/// section 6.4). The seed is drawn at load; it is no secret that anything but speed depends on.
+/// Slot of a flow in the cache: `64 - shift` bits of a multiplicative hash (Knuth, The Art of Computer Programming, vol. 3,
+/// section 6.4). The seed is random per load; only speed depends on its secrecy.
 #[inline(always)]
-pub const fn place(syn: &Syn, family: Family, seed: u64, shift: u32) -> u32 {
-    // Of an IPv4 flow no two bits meet: the address takes the low half, the key the high one.
+pub const fn slot(syn: &Syn, family: Family, seed: u64, shift: u32) -> u32 {
+    // Bits of an IPv4 flow do not overlap: the address takes the low half, the key the high half.
     let mixed = syn.src.low ^ (key(syn, family) as u64) << 32 ^ syn.src.high.rotate_left(21) ^ seed;
     (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> shift) as u32
 }
 
-/// Ring of records of one CPU: positions that its two sides keep, each in a cache line of its own.
+/// Position of the writer or the reader in the ring of one CPU, in a cache line of its own.
 ///
-/// Positions count records since the start and wrap only after centuries; modulo the ring's size they are indices.
+/// Positions count records since the start and wrap only after centuries. Modulo the ring's size they are indices.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C, align(64))]
 pub struct Position {
-    /// The kernel's line: the next record to write. The reader's line: the next one to read.
+    /// Writer: the next record to write. Reader: the next record to read.
     pub at: u64,
-    /// The kernel's line: the reader's position when the kernel last looked.
+    /// Writer: the reader's position when the writer last loaded it.
     pub seen: u64,
     _rest: [u64; 6],
 }

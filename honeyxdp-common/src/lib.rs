@@ -1,11 +1,10 @@
-//! What honeyxdp's kernel program and its user side have in common: how a frame is read, which marks a SYN can carry,
-//! and how the counters lie in memory.
+//! Code and memory layouts that honeyxdp's XDP program shares with user space: frame dissection, fingerprints, counters.
 //!
-//! A frame's way goes through this crate in one direction: [`dissect`] turns bytes into a [`Syn`] or into the
-//! [`Disposition`] that says why there is none; [`fingerprints::matching`] names every family whose rule holds; [`fingerprints::primary`]
-//! picks the one that is counted; [`counters`] says where.
+//! A frame passes through this crate in one direction. [`dissect`] turns bytes into a [`Syn`], or into the [`Disposition`] of
+//! any other frame. [`fingerprints::matching`] returns every family whose rule the SYN matches; [`fingerprints::primary`]
+//! picks the family it is counted under; [`counters`] locates the counter.
 //!
-//! The XDP program, the capture reader and the tests run this same code. It allocates nothing and never panics.
+//! The XDP program, the capture reader and the tests run the same code. It never allocates and never panics.
 #![no_std]
 
 #[cfg(test)]

@@ -1,36 +1,36 @@
-//! HyperLogLog registers: how many different sources there were, also when not every one could be kept.
+//! HyperLogLog registers: an estimate of the unique sources, also when records were lost.
 //!
-//! The kernel keeps them for each family; user space merges and reads them. Flajolet, Fusy, Gandouet, Meunier:
+//! The XDP program updates one set of registers for each family; user space merges them. Flajolet, Fusy, Gandouet, Meunier:
 //! "HyperLogLog: the analysis of a near-optimal cardinality estimation algorithm", 2007; with a hash of 64 bits as in
 //! Heule, Nunkesser, Hall: "HyperLogLog in Practice", 2013.
 
 use crate::Address;
 
-/// Bits of the hash that choose a register. The standard error is 1.04 / sqrt(2^16), 0.41 %, so 2 % are five of them.
+/// Bits of the hash that choose a register. The standard error is 1.04 / sqrt(2^16) = 0.41 %.
 pub const PRECISION: u32 = 16;
-/// Registers of one family in one part, a byte each.
+/// Registers of one family in one shard, one byte each.
 pub const REGISTERS: usize = 1 << PRECISION;
 /// Elements of 64 bits that hold them.
 pub const WORDS: usize = REGISTERS / 8;
 
-/// A source, as the registers see it.
+/// Hash of a source, split into register and rank.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Observation {
-    /// Which register.
+    /// Index of the register.
     pub register: u32,
-    /// The rest of the hash, with a 1 behind its last bit.
+    /// Remaining bits of the hash, with a 1 above the highest.
     rest: u64,
 }
 
 impl Observation {
-    /// What a source adds to the registers.
+    /// Register and rank of a source.
     #[inline(always)]
     pub const fn of(src: Address, seed: u64) -> Self {
         let hash = hash(src, seed);
         Self { register: hash as u32 & (REGISTERS as u32 - 1), rest: hash >> PRECISION | 1 << (64 - PRECISION) }
     }
 
-    /// Whether its rank is above `held`: its last `held` bits are 0. Cheaper than the rank, and mostly false.
+    /// Whether the rank is above `held`, that is, the last `held` bits are 0. Cheaper than computing the rank, and mostly false.
     #[inline(always)]
     pub const fn raises(self, held: u8) -> bool {
         self.rest & ((1 << (held & 63)) - 1) == 0
@@ -43,7 +43,7 @@ impl Observation {
     }
 }
 
-/// The finalizer of splitmix64 (Steele, Lea, Flood 2014), after a multiplication that keeps the two halves apart.
+/// The finalizer of splitmix64 (Steele, Lea, Flood 2014), after a multiplication that separates the two halves.
 #[inline(always)]
 const fn hash(src: Address, seed: u64) -> u64 {
     let mut x = (src.low ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ src.high;
@@ -52,7 +52,7 @@ const fn hash(src: Address, seed: u64) -> u64 {
     x ^ x >> 31
 }
 
-/// By halves: the kernel's machine has no such instruction, and a table would be a map.
+/// Binary search: eBPF has no count-trailing-zeros instruction, and a table would be another map.
 #[inline(always)]
 const fn trailing_zeros(mut x: u64) -> u8 {
     let mut zeros = 0;
@@ -82,9 +82,9 @@ const fn trailing_zeros(mut x: u64) -> u8 {
     zeros
 }
 
-/// Index in map `SKETCHES` of the element that holds a register of `family` in `part`, and the bits to shift it by.
+/// Index in map `SKETCHES` of the element that holds a register of `family` in `shard`, and the bits to shift it by.
 #[inline(always)]
-pub const fn word(part: u32, family: u32, register: u32) -> (u32, u32) {
+pub const fn word(shard: u32, family: u32, register: u32) -> (u32, u32) {
     let families = crate::counters::FAMILY_SLOTS as u32;
-    ((part * families + family) * WORDS as u32 + register / 8, register % 8 * 8)
+    ((shard * families + family) * WORDS as u32 + register / 8, register % 8 * 8)
 }

@@ -1,4 +1,4 @@
-//! The header fields of one SYN: all that a mark may look at.
+//! Header fields of one SYN: the input of every fingerprint.
 
 use crate::Address;
 
@@ -16,7 +16,7 @@ pub enum IpVersion {
 /// SYN is set; ACK, RST and FIN are clear. ECE and CWR do not matter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Syn {
-    /// Which Internet Protocol carried it.
+    /// IP version.
     pub version: IpVersion,
     /// Source address.
     pub src: Address,
@@ -34,7 +34,7 @@ pub struct Syn {
     pub dport: u16,
     /// TCP sequence number.
     pub seq: u32,
-    /// TCP acknowledgment number: without the ACK flag it means nothing, and ordinary stacks send 0.
+    /// TCP acknowledgment number. Meaningless without the ACK flag; ordinary stacks send 0.
     pub ack: u32,
     /// TCP window, unscaled.
     pub window: u16,
@@ -43,7 +43,7 @@ pub struct Syn {
 }
 
 impl Syn {
-    /// A SYN of which nothing is known yet.
+    /// A SYN with every field zero.
     pub const BLANK: Self = Self {
         version: IpVersion::V4,
         src: Address::from_v4(0),
@@ -59,7 +59,7 @@ impl Syn {
         options: Options::NONE,
     };
 
-    /// Whether IPv4 carried it: the rules that use the 32-bit destination or the IP id hold only there.
+    /// Whether the SYN came over IPv4. Rules on the 32-bit destination or the IP id match only there.
     #[inline(always)]
     pub const fn is_v4(&self) -> bool {
         matches!(self.version, IpVersion::V4)
@@ -68,18 +68,18 @@ impl Syn {
 
 /// The head of the TCP options: their length and their first twelve bytes.
 ///
-/// Twelve bytes tell every layout that a rule names; a longer list is told from them by its length.
+/// Twelve bytes identify every layout that a rule names; the length excludes longer lists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// Bytes that the data offset claims, 0 to 40, or [`Options::IMPOSSIBLE`].
+    /// Length that the data offset claims, 0 to 40 bytes, or [`Options::IMPOSSIBLE`].
     pub claimed: u8,
-    /// The first three 32-bit words, big-endian; 0 where the packet does not hold what the offset claims.
-    /// Words past the first are read only for a list of exactly twelve bytes.
+    /// The first three 32-bit words, big-endian; 0 where the packet ends before the claimed length. Words after the first
+    /// are read only if the list has exactly twelve bytes.
     pub words: [u32; 3],
 }
 
 impl Options {
-    /// In place of a length: the data offset is under five words, so it cuts the header itself.
+    /// Instead of a length: the data offset is below five words, shorter than the fixed header.
     pub const IMPOSSIBLE: u8 = u8::MAX;
 
     /// No options.

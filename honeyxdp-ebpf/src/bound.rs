@@ -1,15 +1,15 @@
-//! Code that older verifiers (Linux 6.1) follow, and those that hold a program without CAP_PERFMON to their rules against speculation.
+//! Helpers for older verifiers (Linux 6.1), and for the speculation checks on programs without CAP_PERFMON.
 
 use core::arch::asm;
 
-/// The number, or the nearest of `LEAST` to `MOST`, which have 31 bits.
+/// Clamps `number` to `LEAST..=MOST`, both below 2^31.
 ///
-/// In assembler, because the compiler likes to put a number on the stack, or to add to it, and then to compare the register that it came
-/// from: they do not see that this says something of the others.
+/// Assembler, because the compiler may spill the number or derive another from it and then compare the original register;
+/// older verifiers do not carry the bound over.
 #[inline(always)]
 pub(crate) fn between<const LEAST: usize, const MOST: usize>(number: usize) -> usize {
     let mut bounded = number;
-    // SAFETY: it changes nothing but this register.
+    // SAFETY: it modifies only this register.
     unsafe {
         asm!(
             "if {bounded} >= {least} goto +1",
@@ -25,20 +25,20 @@ pub(crate) fn between<const LEAST: usize, const MOST: usize>(number: usize) -> u
     bounded
 }
 
-/// Keeps the branches of an `if` whole, each by a number of its own. Else the compiler may decide for one value after the other which branch
-/// it is of, and the verifier takes each of these decisions for another one.
+/// Keeps the branches of an `if` apart, each by its own number. Otherwise the compiler selects each value separately, and the
+/// verifier treats each selection as an independent branch.
 #[inline(always)]
 pub(crate) fn branch<const NUMBER: usize>() {
-    // SAFETY: it is a comment.
+    // SAFETY: it is only a comment.
     unsafe { asm!("/* {} */", const NUMBER, options(nomem, nostack)) };
 }
 
-/// A zero that the compiler does not know. Of zeros side by side that it knows it makes a call of memset, and a program without CAP_PERFMON may
-/// not go through its stack by a number.
+/// A zero that is opaque to the compiler. Adjacent known zeros become a memset call, and without CAP_PERFMON the verifier
+/// rejects its variable stack offsets.
 #[inline(always)]
 pub(crate) fn zero() -> u64 {
     let zero;
-    // SAFETY: it changes nothing but this register.
+    // SAFETY: it modifies only this register.
     unsafe { asm!("{} = 0", out(reg) zero, options(pure, nomem, nostack)) };
     zero
 }

@@ -1,4 +1,4 @@
-//! Where a frame is counted. Only the CPU that owns a part writes it, see `honeyxdp_common::counters`.
+//! Counters. Only the CPU that owns a shard writes it, see `honeyxdp_common::counters`.
 
 use aya_ebpf::{Global, bindings::BPF_F_MMAPABLE, macros::map, maps::Array, programs::XdpContext};
 use honeyxdp_common::{
@@ -9,41 +9,41 @@ use honeyxdp_common::{
     fingerprints,
 };
 
-use crate::{element::element, shard::Part};
+use crate::{element::element, shard::Shard};
 
-/// SYNs by port and family. The loader sets the size: a row per port for every part.
+/// SYNs by port and family. The loader sets the size: a row per port in every shard.
 #[map]
 static PORTS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// All else. The loader sets the size: every interface in every part.
+/// All other counters. The loader sets the size: every interface in every shard.
 #[map]
 static INTERFACES: Array<Counter> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// Index of the interface in each slot; 0 where it is gone, or there is none.
+/// Interface index of each slot; 0 if the slot is free or its interface is gone.
 #[unsafe(no_mangle)]
 static INTERFACE_SLOTS: [Global<u32>; MAX_INTERFACES] = [const { Global::new(0) }; MAX_INTERFACES];
 
-/// Slots that have been in use, 1 or more.
+/// Slots that have been used, at least 1.
 #[unsafe(no_mangle)]
 static SLOTS: Global<u32> = Global::new(1);
 
 /// The counters that this run of the program writes.
 #[derive(Clone, Copy)]
 pub(crate) struct Counters {
-    part: Part,
+    shard: Shard,
     slot: u32,
 }
 
 impl Counters {
     #[inline(always)]
-    pub(crate) fn new(ctx: &XdpContext, part: Part) -> Self {
-        Self { part, slot: slot(ctx) }
+    pub(crate) fn new(ctx: &XdpContext, shard: Shard) -> Self {
+        Self { shard, slot: slot(ctx) }
     }
 
     /// Counts a SYN.
     #[inline(always)]
     pub(crate) fn syn(self, syn: &Syn, family: Family, matched: FamilySet) {
-        add(&PORTS, port_counter(self.part.number, syn.dport, family));
+        add(&PORTS, port_counter(self.shard.number, syn.dport, family));
         if SLOTS.load() > 1 {
             self.interface(FAMILIES + family.wire_id(), 1, 0);
         }
@@ -56,7 +56,7 @@ impl Counters {
         }
     }
 
-    /// Counts why a SYN is not counted.
+    /// Counts a filtered SYN by its reason.
     #[inline(always)]
     pub(crate) fn filtered(self, reason: FilterReason) {
         self.interface(FILTERED + reason as usize, 1, 0);
@@ -68,10 +68,10 @@ impl Counters {
         self.interface(disposition as usize, 1, frame.len() as u64);
     }
 
-    /// Adds to one of the interface's counters. It is always there, see [`add`].
+    /// Adds to one of the interface's counters. The lookup never fails, see [`add`].
     #[inline(always)]
     pub(crate) fn interface(self, which: usize, count: u64, of: u64) {
-        let index = interface_counter(self.part.number, self.slot, which as u32);
+        let index = interface_counter(self.shard.number, self.slot, which as u32);
         if let Some(counter) = element(&INTERFACES, index) {
             // SAFETY: as in `add`.
             let counter = unsafe { &mut *counter };
@@ -81,20 +81,19 @@ impl Counters {
     }
 }
 
-/// Adds one to a counter. It is always there: the loader sizes the maps for every CPU and interface that there can be.
+/// Adds one to a counter. The lookup never fails: the loader sizes the maps for every possible CPU and interface.
 #[inline(always)]
 fn add(map: &'static Array<u64>, index: u32) {
     if let Some(counter) = element(map, index) {
-        // SAFETY: an XDP program is neither interrupted by itself nor moved to another CPU while it runs, so nobody else
-        // writes this element.
+        // SAFETY: an XDP program neither nests nor migrates to another CPU while it runs, so there is no other writer.
         unsafe { *counter += 1 };
     }
 }
 
-/// Slot of the interface that the frame came in on.
+/// Slot of the ingress interface.
 #[inline(always)]
 fn slot(ctx: &XdpContext) -> u32 {
-    // One interface is the usual case, and then the verifier removes the rest.
+    // With one interface, the usual case, the verifier removes the rest.
     if SLOTS.load() <= 1 {
         return 0;
     }

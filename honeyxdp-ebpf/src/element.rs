@@ -1,4 +1,4 @@
-//! Looking up elements of maps, with keys that lie on the stack as the verifier wants them.
+//! Map lookups with keys laid out on the stack as the verifier requires.
 
 use core::{ffi::c_void, ptr};
 
@@ -8,10 +8,10 @@ use aya_ebpf::{
 };
 use honeyxdp_common::filter::TRIE_KEY;
 
-/// The element at `index`. The verifier puts the lookup in the place of the call.
+/// The element at `index`. The verifier inlines the lookup.
 ///
-/// Not aya's own way, because the key has eight bytes here: the compiler reuses the stack where it kept a pointer, and without
-/// CAP_PERFMON the verifier refuses to have half of a pointer overwritten.
+/// Unlike aya's accessor the key has eight bytes: the compiler reuses stack slots that held a pointer, and without CAP_PERFMON
+/// the verifier rejects overwriting half of a pointer.
 #[inline(always)]
 pub(crate) fn element<T>(map: &'static Array<T>, index: u32) -> Option<*mut T> {
     let key = u64::from(index).to_le();
@@ -22,15 +22,15 @@ pub(crate) fn element<T>(map: &'static Array<T>, index: u32) -> Option<*mut T> {
     if element.is_null() { None } else { Some(element.cast()) }
 }
 
-/// Whether a prefix of the trie covers an address, given as `honeyxdp_common::filter::trie_key`.
+/// Whether a prefix in the trie covers an address, given as `honeyxdp_common::filter::trie_key`.
 #[inline(always)]
 pub(crate) fn covers(map: &'static LpmTrie<[u8; TRIE_KEY], u32>, key: [u64; 3]) -> bool {
     longest(map, key).is_some()
 }
 
-/// What the longest prefix that covers an address leads to.
+/// The value of the longest prefix that covers an address.
 ///
-/// aya's key is packed, and the verifier takes no write to the stack that is not aligned.
+/// Not aya's key type, which is packed: the verifier rejects unaligned stack writes.
 #[inline(always)]
 pub(crate) fn longest(map: &'static LpmTrie<[u8; TRIE_KEY], u32>, [version, high, low]: [u64; 3]) -> Option<*mut u32> {
     #[repr(C)]

@@ -1,4 +1,4 @@
-//! The operator's filters. One that is not set is removed by the verifier.
+//! The operator's filters. The verifier removes a filter that is not set.
 
 use aya_ebpf::{
     Global,
@@ -25,10 +25,10 @@ static FILTER_DESTINATIONS: Global<u32> = Global::new(0);
 /// Whether some sources are ignored.
 #[unsafe(no_mangle)]
 static FILTER_SOURCES: Global<u32> = Global::new(0);
-/// What local addresses with a public one are multiplied by to find their bucket; 0 when there are none.
+/// Multiplier that maps a local address to its bucket; 0 if no public address is configured.
 #[unsafe(no_mangle)]
 static TRANSLATE: Global<u32> = Global::new(0);
-/// Bits of the number of a bucket, 1 to 31.
+/// Bits of a bucket index, 1 to 31.
 #[unsafe(no_mangle)]
 static TRANSLATE_BITS: Global<u32> = Global::new(1);
 
@@ -36,13 +36,13 @@ static TRANSLATE_BITS: Global<u32> = Global::new(1);
 #[map]
 static WATCHED_PORTS: Array<u64> = Array::with_max_entries(1, 0);
 
-/// Destinations that are counted: the table for IPv4, and the prefixes that it cannot tell.
+/// Watched destinations: the IPv4 table, and the trie for IPv6 and undecided prefixes.
 #[map]
 static DESTINATION_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
 static DESTINATIONS: LpmTrie<[u8; TRIE_KEY], u32> = LpmTrie::with_max_entries(1, 0);
 
-/// Sources that are ignored, in the same way.
+/// Ignored sources: as above.
 #[map]
 static SOURCE_BLOCKS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 #[map]
@@ -52,7 +52,7 @@ static SOURCES: LpmTrie<[u8; TRIE_KEY], u32> = LpmTrie::with_max_entries(1, 0);
 #[map]
 static PUBLIC_ADDRESSES: Array<[u64; BUCKET]> = Array::with_max_entries(1, 0);
 
-/// Why this SYN is not counted, as far as its headers tell.
+/// The filter that excludes this SYN by its headers, if any.
 #[inline(always)]
 pub(crate) fn of_headers(syn: &Syn) -> Option<FilterReason> {
     if FILTER_DESTINATIONS.load() != 0 && !within(&DESTINATION_BLOCKS, &DESTINATIONS, syn, syn.dst) {
@@ -70,21 +70,21 @@ pub(crate) fn of_headers(syn: &Syn) -> Option<FilterReason> {
     None
 }
 
-/// Why a SYN of this family is not counted.
+/// The filter that excludes SYNs of this family, if any.
 #[inline(always)]
 pub(crate) fn of_family(family: Family) -> Option<FilterReason> {
     let watched = WATCHED_FAMILIES.load();
     (watched >> family.wire_id() & 1 == 0).then_some(FilterReason::Family)
 }
 
-/// The SYN as it was sent, before 1:1 NAT put a local destination into it.
+/// Restores the public destination that 1:1 NAT translated to a local one.
 #[inline(always)]
 pub(crate) fn public(mut syn: Syn) -> Syn {
     let multiplier = TRANSLATE.load();
     if multiplier != 0 && syn.is_v4() {
         let local = syn.dst.v4();
         if let Some(pairs) = element(&PUBLIC_ADDRESSES, bucket(local, multiplier, TRANSLATE_BITS.load())) {
-            // SAFETY: the pointer is to an element, and nobody changes the map once the program runs.
+            // SAFETY: the pointer is to an element, and the map does not change while the program runs.
             for pair in unsafe { pairs.read() } {
                 if (pair >> 32) as u32 == local && pair != 0 {
                     syn.dst = Address::from_v4(pair as u32);
@@ -95,7 +95,7 @@ pub(crate) fn public(mut syn: Syn) -> Syn {
     syn
 }
 
-/// A word of a map that the loader has filled; 0 beyond its end.
+/// A word of a map that the loader filled; 0 beyond its end.
 #[inline(always)]
 pub(crate) fn load(map: &'static Array<u64>, index: u32) -> u64 {
     // SAFETY: the pointer is to an element, and user space changes it as a whole word.

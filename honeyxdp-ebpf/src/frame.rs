@@ -1,4 +1,4 @@
-//! A frame as the kernel hands it over.
+//! Access to the frame in the XDP context.
 
 use core::{ffi::c_void, mem::MaybeUninit};
 
@@ -9,7 +9,7 @@ use aya_ebpf::{
 };
 use honeyxdp_common::Frame;
 
-/// The frame of one run of the program, read directly where offsets are constant.
+/// Direct packet access, at constant offsets in the first buffer.
 #[derive(Clone, Copy)]
 pub(crate) struct Direct<'a> {
     ctx: &'a XdpContext,
@@ -19,7 +19,7 @@ pub(crate) struct Direct<'a> {
 impl<'a> Direct<'a> {
     #[inline(always)]
     pub(crate) fn new(ctx: &'a XdpContext) -> Self {
-        // Not `data_end - data`: that misses all buffers but the first, and takes CAP_PERFMON.
+        // Not `data_end - data`, which covers only the first buffer and needs CAP_PERFMON.
         // SAFETY: the context is the kernel's own.
         let len = unsafe { bpf_xdp_get_buff_len(ctx.as_ptr().cast()) } as usize;
         Self { ctx, len }
@@ -42,15 +42,15 @@ impl Frame for Direct<'_> {
         Some(unsafe { (start as *const [u8; N]).read() })
     }
 
-    /// Nothing is at an offset that is not constant: [`Copied`] has it. So the program has no code for rare headers on each of
-    /// its fast ways, and the verifier takes a third of the time.
+    /// Always `None`: [`Copied`] reads variable offsets. This keeps code for rare headers out of the fast paths, and cuts
+    /// verification time to a third.
     #[inline(always)]
     fn any<const N: usize>(&self, _: usize) -> Option<[u8; N]> {
         None
     }
 }
 
-/// The same frame, read by the helper alone: it reaches every offset, and headers that are not in the first buffer.
+/// The same frame read by the helper alone, at any offset and in any buffer.
 pub(crate) struct Copied<'a>(pub(crate) Direct<'a>);
 
 impl Frame for Copied<'_> {

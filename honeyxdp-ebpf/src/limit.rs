@@ -1,4 +1,4 @@
-//! How much a source, and all of them, may ask for in a second.
+//! Rate limits per second, for each source and in total.
 
 use core::arch::asm;
 
@@ -7,18 +7,18 @@ use honeyxdp_common::responder::{Limit, limit_of_all, limit_of_source};
 
 use crate::element::element;
 
-/// Of each place the second, in the upper half, and what was asked for in it. All CPUs write it, by atomic operations.
+/// The current second in the upper half of a word, the number of requests in it in the lower. All CPUs write atomically.
 #[map]
 static LIMITS: Array<u64> = Array::with_max_entries(1, 0);
 
-/// What there is no more of.
+/// The limit that was exceeded.
 pub(crate) enum Spent {
     Source,
     Total,
 }
 
-/// Takes one of what a source, by its hash, and all sources may have in a second. Sources that share a place share its part, so
-/// none ever has more than its own.
+/// Takes one from the budgets of a source, given by its hash, and of all sources. Sources with colliding hashes share one
+/// budget, so no source ever exceeds its own.
 #[inline(always)]
 pub(crate) fn take(limit: Limit, hash: u64, of_source: u32, of_all: u32) -> Result<(), Spent> {
     // SAFETY: the helper only reads a clock.
@@ -41,7 +41,7 @@ fn one(index: u32, second: u64, most: u32) -> bool {
     if before >> 32 == second & 0xffff_ffff {
         return (before as u32) < most;
     }
-    // The first of this second; another CPU may be quicker.
+    // The first request in this second, unless another CPU was faster.
     if replace(word, before + 1, second << 32 | 1) == before + 1 {
         return most > 0;
     }
@@ -49,16 +49,16 @@ fn one(index: u32, second: u64, most: u32) -> bool {
     before >> 32 == second & 0xffff_ffff && (before as u32) < most
 }
 
-/// Adds one, and returns what was there.
+/// Adds one and returns the previous value.
 #[inline(always)]
 fn add(word: *mut u64) -> u64 {
     let mut one = 1_u64;
-    // SAFETY: it is an aligned word of a map. In assembler, because `core` has atomic operations only for targets that have all.
+    // SAFETY: it is an aligned word of a map. Assembler, because `core` offers atomics only on targets that support all of them.
     unsafe { asm!("{one} = atomic_fetch_add((u64 *)({at} + 0), {one})", at = in(reg) word, one = inout(reg) one) };
     one
 }
 
-/// Puts `new` in the place of `old`, and returns what was there.
+/// Compares and swaps `old` for `new`; returns the previous value.
 #[inline(always)]
 fn replace(word: *mut u64, old: u64, new: u64) -> u64 {
     let mut there = old;

@@ -1,8 +1,8 @@
-//! honeyxdp's XDP program: a frame is read, filtered, gets its disposition, its marks, its count and its flow, and goes on. Where it
-//! is told to, it answers, and keeps what comes first ([`responder`]).
+//! honeyxdp's XDP program: dissect, filter, fingerprint, count and record every frame. Optionally it answers SYNs and captures
+//! first payloads ([`responder`]).
 //!
-//! It needs CAP_BPF and CAP_NET_ADMIN and, from Linux 6.18 on, no more. Everything that could be switched is decided in .rodata when it is
-//! loaded, so that the verifier removes what is off.
+//! Loading needs CAP_BPF and CAP_NET_ADMIN, and before Linux 6.18 CAP_PERFMON. Every option is a constant in .rodata, so the
+//! verifier removes the code of options that are off.
 #![no_std]
 #![no_main]
 #![feature(asm_experimental_arch)]
@@ -31,21 +31,21 @@ use honeyxdp_common::{
 use crate::{
     count::Counters,
     frame::{Copied, Direct},
-    shard::Part,
+    shard::Shard,
 };
 
-/// Whether a counted SYN is dropped; else it goes on like every other frame.
+/// Whether counted SYNs are dropped. All other frames pass.
 #[unsafe(no_mangle)]
 static DROP_COUNTED: Global<u32> = Global::new(0);
 
-/// `frags`: jumbo frames come in more than one buffer.
+/// `frags`: jumbo frames span several buffers.
 #[xdp(frags)]
 #[inline(always)]
 pub fn honeyxdp(ctx: XdpContext) -> u32 {
     let run = Run::begin(&ctx);
     let frame = Direct::new(&ctx);
     let disposition = match ethernet(&frame, run) {
-        // It may only look cut: what is not in the first buffer, or behind options, cannot be read directly.
+        // Direct access misses headers behind options or outside the first buffer: dissect again by the helper.
         Disposition::Malformed => match dissect(&Copied(frame)) {
             Ok(syn) => run.take(syn),
             Err(disposition) => disposition,
@@ -55,14 +55,14 @@ pub fn honeyxdp(ctx: XdpContext) -> u32 {
     run.finish(&frame, disposition)
 }
 
-/// What comes after the SYN, in a program of its own.
+/// The responder and payload capture, a second program.
 #[xdp(frags)]
 #[inline(always)]
 pub fn responder(ctx: XdpContext) -> u32 {
-    responder::go_on(&ctx)
+    responder::handle(&ctx)
 }
 
-/// What becomes of a frame.
+/// The XDP action for a frame.
 #[inline(always)]
 fn verdict(is_counted_syn: bool) -> u32 {
     if is_counted_syn && DROP_COUNTED.load() != 0 { xdp_action::XDP_DROP } else { xdp_action::XDP_PASS }
@@ -72,18 +72,18 @@ fn verdict(is_counted_syn: bool) -> u32 {
 #[derive(Clone, Copy)]
 struct Run<'a> {
     ctx: &'a XdpContext,
-    part: Part,
+    shard: Shard,
     counters: Counters,
 }
 
 impl<'a> Run<'a> {
     #[inline(always)]
     fn begin(ctx: &'a XdpContext) -> Self {
-        let part = Part::of_this_run();
-        Self { ctx, part, counters: Counters::new(ctx, part) }
+        let shard = Shard::of_this_run();
+        Self { ctx, shard, counters: Counters::new(ctx, shard) }
     }
 
-    /// Counts the frame and lets it go on, or not.
+    /// Counts the frame and returns its XDP action.
     #[inline(always)]
     fn finish(self, frame: &impl Frame, disposition: Disposition) -> u32 {
         self.counters.frame(frame, disposition);
@@ -95,7 +95,7 @@ impl<'a> Run<'a> {
 }
 
 impl Sink for Run<'_> {
-    /// Counts a SYN, unless a filter takes it out.
+    /// Counts a SYN that no filter excludes.
     #[inline(always)]
     fn take(self, syn: Syn) -> Disposition {
         if let Some(reason) = filter::of_headers(&syn) {
@@ -110,9 +110,9 @@ impl Sink for Run<'_> {
             return Disposition::Filtered;
         }
         self.counters.syn(&syn, family, matched);
-        flow::record(self.counters, self.part, &syn, family, matched);
+        flow::record(self.counters, self.shard, &syn, family, matched);
         responder::expect(&syn);
-        trace::mark(self.ctx, &syn, family);
+        trace::matched(self.ctx, &syn, family);
         Disposition::Syn
     }
 }
@@ -120,11 +120,11 @@ impl Sink for Run<'_> {
 #[cfg(not(test))]
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo) -> ! {
-    // No path leads here: the compiler removes it, and the verifier would refuse it.
+    // Unreachable: the compiler removes it, and the verifier would reject it.
     loop {}
 }
 
-// Both halves: helpers that are free only to GPL programs ask for it, and Rust code is seldom GPL alone.
+// "Dual MIT/GPL": GPL-only helpers require a GPL-compatible license string.
 #[unsafe(link_section = "license")]
 #[unsafe(no_mangle)]
 static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

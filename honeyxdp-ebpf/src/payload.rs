@@ -1,4 +1,4 @@
-//! First payloads on their way to user space.
+//! Capture of first payloads into per-CPU rings.
 
 use core::ffi::c_void;
 
@@ -12,27 +12,27 @@ use honeyxdp_common::{
     responder::{Event, Limit, PAYLOAD, PAYLOAD_BITS, Payload, Stage},
 };
 
-use crate::{bound::between, element::element, limit, ring, shard::Part};
+use crate::{bound::between, element::element, limit, ring, shard::Shard};
 
 /// The rings: 2^[`PAYLOAD_BITS`] payloads for each CPU.
 #[map]
 static PAYLOADS: Array<Payload> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// Positions in them, as those of the flows.
+/// Positions in these rings, as for flow records.
 #[map]
 static PAYLOAD_POSITIONS: Array<Position> = Array::with_max_entries(2, BPF_F_MMAPABLE);
 
-/// Payloads of one source, and of all, in a second.
+/// Limits on captured payloads per second: of one source, and in total.
 #[unsafe(no_mangle)]
 static PAYLOADS_OF_SOURCE: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
 static PAYLOADS_OF_ALL: Global<u32> = Global::new(0);
 
-/// Keeps the data of a segment, and says what became of it. `source` and `connection` are hashes.
+/// Captures the data of a segment and returns the outcome to count. `source` and `connection` are hashes.
 #[inline(always)]
-pub(crate) fn keep(
+pub(crate) fn capture(
     ctx: &XdpContext,
-    part: Part,
+    shard: Shard,
     segment: &Segment,
     stage: Stage,
     source: u64,
@@ -41,19 +41,19 @@ pub(crate) fn keep(
     if limit::take(Limit::Payloads, source, PAYLOADS_OF_SOURCE.load(), PAYLOADS_OF_ALL.load()).is_err() {
         return Event::PayloadRateLimited;
     }
-    let Some(place) = ring::reserve(&PAYLOAD_POSITIONS, part.cpu, PAYLOAD_BITS) else {
+    let Some(reserved) = ring::reserve(&PAYLOAD_POSITIONS, shard.cpu, PAYLOAD_BITS) else {
         return Event::PayloadLost;
     };
-    let Some(payload) = element(&PAYLOADS, place.index()) else {
+    let Some(payload) = element(&PAYLOADS, reserved.index()) else {
         return Event::PayloadLost;
     };
     if segment.length == 0 {
         return Event::Failed;
     }
     let kept = between::<1, PAYLOAD>(segment.length);
-    // SAFETY: the reader does not look at it before the position says so.
+    // SAFETY: the reader does not access it before the position is published.
     let payload = unsafe { &mut *payload };
-    // SAFETY: the helper writes `kept` bytes, at most what there is room for, or fails.
+    // SAFETY: the helper writes `kept` bytes, which fit, or fails.
     let loaded = unsafe {
         bpf_xdp_load_bytes(
             ctx.as_ptr().cast(),
@@ -66,6 +66,6 @@ pub(crate) fn keep(
         return Event::Failed;
     }
     payload.describe(segment, stage, connection, kept as u16);
-    place.commit();
-    Event::Kept
+    reserved.commit();
+    Event::Captured
 }

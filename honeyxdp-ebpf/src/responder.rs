@@ -1,5 +1,5 @@
-//! Answers on addresses where nobody listens, and first payloads, there and at the host's own ports. How and why says
-//! `honeyxdp_common::responder`.
+//! The responder on unused addresses, and capture of first payloads there and at the host's own ports. The design is
+//! documented in `honeyxdp_common::responder`.
 
 use core::ffi::c_void;
 
@@ -29,14 +29,14 @@ use crate::{
     frame::{Copied, Direct},
     limit::{self, Spent},
     payload,
-    shard::Part,
+    shard::Shard,
     verdict,
 };
 
-/// What of it is on: [`OBSERVE`], [`RESPOND`].
+/// Enabled features: [`OBSERVE`], [`RESPOND`].
 #[unsafe(no_mangle)]
 static RESPONDER: Global<u32> = Global::new(0);
-/// SYNs of one source, and of all, that are answered in a second.
+/// Limits on answered SYNs per second: of one source, and in total.
 #[unsafe(no_mangle)]
 static ANSWERS_OF_SOURCE: Global<u32> = Global::new(0);
 #[unsafe(no_mangle)]
@@ -45,69 +45,68 @@ static ANSWERS_OF_ALL: Global<u32> = Global::new(0);
 /// A bit for each port, by [`PortKind`].
 #[map]
 static RESPONDER_PORTS: Array<u64> = Array::with_max_entries(1, 0);
-/// Addresses that are answered for lead to 1; those of the host itself, which never are, to 0.
+/// Prefixes: value 1 for addresses to answer for, 0 for the host's own addresses, which are never answered for.
 #[map]
 static RESPOND_TO: LpmTrie<[u8; TRIE_KEY], u32> = LpmTrie::with_max_entries(1, 0);
-/// Connections to observed ports whose first segment has not come: half of the connection's hash, and the number of that segment.
+/// Connections to observed ports that await their first segment: half of the connection's hash, and its sequence number.
 #[map]
 static EXPECTED: Array<u64> = Array::with_max_entries(1, 0);
-/// Logins that go on. The next one in its place puts an end to one.
+/// Logins in progress. A colliding connection replaces an entry.
 #[map]
 static SESSIONS: Array<Session> = Array::with_max_entries(1, 0);
-/// What was done. The loader sets the size: a row for every part.
+/// Event counters. The loader sets the size: a row in every shard.
 #[map]
 static EVENTS: Array<u64> = Array::with_max_entries(1, BPF_F_MMAPABLE);
 
-/// The smallest frame of Ethernet, without its check sequence, bytes (IEEE 802.3).
+/// Minimum length of an Ethernet frame without the check sequence, bytes (IEEE 802.3).
 const SMALLEST: usize = 60;
-/// Bytes of an address there.
+/// Length of an Ethernet address, bytes.
 const ADDRESS: u32 = 6;
 
-/// Whether there is anything to do. If not, the verifier removes all of it.
+/// Whether any feature is enabled. If not, the verifier removes the code.
 #[inline(always)]
 pub(crate) fn is_on() -> bool {
     RESPONDER.load() != 0
 }
 
-/// Waits for the first segment of the connection that a counted SYN begins.
+/// Registers a connection to an observed port, so that its first segment is captured.
 #[inline(always)]
 pub(crate) fn expect(syn: &Syn) {
     if RESPONDER.load() & OBSERVE == 0 || !has(PortKind::Observed, syn.dport) {
         return;
     }
     let hash = hash(&connection_of_syn(syn));
-    if let Some(place) = element(&EXPECTED, hash as u32 & ((1 << EXPECTED_BITS) - 1)) {
-        // SAFETY: it is one word, and whatever another CPU writes there is a connection too.
-        unsafe { place.write_volatile(hash >> 32 << 32 | u64::from(syn.seq.wrapping_add(1))) };
+    if let Some(expected) = element(&EXPECTED, hash as u32 & ((1 << EXPECTED_BITS) - 1)) {
+        // SAFETY: it is a single word; another CPU would write a valid entry as well.
+        unsafe { expected.write_volatile(hash >> 32 << 32 | u64::from(syn.seq.wrapping_add(1))) };
     }
 }
 
-/// The second program, by its only element. It is gone with the process that loaded it: nobody answers for a sensor that is not
-/// there.
+/// Holds the second program. The kernel clears the map when the loading process exits, so answers stop with the sensor.
 #[map]
 static PROGRAMS: ProgramArray = ProgramArray::with_max_entries(1, 0);
 
-/// Goes on with the second program, and does not come back unless there is none.
+/// Tail-calls the second program; returns only if there is none.
 ///
-/// A program of its own, because both together need more stack than one has.
+/// A separate program, because both together exceed the stack limit of 512 bytes.
 #[inline(always)]
 pub(crate) fn call(ctx: &XdpContext) {
-    // SAFETY: the other program takes the same context.
+    // SAFETY: both programs take the same context type.
     let _ = unsafe { PROGRAMS.tail_call(ctx, 0) };
 }
 
-/// Answers a frame that holds TCP, or keeps what is in it. Returns the verdict.
+/// Answers a TCP frame or captures its payload. Returns the XDP action.
 #[inline(always)]
-pub(crate) fn go_on(ctx: &XdpContext) -> u32 {
+pub(crate) fn handle(ctx: &XdpContext) -> u32 {
     let mut segment = blank();
     if !read(ctx, &mut segment) {
         return xdp_action::XDP_PASS;
     }
     let is_syn = segment.has(SYN, SYN | ACK | RST | FIN);
-    let here = Here { ctx, part: Part::of_this_run(), segment: &segment };
+    let here = Here { ctx, shard: Shard::of_this_run(), segment: &segment };
     if RESPONDER.load() & RESPOND != 0 && here.is_answered() {
         match if is_syn { here.syn() } else { here.segment() } {
-            // In one place for all: an answer is 80 bytes, and a program's stack has 512.
+            // A single call site: an answer takes 80 bytes of a 512-byte stack.
             Step::Send(answer, event) => return here.send(answer, event),
             Step::Drop => return xdp_action::XDP_DROP,
             Step::Pass => {}
@@ -118,7 +117,7 @@ pub(crate) fn go_on(ctx: &XdpContext) -> u32 {
     verdict(is_syn)
 }
 
-/// [`Segment::BLANK`], without a call of memset.
+/// [`Segment::BLANK`] without a memset call.
 #[inline(always)]
 fn blank() -> Segment {
     let word = zero();
@@ -142,31 +141,31 @@ fn blank() -> Segment {
     }
 }
 
-/// Reads the frame once more: what is rare is no part of the ways that the parser is compiled for.
+/// Dissects the frame again by the helper, off the fast paths of the parser.
 #[inline(never)]
 fn read(ctx: &XdpContext, to: &mut Segment) -> bool {
     segment(&Copied(Direct::new(ctx)), to)
 }
 
-/// What becomes of a segment.
+/// Action for a segment.
 enum Step {
-    /// It becomes an answer, which is counted when it is one.
+    /// Send the answer; count the event on success.
     Send(Answer, Event),
-    /// Nobody else is to have it.
+    /// Drop the frame.
     Drop,
-    /// It goes on.
+    /// Pass the frame to the network stack.
     Pass,
 }
 
-/// One segment.
+/// A segment in its XDP context.
 struct Here<'a> {
     ctx: &'a XdpContext,
-    part: Part,
+    shard: Shard,
     segment: &'a Segment,
 }
 
 impl Here<'_> {
-    /// Whether its SYNs are answered.
+    /// Whether the responder answers for its destination and port.
     #[inline(always)]
     fn is_answered(&self) -> bool {
         has(PortKind::Answered, self.segment.dport)
@@ -195,7 +194,7 @@ impl Here<'_> {
         Step::Send(Answer::to_syn(self.segment, cookie::answer(hash, self.segment.seq)), Event::Answered)
     }
 
-    /// What comes after a SYN that was answered.
+    /// Handles a segment after an answered SYN.
     #[inline(always)]
     fn segment(&self) -> Step {
         let segment = self.segment;
@@ -212,7 +211,7 @@ impl Here<'_> {
         if has(PortKind::Prompted, segment.dport) {
             let connection = hash(&words);
             if let Some(session) = element(&SESSIONS, connection as u32 & ((1 << SESSION_BITS) - 1)) {
-                // SAFETY: the segments of a connection come to one CPU; what another connection writes there ends it.
+                // SAFETY: a connection's segments arrive on one CPU; a colliding connection overwrites the entry.
                 let session = unsafe { &mut *session };
                 if session.connection == connection {
                     return self.login(session);
@@ -222,12 +221,12 @@ impl Here<'_> {
         self.pass(Event::OutOfState)
     }
 
-    /// The first segment after the handshake: it was sent by whoever has this address.
+    /// The first segment after the handshake, which proves that the source address is not spoofed.
     #[inline(always)]
     fn first(&self, connection: u64) -> Step {
         let segment = self.segment;
         if segment.length > 0 {
-            self.count(payload::keep(self.ctx, self.part, segment, Stage::Answered, self.source(), connection));
+            self.count(payload::capture(self.ctx, self.shard, segment, Stage::Answered, self.source(), connection));
         } else {
             self.count(Event::Accepted);
         }
@@ -241,7 +240,7 @@ impl Here<'_> {
                 // SAFETY: as in `segment`.
                 unsafe { session.write(Session { connection, next: taken, ours, stage: 0, segments: 0 }) };
             }
-            return Step::Send(Answer::go_on(segment.ack, taken, Text::User), Event::Prompted);
+            return Step::Send(Answer::acknowledge(segment.ack, taken, Text::User), Event::Prompted);
         }
         if segment.length > 0 {
             return Step::Send(Answer::end(segment.ack, taken), Event::Ended);
@@ -249,7 +248,7 @@ impl Here<'_> {
         Step::Drop
     }
 
-    /// What was typed at a prompt.
+    /// Handles input at a login prompt.
     #[inline(always)]
     fn login(&self, session: &mut Session) -> Step {
         let segment = self.segment;
@@ -258,18 +257,18 @@ impl Here<'_> {
             session.connection = 0;
             return Step::Send(Answer::end(session.ours, taken.wrapping_add(1)), Event::Ended);
         }
-        // An acknowledgment, or what came before.
+        // A pure acknowledgment or a retransmission.
         if segment.length == 0 || segment.seq != session.next {
             return Step::Drop;
         }
         let stage = if session.stage == 0 { Stage::User } else { Stage::Password };
-        self.count(payload::keep(self.ctx, self.part, segment, stage, self.source(), session.connection));
+        self.count(payload::capture(self.ctx, self.shard, segment, stage, self.source(), session.connection));
         session.next = taken;
         session.segments += 1;
         let is_line = self.ends_a_line();
         if is_line && session.stage == 0 {
             session.stage = 1;
-            let answer = Answer::go_on(session.ours, taken, Text::Password);
+            let answer = Answer::acknowledge(session.ours, taken, Text::Password);
             session.ours = session.ours.wrapping_add(Text::Password.length() as u32);
             return Step::Send(answer, Event::Prompted);
         }
@@ -277,17 +276,17 @@ impl Here<'_> {
             session.connection = 0;
             return Step::Send(Answer::end(session.ours, taken), Event::Ended);
         }
-        Step::Send(Answer::go_on(session.ours, taken, Text::None), Event::Taken)
+        Step::Send(Answer::acknowledge(session.ours, taken, Text::None), Event::Taken)
     }
 
-    /// Whether its last byte is one that ends a line, as telnet does (RFC 854).
+    /// Whether the last byte ends a line (telnet, RFC 854).
     #[inline(always)]
     fn ends_a_line(&self) -> bool {
         let last = self.segment.data + self.segment.length - 1;
         matches!(Copied(Direct::new(self.ctx)).any::<1>(last), Some([b'\n' | b'\r' | 0]))
     }
 
-    /// Keeps the first payload of a connection to a port of the host.
+    /// Captures the first payload of a connection to one of the host's own ports.
     #[inline(always)]
     fn observe(&self) {
         let segment = self.segment;
@@ -295,31 +294,31 @@ impl Here<'_> {
             return;
         }
         let connection = hash(&connection(segment));
-        let Some(place) = element(&EXPECTED, connection as u32 & ((1 << EXPECTED_BITS) - 1)) else {
+        let Some(expected) = element(&EXPECTED, connection as u32 & ((1 << EXPECTED_BITS) - 1)) else {
             return;
         };
-        // SAFETY: it is one word.
-        if unsafe { place.read_volatile() } == connection >> 32 << 32 | u64::from(segment.seq) {
-            // SAFETY: as above. It came, and is not waited for again.
-            unsafe { place.write_volatile(0) };
-            self.count(payload::keep(self.ctx, self.part, segment, Stage::Observed, self.source(), connection));
+        // SAFETY: it is a single word.
+        if unsafe { expected.read_volatile() } == connection >> 32 << 32 | u64::from(segment.seq) {
+            // SAFETY: as above. The entry is done.
+            unsafe { expected.write_volatile(0) };
+            self.count(payload::capture(self.ctx, self.shard, segment, Stage::Observed, self.source(), connection));
         }
     }
 
-    /// Makes the frame the answer to itself, and counts it. Returns the verdict.
+    /// Rewrites the frame into its answer and counts it. Returns the XDP action.
     #[inline(always)]
     fn send(&self, answer: Answer, event: Event) -> u32 {
         let (event, verdict) = match send(self.ctx, self.segment, answer) {
             Sent::Whole if turn(self.ctx) => (event, xdp_action::XDP_TX),
             Sent::Nothing => (Event::Failed, xdp_action::XDP_PASS),
-            // Half an answer is none, and no longer what came.
+            // A partly written frame is neither an answer nor the original.
             Sent::Whole | Sent::Half => (Event::Failed, xdp_action::XDP_DROP),
         };
         self.count(event);
         verdict
     }
 
-    /// A hash of the source: of an IPv4 address, or of the first half of an IPv6 address, which is what a host has to itself.
+    /// Hash of the IPv4 source address, or of the /64 of an IPv6 source.
     #[inline(always)]
     fn source(&self) -> u64 {
         let src = self.segment.src;
@@ -335,21 +334,21 @@ impl Here<'_> {
 
     #[inline(always)]
     fn count(&self, event: Event) {
-        if let Some(counter) = element(&EVENTS, event_counter(self.part.number, event)) {
-            // SAFETY: only this CPU writes its part.
+        if let Some(counter) = element(&EVENTS, event_counter(self.shard.number, event)) {
+            // SAFETY: only this CPU writes its shard.
             unsafe { *counter += 1 };
         }
     }
 }
 
-/// How far an answer came.
+/// Result of writing an answer into the frame.
 enum Sent {
     Whole,
     Half,
     Nothing,
 }
 
-/// Puts the headers of the answer into the frame. A function of its own, with a stack of its own for them.
+/// Writes the headers of the answer into the frame. Not inlined: they need a stack frame of their own.
 #[inline(never)]
 fn send(ctx: &XdpContext, segment: &Segment, answer: Answer) -> Sent {
     let length = Direct::new(ctx).len();
@@ -358,13 +357,13 @@ fn send(ctx: &XdpContext, segment: &Segment, answer: Answer) -> Sent {
     let needed = segment.transport + reply.segment;
     let padded = if length < SMALLEST { length } else { SMALLEST };
     let new = if needed > padded { needed } else { padded };
-    // SAFETY: the helper changes the length, or fails.
+    // SAFETY: the helper changes the length or fails.
     if new != length && unsafe { bpf_xdp_adjust_tail(ctx, new as i32 - length as i32) } != 0 {
         return Sent::Nothing;
     }
     let words = reply.words().as_ptr().cast_mut();
     let tail = between::<1, { Reply::SEGMENT }>(reply.segment);
-    // SAFETY: the helper reads words of the array, and writes inside the frame or fails.
+    // SAFETY: the helper reads inside the array, and writes inside the frame or fails.
     let headers = unsafe {
         if segment.is_v4() {
             branch::<4>();
@@ -378,15 +377,15 @@ fn send(ctx: &XdpContext, segment: &Segment, answer: Answer) -> Sent {
     if headers == 0 { Sent::Whole } else { Sent::Half }
 }
 
-/// Sends the frame back: the Ethernet addresses change places. Not in `send`: Linux 6.1 rounds the stack of each function up to 32 bytes, and
-/// two that call one another have 512.
+/// Swaps the Ethernet addresses. Not part of `send`: Linux 6.1 rounds each stack frame up to 32 bytes, and a call chain is limited
+/// to 512 bytes.
 #[inline(never)]
 fn turn(ctx: &XdpContext) -> bool {
     let ctx = ctx.as_ptr().cast();
-    // Two words, because the verifier takes no access to the stack that is not aligned.
+    // Two words, because the verifier rejects unaligned stack access.
     let (mut to, mut from) = (0_u64, 0_u64);
     let (to, from) = ((&raw mut to).cast::<c_void>(), (&raw mut from).cast::<c_void>());
-    // SAFETY: the helpers read and write six of eight bytes, at the beginning of the frame.
+    // SAFETY: the helpers access six of the eight bytes, at the start of the frame.
     unsafe {
         bpf_xdp_load_bytes(ctx, 0, to, ADDRESS) == 0
             && bpf_xdp_load_bytes(ctx, ADDRESS, from, ADDRESS) == 0
@@ -395,21 +394,21 @@ fn turn(ctx: &XdpContext) -> bool {
     }
 }
 
-/// Whether a port is of a kind.
+/// Whether a port is in the set of this kind.
 #[inline(always)]
 fn has(kind: PortKind, port: u16) -> bool {
     let (word, bit) = port_bit(port);
     filter::load(&RESPONDER_PORTS, kind as u32 * PORT_WORDS as u32 + word) >> bit & 1 != 0
 }
 
-/// Which key of cookies is in force. That before the first one is nobody's.
+/// Age of the current cookie key. Age 0 belongs to no key.
 #[inline(always)]
 fn age() -> u64 {
     // SAFETY: the helper only reads a clock.
     cookie::age(unsafe { bpf_ktime_get_ns() })
 }
 
-/// Not in the place of each call: it is 800 instructions.
+/// Not inlined: 800 instructions.
 #[inline(never)]
 fn hash(words: &[u64; 5]) -> u64 {
     cookie::siphash([SEED.load(), !SEED.load()], *words)

@@ -1,4 +1,4 @@
-//! `--trace-matches`: a log line for a marked SYN. Off by default, and then not part of the loaded program.
+//! `--trace-matches`: a log line for each SYN that matches a fingerprint. Off by default; the verifier then removes it.
 
 use aya_ebpf::{Global, helpers::bpf_ktime_get_ns, macros::map, maps::PerCpuArray, programs::XdpContext};
 use aya_log_ebpf::info;
@@ -10,11 +10,11 @@ static TRACE_PER_SECOND: Global<u32> = Global::new(0);
 
 const SECOND: u64 = 1_000_000_000;
 
-/// Start of the second that is counted, ns since boot, and the lines in it.
+/// Start of the current second in ns since boot, and the lines in it.
 #[map]
 static TRACE_BUDGET: PerCpuArray<[u64; 2]> = PerCpuArray::with_max_entries(1, 0);
 
-/// What a line says.
+/// Contents of a log line.
 struct Line {
     family: u32,
     is_v4: bool,
@@ -28,7 +28,7 @@ struct Line {
 }
 
 #[inline(always)]
-pub(crate) fn mark(ctx: &XdpContext, syn: &Syn, family: Family) {
+pub(crate) fn matched(ctx: &XdpContext, syn: &Syn, family: Family) {
     let limit = TRACE_PER_SECOND.load();
     if limit == 0 || family == Family::OTHER {
         return;
@@ -36,7 +36,7 @@ pub(crate) fn mark(ctx: &XdpContext, syn: &Syn, family: Family) {
     let Some(budget) = TRACE_BUDGET.get_ptr_mut(0) else {
         return;
     };
-    // SAFETY: the map is per CPU, and the program is not interrupted by itself.
+    // SAFETY: the map is per CPU, and the program does not nest.
     let [start, lines] = unsafe { &mut *budget };
     // SAFETY: the helper only reads a clock.
     let now = unsafe { bpf_ktime_get_ns() };
@@ -60,11 +60,11 @@ pub(crate) fn mark(ctx: &XdpContext, syn: &Syn, family: Family) {
     }
 }
 
-/// A function of its own: every way through the parser would else have the log's code.
+/// Not inlined: otherwise every path through the parser would contain the log code.
 #[inline(never)]
 fn write(ctx: &XdpContext, line: &Line) {
     let Line { family, is_v4, src, dst, sport, dport, seq, window, ttl } = *line;
-    // The reader puts the family's name in place of the number in front.
+    // The reader replaces the leading number with the family's name.
     if is_v4 {
         info!(
             ctx,

@@ -1,19 +1,18 @@
-//! The documents that are made from the program, so that they cannot say something else.
+//! Documents that are generated from the program, so that they cannot differ from it.
 
 mod signatures;
 
 use std::fmt::Write as _;
 
 use honeyxdp::{config::Kind, snapshot::json_schema, sources::Pair};
-use honeyxdp_common::{Disposition, Family, family::Confidence};
+use honeyxdp_common::{Family, family::Confidence};
 
 /// Path from the repository's root, and content.
 pub fn all() -> Vec<(&'static str, String)> {
     vec![
-        ("docs/marks.md", marks()),
-        ("docs/label-rules.md", signatures::rules()),
+        ("docs/use/fingerprints.md", fingerprints()),
         ("docs/snapshot.schema.json", schema()),
-        ("docs/settings.md", settings()),
+        ("docs/reference/settings.md", settings()),
     ]
 }
 
@@ -26,23 +25,21 @@ fn schema() -> String {
 fn settings() -> String {
     let mut text = String::from(
         "# Settings\n\n\
-         <!-- Made from the flags of `honeyxdp run` by `cargo xtask docs`. Do not edit. -->\n\n\
-         What `honeyxdp run` does is set by flags, then by the environment, then by the file that `--config` or HONEYXDP_CONFIG\n\
-         names (/etc/honeyxdp/honeyxdp.toml if it exists and none is named), then by defaults. A key of the file is the flag\n\
-         without its dashes. [contrib/honeyxdp.toml](../contrib/honeyxdp.toml) has all of them, to copy.\n",
+         <!-- Generated from the flags of `honeyxdp run` by `cargo xtask docs`. Do not edit. -->\n\n\
+         For operators who write a settings file. Flags of `honeyxdp run` take precedence over environment variables, those over\n\
+         the file, and that over defaults. The file is `--config` or HONEYXDP_CONFIG, else /etc/honeyxdp/honeyxdp.toml if it\n\
+         exists. A key is the flag without dashes. [contrib/honeyxdp.toml](../../contrib/honeyxdp.toml) has all keys to copy.\n",
     );
     let mut section = None;
     for key in honeyxdp::cli::settings() {
         if section.as_ref() != Some(&key.section) {
             let title =
-                key.section.as_deref().map_or_else(|| "Before all sections".to_owned(), |name| format!("`[{name}]`"));
-            let _ = write!(
-                text,
-                "\n## {title}\n\n| key | takes | variable | default | what it does |\n|---|---|---|---|---|\n"
-            );
+                key.section.as_deref().map_or_else(|| "Before any section".to_owned(), |name| format!("`[{name}]`"));
+            let _ =
+                write!(text, "\n## {title}\n\n| key | value | variable | default | meaning |\n|---|---|---|---|---|\n");
             section = Some(key.section.clone());
         }
-        let takes = match key.kind {
+        let value = match key.kind {
             Kind::Switch => "true or false",
             Kind::One => "one value",
             Kind::List => "a list",
@@ -51,72 +48,67 @@ fn settings() -> String {
         let default = if default.is_empty() { String::new() } else { format!("`{default}`") };
         let variable = key.variable.unwrap_or_default();
         let help = key.help.replace('\n', " ").replace('|', "\\|");
-        let _ = writeln!(text, "| `{}` | {takes} | `{variable}` | {default} | {help} |", key.name);
+        let _ = writeln!(text, "| `{}` | {value} | `{variable}` | {default} | {help} |", key.name);
     }
     text
 }
 
-fn marks() -> String {
+fn fingerprints() -> String {
     let mut text = String::from(
-        "# The marks\n\n\
-         <!-- Made from honeyxdp-common/src/fingerprints by `cargo xtask docs`. Do not edit. -->\n\n\
-         A mark is a property of one TCP SYN that a scanner leaves and ordinary stacks do not. A SYN is a segment with SYN\n\
-         set and ACK, RST and FIN clear. Every rule is looked at for every SYN; the SYN is counted under the first family of\n\
-         this table whose rule holds (`packets`), and under `matched` of all that hold.\n\n\
-         In the rules `seq`, `ack`, `dst`, `dport`, `sport`, `ipid`, `win` and `ttl` are header fields as big-endian integers,\n\
+        "# Fingerprints and signatures\n\n\
+         <!-- Generated from honeyxdp-common/src/fingerprints and contrib/signatures.toml by `cargo xtask docs`. Do not edit. -->\n\n\
+         For analysts who need the exact rules behind a number, their evidence and their limits.\n\n\
+         A fingerprint is a rule over header fields of one TCP SYN: SYN set; ACK, RST and FIN clear. Every rule is evaluated for\n\
+         every SYN. The SYN is counted for the first matching family of this table (`packets`), and under `matched` of all\n\
+         matching ones. `seq`, `ack`, `dst`, `dport`, `sport`, `ipid`, `win` and `ttl` are header fields as big-endian integers,\n\
          `DF` is IPv4's \"don't fragment\", `opts` the list of TCP options.\n\n\
-         | family | rule | what must hold | confidence | wire id |\n|---|---|---|---|---|\n",
+         | family | rule | condition | confidence | wire id |\n|---|---|---|---|---|\n",
     );
     for family in Family::ALL {
         for rule in family.rules() {
-            let confidence = rule.confidence.name();
+            let (condition, confidence) = (cell(rule.condition), rule.confidence.name());
             let _ = writeln!(
                 text,
-                "| `{}` | `{}` | {} | {confidence} | {} |",
+                "| `{}` | `{}` | {condition} | {confidence} | {} |",
                 family.name(),
                 rule.id,
-                rule.condition.replace('|', "\\|"),
                 family.wire_id()
             );
         }
     }
+    text.push_str("\n| confidence | meaning |\n|---|---|\n");
+    for confidence in [Confidence::A, Confidence::B, Confidence::C, Confidence::D] {
+        let _ = writeln!(text, "| {} | {} |", confidence.name(), confidence.meaning());
+    }
     text.push_str(
-        "\n## Pairs\n\n\
-         Two SYNs of one source show what one alone does not. These rules are looked at in flow records, for sources whose\n\
-         SYNs have no decisive mark (`other`, `nmap`, `unicornscan`, `naabu`, `hajime`). They settle a source, and with it all its\n\
-         SYNs: `attributed` in the snapshot says how many. The counters of families and ports stay by the single packet's mark.\n\
-         A source is remembered for an hour after its last SYN at least; --memory bounds how many there can be.\n\n\
-         | family | rule | what must hold | confidence |\n|---|---|---|---|\n",
+        "\n## Multi-packet fingerprints\n\n\
+         Two SYNs of one source can show what one does not. These rules are evaluated on flow records, for sources whose SYNs have\n\
+         no decisive fingerprint (`other`, `nmap`, `unicornscan`, `naabu`, `hajime`). They attribute a source, and with it all its\n\
+         SYNs: `attributed` in the snapshot. Counters of families and ports keep the family of the single SYN. A source is\n\
+         remembered for at least an hour after its last SYN; `--memory` bounds how many.\n\n\
+         | family | rule | condition | confidence |\n|---|---|---|---|\n",
     );
     for pair in Pair::ALL {
         let rule = pair.rule();
-        let (test, confidence) = (rule.condition.replace('|', "\\|"), rule.confidence.name());
-        let _ = writeln!(text, "| `{}` | `{}` | {test} | {confidence} |", pair.family().name(), rule.id);
+        let (condition, confidence) = (cell(rule.condition), rule.confidence.name());
+        let _ = writeln!(text, "| `{}` | `{}` | {condition} | {confidence} |", pair.family().name(), rule.id);
     }
-    text.push_str("\n## Confidence\n\n");
-    let used = |confidence: &Confidence| {
-        Family::ALL.iter().any(|family| family.rules().iter().any(|rule| rule.confidence == *confidence))
-    };
-    for confidence in [Confidence::A, Confidence::B, Confidence::C, Confidence::D].into_iter().filter(used) {
-        let _ = writeln!(text, "* **{}**: {}.", confidence.name(), confidence.meaning());
-    }
-    text.push_str("\n## Evidence, chance hits and misses\n");
-    for family in Family::ALL {
-        for rule in family.rules() {
-            let _ = write!(text, "\n### {}\n\nSource: {}.\n\nLimits: {}.\n", rule.id, rule.source, rule.caveat);
-        }
-    }
-    for rule in Pair::ALL.map(Pair::rule) {
-        let _ = write!(text, "\n### {}\n\nSource: {}.\n\nLimits: {}.\n", rule.id, rule.source, rule.caveat);
+    text.push_str("\n## Evidence and limits\n\n| rule | source | limits |\n|---|---|---|\n");
+    let pairs = Pair::ALL.map(Pair::rule);
+    for rule in Family::ALL.iter().flat_map(|family| family.rules()).chain(&pairs) {
+        let _ = writeln!(text, "| `{}` | {} | {} |", rule.id, cell(rule.source), cell(rule.caveat));
     }
     text.push_str(
-        "\n## What no rule here can tell\n\n\
-         * Bots that use the kernel's own sockets (qBot/Gafgyt, Satori, fbot, Mozi, ZGrab, pnscan, RustScan) send ordinary SYNs.\n\
-         * Behind 1:1 NAT the destination in the packet is not the one that the scanner wrote into it: mirai and masscan do\n\
-         \x20 not show there, unless `--public-addr LOCAL=PUBLIC` says what it was.\n\n\
-         ## Dispositions\n\nEvery frame has exactly one:",
+        "\n## What no fingerprint can identify\n\n\
+         * Bots on kernel sockets (qBot/Gafgyt, Satori, fbot, Mozi, ZGrab, pnscan, RustScan) send ordinary SYNs.\n\
+         * Behind 1:1 NAT the destination in the packet is not the one that the scanner used: mirai and masscan do not match\n\
+         \x20 there without `--public-addr LOCAL=PUBLIC`.\n",
     );
-    let names: Vec<String> = Disposition::ALL.iter().map(|disposition| format!(" `{}`", disposition.name())).collect();
-    let _ = writeln!(text, "{}. docs/snapshot.md says what each means.", names.join(","));
+    text.push_str(&signatures::tables());
     text
+}
+
+/// Text of a rule in a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
 }

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Where the table is, in the repository.
-const DOCUMENT: &str = "docs/reliability.md";
+const DOCUMENT: &str = "docs/operate/reliability.md";
 
 /// Have every fault of docs/reliability.md happen, and say which are survived
 ///

@@ -1,22 +1,22 @@
-//! How the bytes of a frame are reached.
+//! Access to the bytes of a frame.
 
-/// The bytes of a frame, however they are reached.
+/// The bytes of a frame.
 ///
-/// Two ways in, because the kernel has two: direct access needs an offset that is constant once the code is inlined (a
-/// program without CAP_PERFMON may not add a variable to a packet pointer) and reaches only the first buffer; a helper
-/// call costs more and reaches everything.
+/// There are two access paths, as in the kernel. Direct access needs an offset that is constant after inlining (without
+/// CAP_PERFMON the verifier rejects a variable added to a packet pointer) and reaches only the first buffer. A helper call
+/// costs more and reaches everything.
 pub trait Frame {
-    /// Bytes in the frame, all its buffers together, without the check sequence.
+    /// Length of the frame in bytes over all its buffers, without the frame check sequence.
     fn len(&self) -> usize;
 
-    /// The `N` bytes at `offset`, which must be constant once inlined. `None` when they are not there or cannot be
-    /// reached this way: what then looks [`Disposition::Malformed`] may be whole when it is read by [`Frame::any`].
+    /// The `N` bytes at `offset`, which must be constant after inlining. `None` if they are missing or not directly
+    /// accessible: a frame that then looks malformed may be complete when read by [`Frame::any`].
     fn fixed<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
-    /// The `N` bytes at `offset`; `None` only when the frame ends before.
+    /// The `N` bytes at `offset`; `None` only if the frame is shorter.
     fn any<const N: usize>(&self, offset: usize) -> Option<[u8; N]>;
 
-    /// Whether there is nothing in it.
+    /// Whether the frame has no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -48,7 +48,7 @@ impl Ipv4 {
 #[inline(always)]
 pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize, sink: impl Sink) -> Disposition {
     match header(frame, offset) {
-        // Two calls, so that the offset of the usual one is a constant.
+        // Separate calls, so that the offset is constant without IP options.
         Ok((network, at)) if at.offset == offset + IPV4_HEADER => {
             sink.tcp::<FIXED, F>(frame, Transport { offset: offset + IPV4_HEADER, ..at }, network)
         }
@@ -57,7 +57,7 @@ pub(super) fn packet<F: Frame + ?Sized>(frame: &F, offset: usize, sink: impl Sin
     }
 }
 
-/// The fields of the header, and where TCP begins.
+/// Fields of the IP header, and the location of the TCP header.
 #[inline(always)]
 fn header<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<(Syn, Transport), Disposition> {
     let ip = Ipv4::parse(frame.fixed(offset).ok_or(Disposition::Malformed)?);
@@ -65,7 +65,7 @@ fn header<F: Frame + ?Sized>(frame: &F, offset: usize) -> Result<(Syn, Transport
     if ip.version != 4 || header < IPV4_HEADER || frame.len() < offset + header {
         return Err(Disposition::Malformed);
     }
-    // Segmentation offload hands over packets that are longer than the field can say, and leaves it 0.
+    // Segmentation offload delivers packets longer than the 16-bit field can express, with length 0.
     let payload = match ip.total_length {
         0 => usize::MAX,
         total if total < header => return Err(Disposition::Malformed),

@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{Address, Disposition, IpVersion, Syn};
 
-/// How many IPv6 extension headers are followed.
+/// Most IPv6 extension headers that are followed.
 pub const EXTENSION_HEADERS: usize = 6;
 
 const IPV6_HEADER: usize = 40;
 
-/// Next-header numbers (IANA): what ends a chain ...
+/// IANA next-header numbers that end a chain.
 const ICMPV6: u8 = 58;
-/// ... and what goes on with it.
+/// IANA next-header numbers of extension headers.
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
 const FRAGMENT: u8 = 44;
@@ -56,7 +56,7 @@ pub(super) fn packet<F: Frame + ?Sized>(frame: &F, start: usize, sink: impl Sink
     if ip.version != 6 {
         return Disposition::Malformed;
     }
-    // 0 stands for a jumbogram (RFC 2675) or for segmentation offload.
+    // 0 means a jumbogram (RFC 2675) or segmentation offload.
     let payload = match ip.payload_length {
         0 => usize::MAX,
         length => length,
@@ -77,25 +77,25 @@ pub(super) fn packet<F: Frame + ?Sized>(frame: &F, start: usize, sink: impl Sink
     }
 }
 
-/// Whether a header of this kind says what comes after it.
+/// Whether this is an extension header, which names its successor.
 #[inline(always)]
-const fn leads_on(header: u8) -> bool {
+const fn is_extension(header: u8) -> bool {
     matches!(
         header,
         HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION_OPTIONS | MOBILITY | HOST_IDENTITY | SHIM6
     )
 }
 
-/// Follows the chain to TCP, or ends in the disposition of what it leads to.
+/// Follows the chain to the TCP header, or returns the disposition of another upper layer.
 #[inline(always)]
 fn extension_headers<F: Frame + ?Sized>(frame: &F, mut at: Transport, mut next: u8) -> Result<Transport, Disposition> {
     for _ in 0..EXTENSION_HEADERS {
-        if !leads_on(next) {
+        if !is_extension(next) {
             break;
         }
         let header: [u8; 4] = frame.any(at.offset).ok_or(Disposition::Malformed)?;
         let length = match next {
-            // Its second byte is reserved (RFC 8200, section 4.5).
+            // Fixed length: the second byte is reserved (RFC 8200, section 4.5).
             FRAGMENT => {
                 if be16(&header, 2) & 0xfff8 != 0 {
                     return Err(Disposition::Fragment);
@@ -103,9 +103,9 @@ fn extension_headers<F: Frame + ?Sized>(frame: &F, mut at: Transport, mut next: 
                 at.first_fragment |= header[3] & 1 != 0;
                 8
             }
-            // In words of four bytes, less two (RFC 4302, section 2.2).
+            // In 4-byte words, minus two (RFC 4302, section 2.2).
             AUTHENTICATION => (header[1] as usize + 2) * 4,
-            // In words of eight bytes, less one.
+            // In 8-byte words, minus one (RFC 8200).
             _ => (header[1] as usize + 1) * 8,
         };
         if at.payload < length || frame.len() < at.offset + length {

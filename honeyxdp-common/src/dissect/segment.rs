@@ -1,4 +1,4 @@
-//! TCP segments of every kind, for who looks at what comes after the SYN.
+//! TCP segments with any flags, for the responder and payload capture.
 
 use super::{
     Frame, Sink, ethernet,
@@ -6,15 +6,15 @@ use super::{
 };
 use crate::{Address, Disposition, IpVersion, Syn};
 
-/// Bytes of an IP header with nothing in it that could be left out.
+/// Length of an IP header without options or extension headers, bytes.
 const PLAIN_V4: usize = 20;
 const PLAIN_V6: usize = 40;
 
-/// Where a TCP segment lies in its frame, and the fields that tell what it is to its connection. Integers are read big-endian from
-/// the wire.
+/// A TCP segment: its location in the frame and the fields that relate it to its connection. Integers are read big-endian
+/// from the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// Which Internet Protocol carried it.
+    /// IP version.
     pub version: IpVersion,
     /// Source address.
     pub src: Address,
@@ -30,7 +30,7 @@ pub struct Segment {
     pub ack: u32,
     /// TCP flags.
     pub flags: u8,
-    /// Bytes of TCP options that are there.
+    /// Length of the TCP options present, bytes.
     pub options: usize,
     /// Offset of the network header in the frame, bytes.
     pub network: usize,
@@ -40,12 +40,12 @@ pub struct Segment {
     pub data: usize,
     /// Bytes of data that are in the frame.
     pub length: usize,
-    /// Whether the TCP header is as long as it claims, and the packet is no fragment. If not, there are neither options nor data.
+    /// Whether the packet is no fragment and holds the TCP header as long as claimed. If not, `options` and `length` are 0.
     pub whole: bool,
 }
 
 impl Segment {
-    /// A segment of which nothing is known yet.
+    /// A segment with every field zero.
     pub const BLANK: Self = Self {
         version: IpVersion::V4,
         src: Address::from_v4(0),
@@ -63,26 +63,26 @@ impl Segment {
         whole: false,
     };
 
-    /// Whether IPv4 carried it.
+    /// Whether the segment came over IPv4.
     #[inline(always)]
     pub const fn is_v4(&self) -> bool {
         matches!(self.version, IpVersion::V4)
     }
 
-    /// Whether it is whole, and there is nothing between the fixed network header and TCP.
+    /// Whether the segment is whole and TCP directly follows the fixed IP header.
     #[inline(always)]
     pub const fn is_plain(&self) -> bool {
         self.whole && self.transport - self.network == if self.is_v4() { PLAIN_V4 } else { PLAIN_V6 }
     }
 
-    /// Whether exactly these of some flags are set.
+    /// Whether exactly the flags `set` are set among the flags `of`.
     #[inline(always)]
     pub const fn has(&self, set: u8, of: u8) -> bool {
         self.flags & of == set
     }
 }
 
-/// Keeps the segment, whatever its flags are.
+/// Stores the segment, whatever its flags.
 struct Keep<'a>(&'a mut Segment);
 
 impl Sink for Keep<'_> {
@@ -98,11 +98,11 @@ impl Sink for Keep<'_> {
             Err(disposition) => return disposition,
         };
         let claimed = tcp.data_offset as usize * 4;
-        // Whatever it claims, the fixed fields are there. Of a first fragment the rest may come with the next one.
+        // The fixed fields are present whatever the offset claims. The rest of a first fragment may be in the next one.
         let whole = !at.first_fragment && claimed >= TCP_HEADER && at.holds(frame, claimed);
         let header = if whole { claimed } else { TCP_HEADER };
-        let (there, said) = (frame.len() - at.offset - header, at.payload - header);
-        let length = if said < there { said } else { there };
+        let (present, declared) = (frame.len() - at.offset - header, at.payload - header);
+        let length = if declared < present { declared } else { present };
         *self.0 = Segment {
             version: network.version,
             src: network.src,
@@ -123,7 +123,7 @@ impl Sink for Keep<'_> {
     }
 }
 
-/// Reads a TCP segment from an Ethernet frame into `to`. False where the frame holds no TCP header.
+/// Reads a TCP segment from an Ethernet frame into `to`. Returns false if the frame holds no TCP header.
 #[inline(always)]
 pub fn segment<F: Frame + ?Sized>(frame: &F, to: &mut Segment) -> bool {
     matches!(ethernet(frame, Keep(to)), Disposition::TcpOther)

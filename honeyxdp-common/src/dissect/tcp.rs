@@ -1,4 +1,4 @@
-//! TCP, with the head of its options.
+//! TCP header and the first options.
 
 use super::{Frame, be16, be32};
 use crate::{Disposition, Options, Syn};
@@ -6,42 +6,42 @@ use crate::{Disposition, Options, Syn};
 /// Length of a TCP header without options, bytes (RFC 9293, section 3.1).
 pub const TCP_HEADER: usize = 20;
 
-/// The sender has no more to say.
+/// No more data from the sender.
 pub const FIN: u8 = 0x01;
-/// The first segment of either side.
+/// Synchronize sequence numbers.
 pub const SYN: u8 = 0x02;
-/// The connection is over.
+/// Reset the connection.
 pub const RST: u8 = 0x04;
-/// What came is to be handed over at once.
+/// Push function.
 pub const PSH: u8 = 0x08;
-/// The acknowledgment number means something.
+/// The acknowledgment number is valid.
 pub const ACK: u8 = 0x10;
 
-/// The transport header is at an offset that is constant once inlined.
+/// The transport header is at an offset that is constant after inlining.
 pub(super) const FIXED: bool = true;
-/// The transport header is behind something of variable length.
+/// The transport header follows a header of variable length.
 pub(super) const ANY: bool = false;
 
-/// Where the transport header is, and how much of it there can be.
+/// Location of the transport header, and the length available to it.
 #[derive(Clone, Copy, Debug)]
 pub struct Transport {
-    /// Where the network header is.
+    /// Offset of the network header, bytes.
     pub(super) network: usize,
     pub(super) offset: usize,
-    /// Bytes that the network header leaves for it; `usize::MAX` when it does not say.
+    /// Payload length by the IP header, bytes; `usize::MAX` if it does not tell.
     pub(super) payload: usize,
     /// Whether more fragments follow.
     pub(super) first_fragment: bool,
 }
 
 impl Transport {
-    /// Whether the network header leaves room for `length` bytes and the frame has them.
+    /// Whether both the IP length and the frame include `length` bytes.
     #[inline(always)]
     pub(super) fn holds<F: Frame + ?Sized>(self, frame: &F, length: usize) -> bool {
         self.payload >= length && frame.len() >= self.offset + length
     }
 
-    /// The `N` bytes from `skip` on.
+    /// The `N` bytes at `skip` from the transport header.
     #[inline(always)]
     fn read<const REACH: bool, const N: usize, F: Frame + ?Sized>(
         self,
@@ -53,7 +53,7 @@ impl Transport {
     }
 }
 
-/// RFC 9293, without options.
+/// The fixed header, RFC 9293.
 pub(super) struct Tcp {
     pub(super) sport: u16,
     pub(super) dport: u16,
@@ -65,11 +65,11 @@ pub(super) struct Tcp {
 }
 
 impl Tcp {
-    /// The header, if it is there.
+    /// Reads the fixed header.
     #[inline(always)]
     pub(super) fn read<const REACH: bool, F: Frame + ?Sized>(frame: &F, at: Transport) -> Result<Self, Disposition> {
         if at.payload < TCP_HEADER && at.first_fragment {
-            // The rest of the header may come in the next fragment, so nothing is wrong with this one.
+            // The rest of the header may follow in the next fragment.
             return Err(Disposition::Fragment);
         }
         if !at.holds(frame, TCP_HEADER) {
@@ -92,7 +92,7 @@ impl Tcp {
     }
 }
 
-/// Reads the TCP header of an initial SYN, and adds to it what the network header said.
+/// Reads the TCP header of an initial SYN and adds its fields to those of the IP header.
 #[inline(always)]
 pub(super) fn syn<const REACH: bool, F: Frame + ?Sized>(
     frame: &F,
@@ -114,7 +114,7 @@ pub(super) fn syn<const REACH: bool, F: Frame + ?Sized>(
     })
 }
 
-/// Reads the head of the options that a data offset, in words of four bytes, claims.
+/// Reads the first options. `data_offset` is in 4-byte words.
 #[inline(always)]
 fn options<const REACH: bool, F: Frame + ?Sized>(
     frame: &F,

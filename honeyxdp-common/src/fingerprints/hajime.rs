@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     condition: "win == 14600 and seq != 0 and (seq & 0xffff == 0 or seq >> 16 == 0)",
     confidence: Confidence::C,
     source: "three partial public implementations that agree on it; the primary text was not read",
-    caveat: "3e-5 of the SYNs that have window 14600 anyway (Linux 2.6.39 to 3.x) hit by chance; a single SYN labels no source",
+    caveat: "3e-5 of the SYNs that have window 14600 anyway (Linux 2.6.39 to 3.x) hit by chance; a single SYN does not attribute its source",
 }];
 
 #[inline(always)]

@@ -1,4 +1,4 @@
-//! hping3: an acknowledgment number without the flag, window 512, no options.
+//! hping3: an acknowledgment number without the ACK flag, window 512, no options.
 
 use crate::{
     Syn,

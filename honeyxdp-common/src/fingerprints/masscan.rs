@@ -1,11 +1,11 @@
-//! masscan: the IP id is folded from the fields that the answer must match.
+//! masscan: the IP id is derived from destination, port and sequence number.
 
 use crate::{
     Syn,
     family::{Confidence, Rule},
 };
 
-/// From here on a TTL tells a start value of 255: no path is over fifty hops, and no other start value is that high.
+/// A TTL above this implies an initial value of 255: paths have fewer than 50 hops, and no other initial value is as high.
 const HIGH_TTL: u8 = 200;
 
 pub(super) const RULES: &[Rule] = &[
@@ -30,7 +30,7 @@ pub(super) const RULES: &[Rule] = &[
 #[inline(always)]
 pub(super) fn matches(syn: &Syn) -> bool {
     if syn.is_v4() {
-        // The lower half of a 32-bit sum: upstream truncates where others fold.
+        // masscan truncates the 32-bit result to its lower half.
         let relation = (syn.dst.v4() ^ syn.dport as u32 ^ syn.seq) & 0xffff;
         syn.ip_id as u32 == relation && (syn.window == 1024 || syn.window == 0 || syn.ttl > HIGH_TTL)
     } else {

@@ -1,4 +1,4 @@
-//! The marks: one file per family, each a pure function over the fields of one SYN.
+//! Fingerprints: one file per family, each a pure function over the fields of one SYN.
 //!
 //! The notation of the rules: `seq`, `ack`, `dst`, `dport`, `sport`, `ipid`, `win`, `ttl` are header fields as
 //! big-endian integers, `DF` is IPv4's "don't fragment", `opts` the list of TCP options.
@@ -6,15 +6,15 @@
 use crate::family::{Family, FamilySet, Rule};
 use crate::{Syn, counters::FAMILY_SLOTS};
 
-/// Declares the families. A line is `wire id, module, CONSTANT`; the order of the lines is the order in which a SYN that
-/// several rules hold for gets its primary family. Wire ids index counters and archives, and are never used again.
+/// Declares the families. A line is `wire id, module, CONSTANT`. The order is the precedence: a SYN that matches several
+/// families has the first one as its primary family. Wire ids index counters and archives and are never reused.
 macro_rules! families {
     ($($id:literal $module:ident $constant:ident,)+) => {
         $(mod $module;)+
 
         impl Family {
             $(
-                #[doc = concat!("Shows the mark of `", stringify!($module), "`.")]
+                #[doc = concat!("Matches a fingerprint of `", stringify!($module), "`.")]
                 pub const $constant: Self = Self($id);
             )+
 
@@ -29,7 +29,7 @@ macro_rules! families {
                 }
             }
 
-            /// The rules whose hits this family counts: most have one.
+            /// Rules of the family; most have one.
             pub const fn rules(self) -> &'static [Rule] {
                 match self.0 {
                     $($id => $module::RULES,)+
@@ -38,13 +38,13 @@ macro_rules! families {
             }
         }
 
-        /// Every family whose rule holds for `syn`.
+        /// Every family whose rule `syn` matches.
         #[inline(always)]
         pub fn matching(syn: &Syn) -> FamilySet {
             0 $(| (($module::matches(syn) as FamilySet) << $id))+
         }
 
-        /// The one family that a SYN with these matched is counted under.
+        /// The family that a SYN with these matches is counted under.
         #[inline(always)]
         pub const fn primary(matched: FamilySet) -> Family {
             $(
@@ -55,7 +55,7 @@ macro_rules! families {
             Family::OTHER
         }
 
-        /// Calls `visit` for every family in `matched`. Written out and not a loop: the verifier knows every bound.
+        /// Calls `visit` for every family in `matched`. Unrolled, so that the verifier knows every bound.
         #[inline(always)]
         pub fn each(matched: FamilySet, mut visit: impl FnMut(Family)) {
             $(
@@ -92,7 +92,7 @@ families! {
     4 zmap4 ZMAP4,
 }
 
-/// The families in `matched` that another one went before.
+/// The families in `matched` other than the primary one.
 #[inline(always)]
 pub const fn secondary(matched: FamilySet, primary: Family) -> FamilySet {
     matched & !(1 << primary.wire_id())
@@ -101,7 +101,7 @@ pub const fn secondary(matched: FamilySet, primary: Family) -> FamilySet {
 const OTHER_RULES: &[Rule] = &[Rule {
     id: "other/1",
     name: "other",
-    condition: "no other rule holds",
+    condition: "no other rule matches",
     confidence: crate::family::Confidence::A,
     source: "by definition",
     caveat: "holds every tool that uses the kernel's own sockets (qBot, Mozi, ZGrab, pnscan, RustScan, nmap -sT) and all ordinary traffic",

@@ -1,4 +1,4 @@
-//! naabu: nmap's window and option from a raw socket, so with "don't fragment", and a counter for a sequence number.
+//! naabu: nmap's window and option with "don't fragment" set by the kernel's raw socket, and a counter as sequence number.
 
 use crate::{
     Syn,
@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     condition: "IPv4, win == 1024 and opts == MSS 1460 alone and DF set and seq < 2^24",
     confidence: Confidence::C,
     source: "naabu, pkg/scan (window, MSS and the counter that starts at 0 are certain, A); DF and the kernel's ttl follow from net.ListenPacket(\"ip4:tcp\"), which leaves the IP header to Linux",
-    caveat: "one packet tells it from nmap only by DF; on IPv6 it cannot be told; misses a scan's probes after the first 16.7 million",
+    caveat: "a single packet differs from nmap's only by DF; not recognizable on IPv6; misses a scan's probes after the first 16.7 million",
 }];
 
 #[inline(always)]

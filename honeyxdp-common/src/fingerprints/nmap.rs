@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     condition: "win in {1024, 2048, 3072, 4096} and opts == MSS 1460 alone and (IPv6 or (DF clear and ttl <= 64))",
     confidence: Confidence::A,
     source: "nmap, libnetutil/netutil.cc, tcpip.cc and nmap.h; hop limit 255 measured with nmap 7.93 -6",
-    caveat: "naabu and masscan since 2023-11 share window 1024 with MSS 1460; told from them by DF, ttl and masscan's relation; -sT uses kernel sockets and has no mark",
+    caveat: "naabu and masscan since 2023-11 share window 1024 with MSS 1460; distinguished by DF, ttl and masscan's relation; -sT uses kernel sockets and has no fingerprint",
 }];
 
 #[inline(always)]

@@ -1,4 +1,4 @@
-//! The nameless scanner that always comes from port 6000.
+//! An unnamed scanner that always uses source port 6000.
 
 use crate::{
     Syn,

@@ -1,4 +1,4 @@
-//! unicornscan with its default OS style: one SYN shows its window and a high TTL.
+//! unicornscan with its default OS style: window 4128 and an initial TTL of 255.
 
 use crate::{
     Syn,
@@ -11,7 +11,7 @@ pub(super) const RULES: &[Rule] = &[Rule {
     condition: "win == 4128 and opts == one MSS alone and ttl > 200",
     confidence: Confidence::C,
     source: "unicornscan, default OS style of its packet maker (Cisco IOS)",
-    caveat: "other OS styles show window 16384 and MSS 1436 and are not told by one packet; a Cisco router's own SYN looks alike",
+    caveat: "other OS styles (window 16384, MSS 1436) need several packets; a Cisco router's own SYN looks alike",
 }];
 
 #[inline(always)]

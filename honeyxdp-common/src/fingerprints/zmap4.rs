@@ -1,4 +1,4 @@
-//! ZMap from 4.1 on: the option bytes of Windows in a packet without "don't fragment".
+//! ZMap 4.1 and later: the TCP options of Windows without "don't fragment".
 
 use crate::{
     Options, Syn,
@@ -10,8 +10,8 @@ pub(super) const RULES: &[Rule] = &[Rule {
     name: "zmap4",
     condition: "IPv4, win == 65535 and DF clear and opts == 020405b4 01030308 01010402",
     confidence: Confidence::C,
-    source: "zmap 4.1, src/probe_modules/packet.c: the bytes are certain (A), that nobody else sends them so is not",
-    caveat: "looks like Windows without DF, hence IPv4 alone; the linux and bsd layouts of zmap (--probe-args) are not told",
+    source: "zmap 4.1, src/probe_modules/packet.c: the layout itself is certain (A), its uniqueness is not",
+    caveat: "looks like Windows without DF, hence IPv4 alone; the linux and bsd layouts of zmap (--probe-args) are not matched",
 }];
 
 const WINDOWS: Options = Options {

@@ -1,7 +1,7 @@
-//! Sequence numbers that only this sensor can make, and that are good for one to two minutes: the time is part of what is hashed, as
-//! in Linux' SYN cookies (net/ipv4/syncookies.c). So they change also while no process looks after the program.
+//! Cookies: sequence numbers that only this sensor can compute, valid for one to two minutes. The time is part of the hash, as
+//! in Linux SYN cookies (net/ipv4/syncookies.c), so keys rotate without user space.
 
-/// A secret: two words at random.
+/// A secret key: two random words.
 pub type Key = [u64; 2];
 
 /// SipHash-2-4 of five words, as 40 bytes little-endian (Aumasson and Bernstein, INDOCRYPT 2012).
@@ -13,7 +13,7 @@ pub const fn siphash(key: Key, words: [u64; 5]) -> u64 {
         key[0] ^ 0x6c79_6765_6e65_7261,
         key[1] ^ 0x7465_6462_7974_6573,
     ];
-    // Without a loop: a program without CAP_PERFMON may not look into its stack by a number.
+    // Unrolled: without CAP_PERFMON the verifier rejects variable stack offsets.
     let [first, second, third, fourth, fifth] = words;
     v = compress(compress(compress(v, first), second), third);
     v = compress(compress(v, fourth), fifth);
@@ -46,34 +46,34 @@ const fn round([mut a, mut b, mut c, mut d]: [u64; 4]) -> [u64; 4] {
     [a, b, c, d]
 }
 
-/// Bits of a clock in nanoseconds that one key lasts: 69 seconds.
+/// Lifetime of a key: 2^36 ns, 69 seconds.
 const AGE_BITS: u32 = 36;
 
-/// Which key is in force at a time, in nanoseconds of a clock that does not go back. Never 0.
+/// Age of the key at a time of the monotonic clock, in nanoseconds. Never 0.
 #[inline(always)]
 pub const fn age(nanoseconds: u64) -> u64 {
     (nanoseconds >> AGE_BITS) + 1
 }
 
-/// The words of a connection under the key of an age: of 0 for hashes that are nobody's sequence number.
+/// Hash input of a connection under the key of an age; age 0 is for hashes that are not sequence numbers.
 #[inline(always)]
 pub const fn aged(mut connection: [u64; 5], age: u64) -> [u64; 5] {
-    // The last word has 33 bits.
+    // The last word uses 33 bits.
     connection[4] |= age << 33;
     connection
 }
 
-/// The number of the answer to a SYN with the number `seq`, over a connection with this hash: the next segment with nothing in
-/// between then acknowledges `hash + its own number`, see [`is_first`].
+/// Sequence number of the answer to a SYN with sequence number `seq`, for a connection with this hash. The first segment after
+/// the handshake then acknowledges `hash + its own sequence number`, see [`is_first`].
 #[inline(always)]
 pub const fn answer(hash: u64, seq: u32) -> u32 {
     (hash as u32).wrapping_add(seq)
 }
 
-/// Whether a segment is the first one after the handshake: it acknowledges our answer and no more, and begins where its SYN ended.
+/// Whether a segment is the first after the handshake: it acknowledges exactly our answer and directly follows its SYN.
 #[inline(always)]
 pub const fn is_first(hash: u64, seq: u32, ack: u32) -> bool {
-    // seq is the SYN's number and one, ack is our number and one.
+    // seq is the SYN's sequence number + 1, ack is ours + 1.
     ack == (hash as u32).wrapping_add(seq)
 }
 
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(deprecated, reason = "it is the one SipHash-2-4 that is at hand")]
-    fn the_hash_is_siphash_2_4() {
+    #[expect(deprecated, reason = "the only SipHash-2-4 in core")]
+    fn hash_is_siphash_2_4() {
         use core::hash::{Hasher as _, SipHasher};
         for n in 0..64_u64 {
             let words = core::array::from_fn(|at| (n + at as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_lasts_for_a_minute_and_no_two_ages_are_alike() {
+    fn key_rotates_each_minute() {
         assert_eq!((age(0), age((1 << AGE_BITS) - 1), age(1 << AGE_BITS)), (1, 1, 2));
         let connection = [1, 2, 3, 4, 0x1_ffff_ffff];
         let hashes = [0, 1, 2].map(|age| siphash([5, 6], aged(connection, age)));
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_segment_is_told_by_its_numbers() {
+    fn first_segment_is_identified_by_its_numbers() {
         for (hash, isn) in [(0, 0), (0x1234_5678_9abc_def0, 7), (u64::MAX, u32::MAX)] {
             let ours = answer(hash, isn);
             let (seq, ack) = (isn.wrapping_add(1), ours.wrapping_add(1));

@@ -1,9 +1,8 @@
-//! What comes after the SYN: how the kernel program answers on addresses where nobody listens, keeps the first payload, and how
-//! that lies in the maps.
+//! The in-kernel responder and payload capture: protocol logic and map layouts.
 //!
-//! **No state before proof.** A SYN is answered with a sequence number that only this sensor can make ([`cookie`]), so nothing
-//! is kept until the other side has shown that it gets our answers. The cookie holds the SYN's own number too: whether a
-//! segment is the first one after the handshake is told by its numbers alone.
+//! **Stateless until verified.** The responder answers a SYN with a sequence number that only this sensor can compute
+//! ([`cookie`]), and keeps no state until the peer has proven that it receives the answers. The cookie includes the SYN's own
+//! sequence number, so two header fields identify the first segment after the handshake.
 
 pub mod cookie;
 mod payload;
@@ -14,12 +13,12 @@ pub use reply::{Answer, Reply, Text, V4_HEADER, V6_HEADER};
 
 use crate::{Address, Syn, dissect::Segment};
 
-/// Whether first payloads of connections to the host's own ports are kept: a bit of `RESPONDER`.
+/// Bit of `RESPONDER`: capture first payloads of connections to the host's own ports.
 pub const OBSERVE: u32 = 1;
-/// Whether SYNs are answered.
+/// Bit of `RESPONDER`: answer SYNs.
 pub const RESPOND: u32 = 2;
 
-/// What is done at a port: rows of [`crate::filter::PORT_WORDS`] words in map `RESPONDER_PORTS`.
+/// Sets of ports: rows of [`crate::filter::PORT_WORDS`] words in map `RESPONDER_PORTS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum PortKind {
@@ -27,7 +26,7 @@ pub enum PortKind {
     Observed = 0,
     /// SYNs are answered.
     Answered = 1,
-    /// They are, and the server speaks first, as telnet does.
+    /// SYNs are answered, and the server sends the first data, as telnet does.
     Prompted = 2,
 }
 
@@ -36,23 +35,23 @@ impl PortKind {
     pub const ALL: [Self; 3] = [Self::Observed, Self::Answered, Self::Prompted];
 }
 
-/// Connections that are waited for at observed ports, as a power of two: 2 MiB. A SYN flood of a million a second leaves
-/// each of them a quarter of a second.
+/// Slots for connections to observed ports that await their first segment, as a power of two (2 MiB). A flood of a million SYNs
+/// per second leaves each entry a quarter of a second.
 pub const EXPECTED_BITS: u32 = 18;
-/// Logins that go on at a time, as a power of two.
+/// Slots for logins in progress, as a power of two.
 pub const SESSION_BITS: u32 = 14;
-/// Places for the rates of sources, as a power of two. Sources that share one share the rate.
+/// Slots for the rates of sources, as a power of two. Sources in the same slot share its rate.
 pub const LIMIT_BITS: u32 = 16;
-/// Kinds of rates in map `LIMITS`: of each 2^[`LIMIT_BITS`] words for sources, and then a word for all together.
+/// Kinds of rates in map `LIMITS`: 2^[`LIMIT_BITS`] words for sources each, followed by one word each for the total.
 pub const LIMITS: u32 = 2;
 
-/// What is limited.
+/// A rate limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Limit {
     /// SYNs that are answered.
     Answers = 0,
-    /// Payloads that are kept.
+    /// Captured payloads.
     Payloads = 1,
 }
 
@@ -65,41 +64,41 @@ pub const fn limit_of_source(limit: Limit, hash: u64) -> u32 {
     (limit as u32) << LIMIT_BITS | (hash >> (64 - LIMIT_BITS)) as u32
 }
 
-/// Index of the word of all sources together.
+/// Index of the word of the total.
 #[inline(always)]
 pub const fn limit_of_all(limit: Limit) -> u32 {
     (LIMITS << LIMIT_BITS) + limit as u32
 }
 
-/// What the responder did, and what it did not. The discriminant is the index of the counter: numbers are never reused.
+/// Events of the responder and payload capture. The discriminant is the index of the counter. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
 pub enum Event {
     /// A SYN was answered.
     Answered = 0,
-    /// A SYN was not: its source had its share of this second.
+    /// A SYN was not answered: its source exceeded its rate.
     RateLimitedSource = 1,
-    /// A SYN was not: all answers of this second were given.
+    /// A SYN was not answered: the total rate was exceeded.
     RateLimitedTotal = 2,
-    /// A SYN was not: it has IP options or extension headers, is a fragment, or its header lies about its length.
+    /// A SYN was not answered: IP options, extension headers, a fragment, or an inconsistent header length.
     Unsupported = 3,
     /// A handshake was completed.
     Accepted = 4,
-    /// A segment that belongs to no answer of this sensor.
+    /// A segment matches no answer of this sensor.
     OutOfState = 5,
-    /// The kernel did not let a frame be changed.
+    /// The kernel rejected the change of a frame.
     Failed = 6,
-    /// A payload was kept.
-    Kept = 7,
-    /// A payload was not: its source, or all together, had had as many in this second.
+    /// A payload was captured.
+    Captured = 7,
+    /// A payload was not captured: a rate was exceeded.
     PayloadRateLimited = 8,
-    /// A payload was not: the ring was full.
+    /// A payload was dropped: the ring was full.
     PayloadLost = 9,
     /// A prompt was sent.
     Prompted = 10,
-    /// What was typed was taken, and more is waited for.
+    /// Login input was captured; more is expected.
     Taken = 11,
-    /// A connection was ended.
+    /// A connection was reset.
     Ended = 12,
 }
 
@@ -113,7 +112,7 @@ impl Event {
         Self::Accepted,
         Self::OutOfState,
         Self::Failed,
-        Self::Kept,
+        Self::Captured,
         Self::PayloadRateLimited,
         Self::PayloadLost,
         Self::Prompted,
@@ -122,45 +121,45 @@ impl Event {
     ];
 }
 
-/// Counters of a CPU in a generation; a power of two, so that no two CPUs share a cache line.
+/// Counters in one shard. A power of two, so that no two CPUs share a cache line.
 pub const EVENTS: usize = 16;
 
 const _: () = assert!(Event::ALL.len() <= EVENTS);
 
-/// Index in map `EVENTS` of a counter in a part, see [`crate::counters::part`].
+/// Index in map `EVENTS` of a counter in a shard, see [`crate::counters::shard`].
 #[inline(always)]
-pub const fn event_counter(part: u32, event: Event) -> u32 {
-    part * EVENTS as u32 + event as u32
+pub const fn event_counter(shard: u32, event: Event) -> u32 {
+    shard * EVENTS as u32 + event as u32
 }
 
-/// A login that goes on: the other side has shown that it gets our answers. Integers are in the machine's byte order.
+/// A login in progress with a verified peer. Integers are in host byte order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub struct Session {
-    /// The connection, by its hash; never 0 where there is one.
+    /// Hash of the connection; 0 in a free slot.
     pub connection: u64,
-    /// The number that the next segment with something new has.
+    /// Sequence number of the next segment with new data.
     pub next: u32,
-    /// The number that ours has.
+    /// Our next sequence number.
     pub ours: u32,
-    /// What is waited for: 0 for a user, 1 for a password.
+    /// Expected input: 0 user name, 1 password.
     pub stage: u32,
-    /// Segments with something in them, so far.
+    /// Segments with data so far.
     pub segments: u32,
 }
 
 impl Session {
-    /// More segments than this are no login.
+    /// Most segments of a login.
     pub const MOST: u32 = 64;
 }
 
-/// Words of a segment's connection, for hashes: addresses, ports.
+/// Hash input of a segment's connection: addresses, ports, IP version.
 #[inline(always)]
 pub const fn connection(segment: &Segment) -> [u64; 5] {
     words(segment.src, segment.dst, segment.sport, segment.dport, segment.is_v4())
 }
 
-/// The same of a SYN.
+/// Hash input of a SYN's connection.
 #[inline(always)]
 pub const fn connection_of_syn(syn: &Syn) -> [u64; 5] {
     words(syn.src, syn.dst, syn.sport, syn.dport, syn.is_v4())

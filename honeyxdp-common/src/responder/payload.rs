@@ -1,25 +1,25 @@
-//! A first payload on its way to user space.
+//! Record of a captured payload.
 
 use crate::{Address, dissect::Segment};
 
-/// Most bytes of a payload that are kept.
+/// Most bytes of a payload that are captured.
 pub const PAYLOAD: usize = 512;
 /// Bytes of a [`Payload`].
 pub const PAYLOAD_BYTES: usize = 64 + PAYLOAD;
 /// Payloads in the ring of each CPU, as a power of two.
 pub const PAYLOAD_BITS: u32 = 9;
 
-/// What a payload is to its connection. The discriminant is what lies in memory: numbers are never reused.
+/// Position of a payload in its connection. The discriminant is stored in the record. Numbers are never reused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Stage {
-    /// The first one, at a port where somebody listens.
+    /// First payload at one of the host's own ports.
     Observed = 0,
-    /// The first one, after an answer of the responder.
+    /// First payload after an answer of the responder.
     Answered = 1,
-    /// What came after the prompt for a user.
+    /// Input at the prompt for a user name.
     User = 2,
-    /// What came after the prompt for a password.
+    /// Input at the prompt for a password.
     Password = 3,
 }
 
@@ -28,19 +28,19 @@ impl Stage {
     pub const ALL: [Self; 4] = [Self::Observed, Self::Answered, Self::User, Self::Password];
 }
 
-/// A payload, with what is known of its connection. Integers are in the machine's byte order.
+/// A payload and its connection. Integers are in host byte order.
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Payload {
     /// Source address.
     pub src: Address,
-    /// The connection, by a hash: equal for all that belongs together.
+    /// Hash of the connection.
     pub connection: u64,
     /// TCP sequence number.
     pub seq: u32,
     /// Bytes of data in the segment.
     pub length: u32,
-    /// How many of them are kept.
+    /// Bytes of data that were captured.
     pub kept: u16,
     /// TCP source port.
     pub sport: u16,
@@ -58,9 +58,9 @@ pub struct Payload {
 const _: () = assert!(size_of::<Payload>() == PAYLOAD_BYTES);
 
 impl Payload {
-    /// Writes all but the bytes.
+    /// Writes all fields but the bytes.
     ///
-    /// Field by field, and not as one value: that would be on the kernel's stack, which has 512 bytes.
+    /// Field by field, because a whole value would not fit on the 512-byte eBPF stack.
     #[inline(always)]
     pub const fn describe(&mut self, segment: &Segment, stage: Stage, connection: u64, kept: u16) {
         self.src = segment.src;
@@ -74,17 +74,17 @@ impl Payload {
         self.v6 = !segment.is_v4() as u8;
     }
 
-    /// Whether IPv4 carried it.
+    /// Whether the payload came over IPv4.
     pub const fn is_v4(&self) -> bool {
         self.v6 == 0
     }
 
-    /// What it is to its connection.
+    /// Position in its connection.
     pub fn stage(&self) -> Stage {
         Stage::ALL.get(usize::from(self.stage)).copied().unwrap_or(Stage::Observed)
     }
 
-    /// The bytes that were kept.
+    /// The captured bytes.
     pub fn data(&self) -> &[u8] {
         &self.bytes[..usize::from(self.kept).min(PAYLOAD)]
     }

@@ -1,44 +1,44 @@
-//! The headers of an answer, made from those of the segment that it answers.
+//! Headers of an answer, built from the segment that it answers.
 
 use crate::dissect::{ACK, PSH, RST, SYN, Segment, TCP_HEADER};
 
-/// Bytes of IP headers with nothing in them that could be left out.
+/// Length of an IPv4 header without options, bytes.
 pub const V4_HEADER: usize = 20;
-/// The same over IPv6.
+/// Length of an IPv6 header without extension headers, bytes.
 pub const V6_HEADER: usize = 40;
 /// Words of the longest text.
 const TEXT: usize = 3;
-/// The word where the TCP header begins: right behind an IPv6 header.
+/// First word of the TCP header, directly after an IPv6 header.
 const TCP: usize = 10;
 /// Words of a TCP header.
 const HEADER: usize = TCP_HEADER / 4;
-/// MSS is the only option.
+/// Length of the only option, MSS, bytes.
 const OPTION: usize = 4;
 const WORDS: usize = TCP + HEADER + TEXT;
 
-/// As Linux has it (net.ipv4.ip_default_ttl).
+/// Linux default (net.ipv4.ip_default_ttl).
 const HOPS: u8 = 64;
-/// All that a window can say without an option: the whole first payload fits.
+/// Largest unscaled window: the whole first payload fits.
 const WINDOW: u16 = u16::MAX;
 const DONT_FRAGMENT: u32 = 0x4000;
 const PROTOCOL: u8 = 6;
-/// Kind 2, length 4 (RFC 9293, section 3.2), and what a frame of 1,500 bytes has room for (RFC 6691).
+/// Kind 2, length 4 (RFC 9293, section 3.2), with the MSS of an MTU of 1,500 bytes (RFC 6691).
 const MSS_V4: u32 = 0x0204_0000 | 1460;
 const MSS_V6: u32 = 0x0204_0000 | 1440;
 
-/// What is typed to the other side.
+/// Text that the responder sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Text {
     /// Nothing.
     None,
-    /// What telnet asks first.
+    /// Prompt for a user name.
     User,
-    /// And then.
+    /// Prompt for a password.
     Password,
 }
 
 impl Text {
-    /// The text as words, and zeros.
+    /// The text as words, padded with zeros.
     #[inline(always)]
     const fn words(self) -> [u32; TEXT] {
         match self {
@@ -50,7 +50,7 @@ impl Text {
         }
     }
 
-    /// Its length, bytes.
+    /// Length of the text in bytes.
     #[inline(always)]
     pub const fn length(self) -> usize {
         match self {
@@ -61,7 +61,7 @@ impl Text {
     }
 }
 
-/// What is answered: numbers, flags and text.
+/// An answer: sequence numbers, flags and text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// TCP flags.
@@ -70,49 +70,49 @@ pub struct Answer {
     pub seq: u32,
     /// TCP acknowledgment number.
     pub ack: u32,
-    /// Text behind the header.
+    /// Text after the header.
     pub text: Text,
 }
 
 impl Answer {
-    /// To a SYN.
+    /// Answers a SYN.
     #[inline(always)]
     pub const fn to_syn(of: &Segment, seq: u32) -> Self {
         Self { flags: SYN | ACK, seq, ack: of.seq.wrapping_add(1), text: Text::None }
     }
 
-    /// Takes what came up to `ack`, and goes on.
+    /// Acknowledges up to `ack`, with text to send.
     #[inline(always)]
-    pub const fn go_on(seq: u32, ack: u32, text: Text) -> Self {
+    pub const fn acknowledge(seq: u32, ack: u32, text: Text) -> Self {
         let flags = if text.length() > 0 { ACK | PSH } else { ACK };
         Self { flags, seq, ack, text }
     }
 
-    /// Takes what came up to `ack`, and ends the connection.
+    /// Acknowledges up to `ack` and resets the connection.
     #[inline(always)]
     pub const fn end(seq: u32, ack: u32) -> Self {
         Self { flags: RST | ACK, seq, ack, text: Text::None }
     }
 }
 
-/// Network and TCP header of an answer, with its text.
+/// IP and TCP headers of an answer, and its text.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply {
-    /// As they are on the wire: an IPv6 header from the beginning on, or an IPv4 header right before TCP.
+    /// In wire order: an IPv6 header from the start, or an IPv4 header directly before TCP.
     words: [u32; WORDS],
     #[cfg(test)]
     is_v4: bool,
-    /// Bytes from the TCP header on.
+    /// Length of TCP header and text, bytes.
     pub segment: usize,
 }
 
 impl Reply {
-    /// The word where an IPv4 header begins: TCP is at one place for both versions, because the kernel program takes only constants.
+    /// First word of an IPv4 header. TCP starts at the same word for both versions, because the XDP program needs constants.
     pub const V4: usize = TCP - V4_HEADER / 4;
-    /// Most bytes from the TCP header on.
+    /// Longest TCP header and text, bytes.
     pub const SEGMENT: usize = (WORDS - TCP) * 4;
 
-    /// The headers of an answer to a segment. That to a SYN has no more options than the SYN, and so is no longer.
+    /// Builds the headers of an answer. The answer to a SYN has no more options than the SYN, so it is never longer.
     #[inline(always)]
     pub const fn new(of: &Segment, answer: Answer) -> Self {
         let option = if answer.flags & SYN != 0 && of.options >= OPTION { OPTION } else { 0 };
@@ -134,7 +134,7 @@ impl Reply {
         if option > 0 {
             words[TCP + HEADER] = if of.is_v4() { MSS_V4 } else { MSS_V6 };
         }
-        // So far there are addresses, segment and zeros: what the pseudo header has besides is added as numbers.
+        // The words hold addresses, segment and zeros so far: add the rest of the pseudo-header as numbers.
         words[TCP + 4] = fold(sum(&words, 0, WORDS) + PROTOCOL as u64 + length as u64) << 16;
         if of.is_v4() {
             words[Self::V4] = 0x4500 << 16 | (V4_HEADER + length) as u32;
@@ -158,7 +158,7 @@ impl Reply {
         }
     }
 
-    /// Its words, for the kernel's helpers: an IPv6 header from the first one on, an IPv4 header from [`Reply::V4`] on.
+    /// The words: an IPv6 header from the first, an IPv4 header from [`Reply::V4`].
     #[inline(always)]
     pub const fn words(&self) -> &[u32; WORDS] {
         &self.words
@@ -173,7 +173,7 @@ impl Reply {
     }
 }
 
-/// Sum of some words, of which it takes both halves when it is folded (RFC 1071). Zeros add nothing.
+/// Sum of words, folded later to the Internet checksum (RFC 1071).
 #[inline(always)]
 const fn sum(words: &[u32; WORDS], start: usize, end: usize) -> u64 {
     let mut sum = 0;
@@ -185,7 +185,7 @@ const fn sum(words: &[u32; WORDS], start: usize, end: usize) -> u64 {
     sum
 }
 
-/// The checksum that a sum makes.
+/// Folds a sum to the checksum.
 #[inline(always)]
 const fn fold(sum: u64) -> u32 {
     let sum = (sum & 0xffff_ffff) + (sum >> 32);
@@ -245,7 +245,7 @@ mod tests {
         segment
     }
 
-    /// The sum over everything that a checksum covers is all ones (RFC 1071).
+    /// Whether the checksum over these bytes is correct (RFC 1071).
     fn checks(bytes: &[u8]) -> bool {
         let mut sum: u64 = 0;
         for pair in bytes.chunks(2) {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_has_right_sums_and_lengths_and_is_no_longer_than_the_syn() {
+    fn answer_has_valid_checksums_and_is_no_longer_than_the_syn() {
         let mut made = 0;
         for (is_v4, options) in [(true, 0), (true, 4), (true, 20), (false, 0), (false, 40)] {
             let frame = frame(is_v4, options, SYN);
@@ -265,9 +265,9 @@ mod tests {
                 for answer in [
                     Answer::to_syn(&of, seq),
                     Answer::end(seq, 7),
-                    Answer::go_on(seq, 7, Text::None),
-                    Answer::go_on(seq, 7, Text::User),
-                    Answer::go_on(seq, 7, Text::Password),
+                    Answer::acknowledge(seq, 7, Text::None),
+                    Answer::acknowledge(seq, 7, Text::User),
+                    Answer::acknowledge(seq, 7, Text::Password),
                 ] {
                     let reply = Reply::new(&of, answer);
                     let bytes = reply.bytes();
@@ -283,7 +283,7 @@ mod tests {
                         assert!(bytes.len() <= frame.len() - 14, "{answer:?}");
                         assert_eq!(tcp.len() > TCP_HEADER, options > 0);
                     }
-                    // Read back by the parser that reads everything else.
+                    // Read back by the ordinary parser.
                     let mut whole = frame[..14].to_vec();
                     whole.extend(&bytes);
                     let back = read(&whole);

@@ -36,9 +36,9 @@ const WRONG_USAGE: u8 = 2;
 
 /// Counts who scans: fingerprints the TCP SYNs of IoT bots and scanning tools in the kernel, at line rate.
 ///
-/// Every frame of an interface is read by an XDP program, gets exactly one disposition, and every SYN is counted by
-/// destination port and by the family whose mark it carries (mirai, hajime, zmap, masscan, nmap ...). The counts are
-/// written as JSON. Packets are never changed and never held up.
+/// An XDP program reads every frame of an interface and assigns exactly one disposition. It counts SYNs by destination port and by
+/// family (mirai, hajime, zmap, masscan, nmap ...). The counts are written as JSON. Frames pass unchanged, unless `--verdict drop`
+/// drops counted SYNs or `--respond` answers them.
 #[derive(Debug, Parser)]
 #[command(
     name = "honeyxdp",

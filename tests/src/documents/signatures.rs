@@ -1,37 +1,37 @@
-//! The rules of labels, for readers.
+//! Payload signatures, for readers.
 
 use std::fmt::Write as _;
 
 use honeyxdp_signatures::{Signature, Signatures};
 
-/// docs/label-rules.md.
-pub(super) fn rules() -> String {
-    let rules = Signatures::built_in().expect("a test reads them");
+use super::cell;
+
+/// The last sections of docs/use/fingerprints.md.
+pub(super) fn tables() -> String {
+    let signatures = Signatures::built_in().expect("a test parses them");
     let mut text = String::from(
-        "# The rules of labels\n\n\
-         <!-- Made from contrib/signatures.toml by `cargo xtask docs`. Do not edit. -->\n\n\
-         [labels.md](labels.md) says what a label is and how to write rules. The first rule of a table that holds is the label.\n",
+        "\n## Payload signatures\n\n\
+         [Signatures and responder](signatures-and-responder.md) explains how payloads are captured and how to write signatures.\n\
+         The first matching signature of each table wins.\n",
     );
-    for (title, rules) in [("Exploits", rules.exploits()), ("Families", rules.families())] {
+    for (title, signatures) in [("Exploits", signatures.exploits()), ("Families", signatures.families())] {
         let _ = write!(
             text,
-            "\n## {title}\n\n| label | rule | what it is | usual ports | confidence |\n|---|---|---|---|---|\n"
+            "\n### {title}\n\n| name | signature | meaning | usual ports | confidence | source | limits |\n\
+             |---|---|---|---|---|---|---|\n"
         );
-        for Signature { id, name, title, ports, confidence, .. } in rules {
+        for Signature { id, name, title, ports, confidence, source, caveat, .. } in signatures {
             let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
             let ports = if ports.is_empty() { "any".to_owned() } else { ports.join(", ") };
             let _ = writeln!(
                 text,
-                "| `{name}` | `{id}` | {} | {ports} | {} |",
-                title.replace('|', "\\|"),
-                confidence.name()
+                "| `{name}` | `{id}` | {} | {ports} | {} | {} | {} |",
+                cell(title),
+                confidence.name(),
+                cell(source),
+                cell(caveat)
             );
         }
-    }
-    text.push_str("\n## Evidence and limits\n");
-    for Signature { id, source, caveat, .. } in rules.exploits().iter().chain(rules.families()) {
-        let source = source.trim_end_matches('.');
-        let _ = write!(text, "\n### {id}\n\nSource: {source}.\n\nLimits: {caveat}\n");
     }
     text
 }

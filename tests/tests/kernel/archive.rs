@@ -197,7 +197,7 @@ fn the_examples_of_the_document_run_in_duckdb_and_pandas() {
     let mut writer = Writer::open(&archive, "responder", 1).unwrap();
     writer.push_payload(payload()).unwrap();
     writer.flush().unwrap();
-    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/archive.md");
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/use/archive.md");
     let text = fs::read_to_string(document).unwrap();
     let mut run = 0;
     for block in text.split("```python\n").skip(1) {

@@ -124,11 +124,12 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     assert!(!text.contains("198.18.") && !text.contains("198.51.") && !text.contains("2001:db8"), "{text}");
 
     // Every metric is in the docs, and the docs have no other.
-    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/http.md")).unwrap();
+    let docs =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/operate/http-and-metrics.md")).unwrap();
     let there = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     for metric in there.clone() {
         let name = metric.strip_prefix("honeyxdp_").expect("every metric has the prefix");
-        assert!(docs.contains(&format!("`{name}")), "{metric} is not in docs/http.md");
+        assert!(docs.contains(&format!("`{name}")), "{metric} is not in docs/operate/http-and-metrics.md");
     }
     let rows = docs.lines().skip_while(|line| *line != "## Metrics").filter_map(|line| line.strip_prefix("| `"));
     for row in rows {

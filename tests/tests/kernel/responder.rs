@@ -183,7 +183,7 @@ fn a_knock_at_a_dark_address_becomes_a_payload() {
         assert_eq!((end.flags, end.seq, end.ack, end.text.len()), (RST | ACK, ack, taken, 0));
         assert!(end.length <= request.len());
         assert_eq!(payloads(&mut bench), [(Stage::Answered, data.to_vec())]);
-        let expected = [Event::Answered, Event::Accepted, Event::Kept, Event::Ended].map(|event| (event, 1));
+        let expected = [Event::Answered, Event::Accepted, Event::Captured, Event::Ended].map(|event| (event, 1));
         assert_eq!(events(&mut bench), expected);
         // What comes behind the first one is not the first one.
         assert_eq!(client.send(&mut bench, &client.frame(ACK, taken, ack, &[], data)), Err(XDP_PASS));
@@ -371,7 +371,7 @@ fn payloads_are_limited_and_what_is_left_out_is_counted() {
     assert!((3..10).contains(&kept.len()), "{}", kept.len());
     assert!(kept.iter().all(|(_, bytes)| bytes.len() == PAYLOAD && bytes.iter().all(|byte| *byte == b'A')));
     let events = events(&mut bench);
-    assert!(events.contains(&(Event::Kept, kept.len() as u64)), "{events:?}");
+    assert!(events.contains(&(Event::Captured, kept.len() as u64)), "{events:?}");
     assert!(events.contains(&(Event::PayloadRateLimited, 10 - kept.len() as u64)), "{events:?}");
 }
 
@@ -399,7 +399,7 @@ fn the_first_payload_at_a_port_of_the_host_is_observed_and_goes_on() {
         pass(&mut bench, &other.syn());
         pass(&mut bench, &other.frame(ACK, seq, 9, &[], b"nobody asked"));
         assert_eq!(payloads(&mut bench), [(Stage::Observed, b"first".to_vec())]);
-        assert_eq!(events(&mut bench), [(Event::Kept, 1)]);
+        assert_eq!(events(&mut bench), [(Event::Captured, 1)]);
     }
 }
 
@@ -419,13 +419,13 @@ fn a_full_ring_is_counted_and_says_nothing_wrong() {
     let events = events(&mut bench);
     let count = |event| events.iter().find(|(other, _)| *other == event).map_or(0, |(_, count)| *count);
     let kept = payloads(&mut bench);
-    assert_eq!((kept.len() as u64, sources), (count(Event::Kept), all));
-    assert_eq!(count(Event::Kept) + count(Event::PayloadLost), sources);
+    assert_eq!((kept.len() as u64, sources), (count(Event::Captured), all));
+    assert_eq!(count(Event::Captured) + count(Event::PayloadLost), sources);
     assert!(count(Event::PayloadLost) > 0, "{events:?}");
     let mut numbers: Vec<_> = kept.into_iter().map(|(_, bytes)| bytes).collect();
     numbers.sort();
     numbers.dedup();
-    assert_eq!(numbers.len() as u64, count(Event::Kept), "each of them once");
+    assert_eq!(numbers.len() as u64, count(Event::Captured), "each of them once");
 }
 
 #[test]

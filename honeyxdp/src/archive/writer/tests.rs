@@ -14,7 +14,7 @@ const RUN: Timestamp = Timestamp::constant(1_572_998_340, 0);
 struct Still {
     writer: ArchiveWriter,
     queue: ArchiveQueue,
-    queue: mpsc::Sender<Message>,
+    sender: mpsc::Sender<Message>,
     messages: mpsc::Receiver<Message>,
     counts: Counts,
     directory: TempDir,
@@ -36,10 +36,10 @@ impl Still {
             live: true,
         };
         let Opened { writer, jiffies, known } = options.open().unwrap();
-        let (queue, messages) = mpsc::channel();
-        let mut queue = ArchiveQueue::new(queue.clone(), Arc::clone(&writer.queued), jiffies, known);
+        let (sender, messages) = mpsc::channel();
+        let mut queue = ArchiveQueue::new(sender.clone(), Arc::clone(&writer.queued), jiffies, known);
         queue.begin(Timestamp::now(), &Counts::default());
-        Self { writer, queue, queue, messages, counts: Counts::default(), directory }
+        Self { writer, queue, sender, messages, counts: Counts::default(), directory }
     }
 
     /// Killed with all that it has in memory. The next one takes over the counters.
@@ -71,7 +71,7 @@ impl Still {
     /// Works on all that waits. Returns whether everything was written.
     fn work(&mut self) -> bool {
         let (answer, answered) = mpsc::channel();
-        self.queue.send(Message::End(answer)).unwrap();
+        self.sender.send(Message::End(answer)).unwrap();
         self.writer.work(&self.messages);
         answered.recv().unwrap()
     }
@@ -157,12 +157,12 @@ fn a_process_that_was_killed_anywhere_leaves_every_syn_to_one_account() {
 fn who_is_killed_before_its_first_account_has_said_where_accounts_begin() {
     let mut first = Still::new();
     assert!(!first.queue.go_on(RUN), "nothing is there");
-    let Still { writer, queue, queue, messages, .. } = &mut first;
+    let Still { writer, queue, sender, messages, .. } = &mut first;
     thread::scope(|scope| {
         let worker = scope.spawn(move || writer.work(messages));
         queue.begin_accounts();
         let (answer, _answered) = mpsc::channel();
-        queue.send(Message::End(answer)).unwrap();
+        sender.send(Message::End(answer)).unwrap();
         worker.join().unwrap();
     });
     // Read, perhaps in a snapshot, and not written.

@@ -56,7 +56,7 @@ pub struct Sizes {
 }
 
 impl Sizes {
-    /// Number of a CPU's part in one generation, as `honeyxdp_common::counters::part` has it in the kernel.
+    /// Number of a CPU's part in one generation, as `honeyxdp_common::counters::shard` has it in the kernel.
     const fn part(self, generation: usize, cpu: usize) -> usize {
         generation * self.cpus + cpu
     }
