@@ -12,18 +12,14 @@ use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{
-    archive::ArchiveArgs,
-    filters::{self, FilterArgs},
-    snapshot::{print, room},
-    sources::SourceArgs,
-};
+use super::{archive::ArchiveArgs, filters::FilterArgs, snapshot::print, sources::SourceArgs};
 use crate::{
     Pipeline,
-    archive::{Archiver, Opened},
+    archive::{self, Archiver, Opened},
+    filter::Policy,
     replay,
-    snapshot::{Recorder, Run, Sensor, Span, store::Store},
-    view,
+    snapshot::{PortLimit, Recorder, Run, Sensor, Span, store::Store},
+    view::{self, Room},
 };
 
 /// Count the SYNs of capture files
@@ -42,6 +38,12 @@ pub(super) struct Args {
     /// Name of the sensor in the snapshot. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
+    /// Location or network of the sensor, for the snapshot
+    #[arg(long, value_name = "NAME", env = "HONEYXDP_SITE", value_parser = NonEmptyStringValueParser::new())]
+    site: Option<String>,
+    /// How many ports a list of the snapshot holds, or all. The other ports are summed up
+    #[arg(long, value_name = "N|all", env = "HONEYXDP_SNAPSHOT_PORTS", default_value = "100")]
+    snapshot_ports: PortLimit,
     #[command(flatten)]
     filters: FilterArgs,
     #[command(flatten)]
@@ -61,9 +63,10 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
     let mut pipeline = Pipeline::new(filters.clone(), &settings);
-    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
+    let sensor = Sensor::of_this_machine(args.sensor_id.clone(), args.site.clone());
     let directory = args.archive.directory()?;
-    let archive = args.archive.open(directory.clone(), &sensor, None, false)?;
+    let archive = args.archive.options(directory.clone(), &sensor, None, false)?;
+    let archive = archive.as_ref().map(archive::Options::open).transpose()?;
     let (archiver, queue) = archive.map(Opened::start).transpose()?.unzip();
     if let Some(queue) = queue {
         pipeline.archive(queue);
@@ -85,7 +88,13 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
     pipeline.close(end)?;
     let archived = archiver.is_none_or(Archiver::end);
-    let run = Run { sensor, interfaces: Vec::new(), started_at: start, filters: filters::report(&filters) };
+    let run = Run {
+        sensor,
+        interfaces: Vec::new(),
+        started_at: start,
+        filters: Policy { filters, ..Policy::default() }.report(),
+        ports: args.snapshot_ports,
+    };
     let recorder = Recorder::new(run, store.last_sequence());
     let mut snapshot = recorder.snapshot(pipeline.counts(), pipeline.sources(), Span { start, end, length });
     snapshot.generated_at = now;
@@ -93,7 +102,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     if args.json {
         print(&serde_json::to_string_pretty(&snapshot)?)?;
     } else if !args.quiet {
-        print(&view::table(&snapshot, room()))?;
+        print(&view::table(&snapshot, Room::of_stdout()))?;
         print(&format!("\nsnapshot: {}", store.newest().display()))?;
     }
     let directory = directory.unwrap_or_default();
