@@ -23,7 +23,8 @@ use std::fs;
 use anyhow::Context as _;
 use jiff::Timestamp;
 
-use crate::table::Table;
+use self::table::Table;
+pub(crate) use args::{Cli, Part, Settings};
 
 impl Settings {
     const fn rounds(self) -> u32 {

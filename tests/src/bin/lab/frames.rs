@@ -15,7 +15,8 @@ use std::{
 use anyhow::Context as _;
 use lab::batches::{Batch, FRAMES};
 
-use crate::summary::Summary;
+use self::summary::Summary;
+pub(crate) use args::Args;
 
 /// How often it is said how far it came.
 const PROGRESS: Duration = Duration::from_secs(10);

@@ -31,7 +31,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<()> {
     let files =
         FileSystem::new(directory).map_err(|error| anyhow::anyhow!("cannot use {}: {error:?}", directory.display()))?;
     let mut service = S3ServiceBuilder::new(files);
-    service.set_auth(SimpleAuth::from_single(key, secret));
+    service.set_auth(SimpleAuth::from_single(key, secret.as_str()));
     let service = service.build();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
