@@ -3,8 +3,8 @@
 #![no_main]
 
 use honeyxdp::{
-    cli::fuzzing::Sensor,
     filter::{Filters, change::Operation},
+    sensor::fuzzing::Sensor,
 };
 use honeyxdp_common::Family;
 use honeyxdp_fuzz::{Wire, assert_plain};

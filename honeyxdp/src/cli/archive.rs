@@ -10,10 +10,7 @@ use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::json;
 
 use super::snapshot::print;
-use crate::{
-    archive::{Opened, Options},
-    snapshot::Sensor,
-};
+use crate::{archive::Options, snapshot::Sensor};
 
 /// Where flow records are kept.
 #[derive(Clone, Debug, clap::Args)]
@@ -66,17 +63,17 @@ pub(super) struct UpkeepArgs {
 }
 
 impl ArchiveArgs {
-    /// Opens the archive in a directory, if there shall be one.
+    /// The archive in a directory, if there shall be one.
     ///
     /// # Errors
-    /// When it cannot be written, or a file of places cannot be read.
-    pub(super) fn open(
+    /// Returns an error if flags of an archive are given without one.
+    pub(super) fn options(
         &self,
         directory: Option<PathBuf>,
         sensor: &Sensor,
         upkeep: Option<Retention>,
         live: bool,
-    ) -> anyhow::Result<Option<Opened>> {
+    ) -> anyhow::Result<Option<Options>> {
         let Some(directory) = directory else {
             if self.site.is_some() || self.files().next().is_some() {
                 bail!("--site, --geoip and --asn are for the archive; name its directory with --archive");
@@ -85,7 +82,7 @@ impl ArchiveArgs {
         };
         let (sensor, site) = (sensor.id.clone(), self.site.clone());
         let (country, asn) = (self.geoip.clone(), self.asn.clone());
-        Options { directory, sensor, site, country, asn, upkeep, live }.open().map(Some)
+        Ok(Some(Options { directory, sensor, site, country, asn, upkeep, live }))
     }
 
     /// Its directory, if there shall be one, where it is not to be uploaded.

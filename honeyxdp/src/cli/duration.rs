@@ -9,11 +9,6 @@ const SHORTEST: Duration = Duration::from_millis(100);
 /// Longer ones would lose a day's end to a power cut.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// As it could be written: `1h 30m`.
-pub(super) fn shown(duration: Duration) -> String {
-    SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
-}
-
 /// Reads the length of an interval.
 pub(super) fn interval(text: &str) -> Result<Duration, String> {
     let signed: SignedDuration = text.parse().map_err(|_| "write it as 10s, 5m or 1h30m".to_owned())?;
@@ -30,8 +25,6 @@ mod tests {
         assert_eq!(interval("10s"), Ok(Duration::from_secs(10)));
         assert_eq!(interval("1h30m"), Ok(Duration::from_secs(5400)));
         assert_eq!(interval("100ms"), Ok(Duration::from_millis(100)));
-        assert_eq!(shown(Duration::from_secs(5400)), "1h 30m");
-        assert_eq!(shown(Duration::from_millis(1500)), "1s 500ms");
         for wrong in ["0s", "-5s", "10", "soon", "25h", "99999999999999999999s", ""] {
             assert!(interval(wrong).is_err(), "{wrong}");
         }

@@ -4,13 +4,12 @@ use std::{fmt::Write as _, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use anyhow::Context as _;
 
-use super::{
-    config::directory,
-    run::{Change, InForce, RULES, Verdict},
-    snapshot::print,
-};
+use super::{config::directory, snapshot::print};
 use crate::{
-    filter::change::{Operation, Words},
+    filter::{
+        Verdict,
+        change::{Change, InForce, Operation, ROUTE, Words},
+    },
     server::{
         SOCKET,
         client::{Client, Target},
@@ -84,8 +83,8 @@ pub(super) fn filter(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
     let rules: InForce = runtime.block_on(async {
         match &change {
-            Some(change) => client.post(RULES, change).await,
-            None => client.get(RULES).await,
+            Some(change) => client.post(ROUTE, change).await,
+            None => client.get(ROUTE).await,
         }
     })?;
     if args.json {

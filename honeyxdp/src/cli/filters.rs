@@ -91,23 +91,3 @@ fn family(name: &str) -> Result<Family, String> {
 fn public_address(pair: &str) -> Result<(Ipv4Addr, Ipv4Addr), String> {
     change::public_address(pair).map_err(|error| error.to_string())
 }
-
-/// The filters for the snapshot. The sensor's own addresses and those of others stay out of it: it says how many.
-pub(super) fn report(filters: &Filters) -> BTreeMap<String, serde_json::Value> {
-    let mut report = BTreeMap::new();
-    let mut add = |key: &str, set: bool, value: serde_json::Value| {
-        if set {
-            report.insert(key.to_owned(), value);
-        }
-    };
-    let names: Vec<&str> =
-        Family::ALL.iter().filter(|family| filters.of_family(**family).is_none()).map(|family| family.name()).collect();
-    let (destinations, sources) = (filters.destinations.len(), filters.ignored_sources.len());
-    add("port", !filters.ports.is_all(), filters.ports.to_string().into());
-    add("family", names.len() < Family::ALL.len(), names.into());
-    add("dst", destinations > 0, serde_json::json!({ "prefixes": destinations }));
-    add("ignore_src", sources > 0, serde_json::json!({ "prefixes": sources }));
-    let addresses = filters.public_addresses.len();
-    add("public_addr", addresses > 0, serde_json::json!({ "addresses": addresses }));
-    report
-}

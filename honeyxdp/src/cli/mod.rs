@@ -1,15 +1,16 @@
 //! Flags and subcommands. Each subcommand has a file that resolves its flags and does its work.
 
 mod archive;
-mod beside;
 mod config;
 mod detach;
 mod doctor;
 mod duration;
+mod external;
 mod filter;
 mod filters;
 mod logs;
 mod payloads;
+mod reload;
 mod replay;
 mod run;
 mod signatures;
@@ -22,8 +23,6 @@ use std::{ffi::OsString, process::ExitCode};
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-#[cfg(fuzzing)]
-pub use self::run::fuzzing;
 use crate::{
     config::{Error, Key, Settings},
     logging,
@@ -70,15 +69,15 @@ enum Command {
     Config(config::Args),
     Doctor(doctor::Args),
     /// Make the observation report of a period from an archive
-    Report(beside::Args),
+    Report(external::Args),
     /// Compare leaked lists with the sources in an archive
-    Compare(beside::Args),
+    Compare(external::Args),
     /// Find surveys in an archive
-    Campaigns(beside::Args),
+    Campaigns(external::Args),
     /// Run the query engine of reports on several machines
-    Cluster(beside::Args),
+    Cluster(external::Args),
     /// Look after the archives of many sensors, on object storage or in directories
-    Fleet(beside::Args),
+    Fleet(external::Args),
 }
 
 /// The command line as clap has it, for manual pages and completions.
@@ -122,11 +121,11 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Signatures(args) => signatures::signatures(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
-        Command::Report(args) => beside::report("report", &args),
-        Command::Compare(args) => beside::report("compare", &args),
-        Command::Campaigns(args) => beside::report("campaigns", &args),
-        Command::Cluster(args) => beside::report("cluster", &args),
-        Command::Fleet(args) => beside::fleet(&args),
+        Command::Report(args) => external::report("report", &args),
+        Command::Compare(args) => external::report("compare", &args),
+        Command::Campaigns(args) => external::report("campaigns", &args),
+        Command::Cluster(args) => external::report("cluster", &args),
+        Command::Fleet(args) => external::fleet(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,7 +1,7 @@
 //! What is observed and answered, on the command line.
 
 use std::{
-    net::IpAddr,
+    collections::BTreeSet,
     path::{Path, PathBuf},
 };
 
@@ -60,16 +60,16 @@ impl PayloadArgs {
         prefixes.chain(self.signatures.as_deref())
     }
 
-    /// Who labels what is kept, and whether SYNs are answered; none where nothing is kept.
-    pub(super) fn payload_capture(&self) -> anyhow::Result<Option<(PayloadCapture, bool)>> {
+    /// The classifier of payloads; none if no payload is captured.
+    pub(super) fn payload_capture(&self) -> anyhow::Result<Option<PayloadCapture>> {
         if self.observe.is_empty() && self.respond.is_empty() {
             return Ok(None);
         }
-        Ok(Some((PayloadCapture::new(signatures::rules(self.signatures.as_deref())?), !self.respond.is_empty())))
+        Ok(Some(PayloadCapture::new(signatures::rules(self.signatures.as_deref())?)))
     }
 
-    /// The settings, with the files read, on a host with these addresses.
-    pub(super) fn responder(&self, own: impl IntoIterator<Item = IpAddr>) -> anyhow::Result<Responder> {
+    /// The settings, with the files read.
+    pub(super) fn responder(&self) -> anyhow::Result<Responder> {
         let ports = |sets: &[PortSet]| sets.iter().fold(PortSet::none(), |all, ports| all.with(ports));
         let (observed, answered) = (ports(&self.observe), ports(&self.respond));
         let respond_to = PrefixSet::parse(self.respond_to.iter().map(String::as_str)).context("--respond-to")?;
@@ -88,7 +88,7 @@ impl PayloadArgs {
             prompted: ports(&self.prompt),
             answered,
             respond_to,
-            own: own.into_iter().collect(),
+            own: BTreeSet::new(),
             answers: rate(self.respond_rate_per_source, self.respond_rate),
             payloads: rate(self.payload_rate_per_source, self.payload_rate),
         })

@@ -12,18 +12,14 @@ use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{
-    archive::ArchiveArgs,
-    filters::{self, FilterArgs},
-    snapshot::{print, room},
-    sources::SourceArgs,
-};
+use super::{archive::ArchiveArgs, filters::FilterArgs, snapshot::print, sources::SourceArgs};
 use crate::{
     Pipeline,
-    archive::{Archiver, Opened},
+    archive::{self, Archiver, Opened},
+    filter::Policy,
     replay,
     snapshot::{Recorder, Run, Sensor, Span, store::Store},
-    view,
+    view::{self, Room},
 };
 
 /// Count the SYNs of capture files
@@ -63,7 +59,8 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let mut pipeline = Pipeline::new(filters.clone(), &settings);
     let sensor = Sensor::of_this_machine(args.sensor_id.clone());
     let directory = args.archive.directory()?;
-    let archive = args.archive.open(directory.clone(), &sensor, None, false)?;
+    let archive = args.archive.options(directory.clone(), &sensor, None, false)?;
+    let archive = archive.as_ref().map(archive::Options::open).transpose()?;
     let (archiver, queue) = archive.map(Opened::start).transpose()?.unzip();
     if let Some(queue) = queue {
         pipeline.archive(queue);
@@ -85,7 +82,12 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let length = Duration::try_from(end.duration_since(start)).unwrap_or_default();
     pipeline.close(end)?;
     let archived = archiver.is_none_or(Archiver::end);
-    let run = Run { sensor, interfaces: Vec::new(), started_at: start, filters: filters::report(&filters) };
+    let run = Run {
+        sensor,
+        interfaces: Vec::new(),
+        started_at: start,
+        filters: Policy { filters, ..Policy::default() }.report(),
+    };
     let recorder = Recorder::new(run, store.last_sequence());
     let mut snapshot = recorder.snapshot(pipeline.counts(), pipeline.sources(), Span { start, end, length });
     snapshot.generated_at = now;
@@ -93,7 +95,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     if args.json {
         print(&serde_json::to_string_pretty(&snapshot)?)?;
     } else if !args.quiet {
-        print(&view::table(&snapshot, room()))?;
+        print(&view::table(&snapshot, Room::of_stdout()))?;
         print(&format!("\nsnapshot: {}", store.newest().display()))?;
     }
     let directory = directory.unwrap_or_default();

@@ -1,45 +1,14 @@
-//! `honeyxdp run`: attach, drain every interval, write, and leave no trace.
+//! `honeyxdp run`: the configuration of a sensor from flags, environment and file.
 
-mod confine;
-mod control;
-mod drain;
-#[cfg(fuzzing)]
-pub mod fuzzing;
-mod hangup;
-mod live;
-mod notify;
-mod output;
-mod reload;
-mod serve;
-mod upload;
-mod watch;
+use std::{
+    num::NonZeroU32,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
-use std::{num::NonZeroU32, path::PathBuf, sync::Arc, time::Duration};
-
-use anyhow::Context as _;
 use bytesize::ByteSize;
 use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    time::{self, MissedTickBehavior},
-};
 
-use self::{
-    confine::ConfineArgs,
-    drain::{Clock, Counted, Drain},
-    hangup::Hangup,
-    live::Live,
-    notify::Manager,
-    output::Output,
-    reload::Reloads,
-    serve::{ServeArgs, Serving},
-    upload::Uploader,
-    watch::{Rules, Watch},
-};
-pub(super) use self::{
-    control::{Change, InForce, ROUTE as RULES},
-    watch::Verdict,
-};
 use super::{
     DEFAULT_DIRECTORY,
     archive::{ArchiveArgs, UpkeepArgs},
@@ -47,18 +16,17 @@ use super::{
     filters::FilterArgs,
     logs::LogArgs,
     payloads::PayloadArgs,
+    reload::RunSettings,
     sources::SourceArgs,
 };
 use crate::{
-    archive::{Archiver, Opened},
     config::{self, Settings},
+    filter::{Policy, Verdict},
     kernel::{ModeChoice, pins},
-    snapshot::{Run, Sensor, store::Store},
-    view,
+    sensor::{self, Config, Identity, Reload},
+    server::Address,
+    snapshot::Sensor,
 };
-
-/// How often the live table is drawn.
-const REFRESH: Duration = Duration::from_secs(1);
 
 /// Watch interfaces and count
 ///
@@ -102,7 +70,7 @@ pub(super) struct Args {
     #[command(flatten)]
     logs: LogArgs,
     #[command(flatten)]
-    confine: ConfineArgs,
+    privileges: PrivilegeArgs,
     /// File of settings, TOML; flags and the environment go first. Default: /etc/honeyxdp/honeyxdp.toml if it is there
     #[arg(long, value_name = "FILE", env = config::VARIABLE)]
     config: Option<PathBuf>,
@@ -144,142 +112,84 @@ pub(super) struct Args {
     upkeep: UpkeepArgs,
 }
 
-pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
-    args.logs.start(args.quiet);
-    args.confine.begin()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
-    runtime.block_on(sensor(args, settings))
+/// What a running sensor may do.
+#[derive(Clone, Debug, clap::Args)]
+struct PrivilegeArgs {
+    /// Run as this user, who then owns the files. Needs root; CAP_BPF and CAP_NET_ADMIN are kept, and CAP_PERFMON before Linux 6.18
+    #[arg(long, value_name = "NAME", env = "HONEYXDP_USER", value_parser = NonEmptyStringValueParser::new())]
+    user: Option<String>,
+    /// Keep all privileges. By default the sensor, once attached, keeps what filters and interfaces need, and its own directories
+    #[arg(long, env = "HONEYXDP_NO_SANDBOX", value_parser = FalseyValueParser::new())]
+    no_sandbox: bool,
 }
 
-async fn sensor(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
-    // First of all: from here on a signal ends the loop below, and never leaves a snapshot unwritten.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let hangup = Hangup::watch()?;
+/// Where the sensor answers.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "HTTP")]
+struct ServeArgs {
+    /// Address for snapshot, metrics, health and dashboard; repeat it, or separate with commas: 127.0.0.1:7823, a port, or
+    /// unix:/path; `none` turns HTTP off. Default: 127.0.0.1:7823. The socket DIR/honeyxdp.sock is always there
+    #[arg(long, value_name = "ADDR", env = "HONEYXDP_LISTEN", value_delimiter = ',')]
+    listen: Vec<Address>,
+}
 
-    let rules = Rules::of(&args)?;
-    let reloads = settings.map(Reloads::new);
-    let settings = args.sources.settings()?;
-    // Before rights are given away: its file may be one that nobody else may read.
-    let responder = args.payloads.payload_capture()?;
-    let store = Arc::new(Store::open(&args.out, args.history)?);
-    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
-    let directory = args.archive_directory()?;
-    let archive = args.archive.open(directory.clone(), &sensor, Some(args.upkeep.retention()), true)?;
-    let mut output = Output::new(&args);
-    let bound = args.serve.bind(&args.out, &mut output)?;
-    let mut watch = Watch::start(&args, rules).await?;
-    let started = Clock::now();
-    let installation = watch.installation();
-    output.installed(installation);
-    let addresses = bound.addresses();
-    if !addresses.is_empty() {
-        output.note(format!("listening on {}", addresses.join(" and ")));
-    }
-
-    let maps = installation.maps()?;
-    let (started_at, resumed, pinned) = (installation.started_at(), installation.resumed(), installation.pinned());
-    let (slots, interfaces) = watch.reports().into_iter().unzip();
-    let run = Run { sensor, interfaces, started_at, filters: watch.rules().report() };
-    let place = args.archive.place().zip(directory.as_deref());
-    let uploader = place.map(|(place, spool)| Uploader::start(spool, place, &run.sensor.id));
-    let mut uploader = uploader.transpose().context("cannot upload the archive")?;
-    // Threads that are started before this keep their rights, so it comes before the first one.
-    args.confine.give_away(&args, &output)?;
-    output.note(format!("snapshot: {} every {}", store.newest().display(), duration::shown(args.interval)));
-    let (archiver, archive) = archive.map(Opened::start).transpose()?.unzip();
-    if let Some(directory) = &directory {
-        let place = args.archive.place().map(|place| format!(", and from there to {place}")).unwrap_or_default();
-        output.note(format!("archive: {}{place}", directory.display()));
-    }
-    if let Some(uploader) = &mut uploader {
-        uploader.pass_on()?;
-    }
-    let counted = Counted { maps, run, slots, resumed, pinned, archive, responder };
-    let drain = Arc::new(Drain::start(counted, &settings, started, Arc::clone(&store))?);
-    let (routes, asked) = control::routes();
-    let serving = Serving::start(bound, args.interval, &drain, routes)?;
-    serving.watched(&watch);
-    let mut manager = Manager::new(drain.pulse());
-    output.start()?;
-    watch.keep();
-    output.warn_if(manager.ready("attached, counting"));
-
-    let mut intervals = ticks(args.interval);
-    let mut refreshes = ticks(REFRESH);
-    {
-        let live = Live { watch: &mut watch, drain: &drain, serving: &serving, reloads, hangup, asked };
-        let mut hung_up = std::pin::pin!(live.go_on());
-        loop {
-            tokio::select! {
-                _ = interrupt.recv() => break,
-                _ = terminate.recv() => break,
-                () = &mut hung_up => break,
-                () = manager.look() => output.warn_if(manager.looked()),
-                _ = refreshes.tick(), if output.is_live() => output.draw(&drain).await,
-                _ = intervals.tick() => {
-                    output.warn_if(uploader.as_mut().and_then(Uploader::look));
-                    let drained = drain.publish().await;
-                    serving.publish(&drained);
-                    match drained {
-                        Ok(drained) => {
-                            output.warn_if(manager.interval(&drained.snapshot));
-                            output.interval(drained);
-                        }
-                        // The counters go on: the next snapshot says what this one could not.
-                        Err(error) => {
-                            let text = format!("{}; trying again at the next interval", args.confine.explain(&args, &error));
-                            output.warn_if(manager.trouble(&text));
-                            output.warn(text);
-                        }
-                    }
-                }
-            }
-        }
-    }
-
-    output.warn_if(manager.stopping());
-    let pinned = watch.installation().pinned();
-    // Detach before the last drain, so that every frame that was counted is in the last snapshot.
-    drop(watch);
-    let last = drain.publish_last().await;
-    // Not before: a terminal can be held.
-    output.stop();
-    let archived = archiver.is_none_or(Archiver::end);
-    let uploaded = uploader.is_none_or(Uploader::end);
-    let last = match last {
-        Ok(last) => last,
-        Err(error) => {
-            // The totals would be gone with the kernel's counters, so they are said at least.
-            let totals = drain.look().await.map(|drained| view::totals(&drained.snapshot))?;
-            output.warn(format!("the last snapshot cannot be stored; in all: {totals}"));
-            return Err(error);
-        }
-    };
-    output.end(last, &store, pinned);
-    anyhow::ensure!(uploaded, "not everything is uploaded yet: it waits in the spool for the next start");
-    anyhow::ensure!(archived, "not everything is in the archive; its losses and the log say what is missing");
-    Ok(())
+pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> {
+    args.logs.start(args.quiet);
+    let PrivilegeArgs { user, no_sandbox } = args.privileges.clone();
+    sensor::run(Identity { user, no_sandbox }, move || args.config(settings))
 }
 
 impl Args {
+    /// The configuration, with the files read that it names.
+    fn config(self, settings: Option<Settings>) -> anyhow::Result<Config> {
+        let sensor = Sensor::of_this_machine(self.sensor_id.clone());
+        let directory = self.archive_directory()?;
+        Ok(Config {
+            policy: self.policy()?,
+            sources: self.sources.settings()?,
+            payloads: self.payloads.payload_capture()?,
+            responder: self.payloads.responder()?,
+            archive: self.archive.options(directory, &sensor, Some(self.upkeep.retention()), true)?,
+            upload: self.archive.place().map(str::to_owned),
+            reread: self.reread().map(Path::to_owned).collect(),
+            pins: self.pin.then_some(self.pin_path),
+            trace_per_second: self.trace_matches.unwrap_or(0),
+            record_memory: usize::try_from(self.record_buffer.as_u64()).unwrap_or(usize::MAX),
+            reload: settings.map(|settings| Box::new(RunSettings::new(settings)) as Box<dyn Reload>),
+            interfaces: self.interfaces,
+            mode: self.mode,
+            interval: self.interval,
+            out: self.out,
+            history: self.history,
+            quiet: self.quiet,
+            listen: self.serve.listen,
+            sensor,
+        })
+    }
+
+    /// Which SYNs are counted and recorded, with the prefix lists read.
+    pub(super) fn policy(&self) -> anyhow::Result<Policy> {
+        Ok(Policy { filters: self.filters.filters()?, verdict: self.verdict, sample_records: self.sample_records })
+    }
+
+    /// Files that the sensor reads again while it runs.
+    fn reread(&self) -> impl Iterator<Item = &Path> {
+        let settings = self.config.as_deref().unwrap_or(Path::new(config::DEFAULT_FILE));
+        self.filters.files().chain(self.payloads.files()).chain(self.archive.files()).chain([settings])
+    }
+
     /// The directory that the archive's files are written to.
     fn archive_directory(&self) -> anyhow::Result<Option<PathBuf>> {
         self.upkeep.directory(&self.archive, &self.out)
     }
 
-    /// Whether settings that are right by themselves go together, and the files that they name can be read.
+    /// Checks settings against each other, and that the files they name can be read.
     pub(super) fn judge(&self) -> anyhow::Result<()> {
         self.filters.filters()?;
-        self.payloads.responder([])?;
+        self.payloads.responder()?;
         self.payloads.payload_capture()?;
         self.archive_directory()?;
         self.sources.settings().map(drop)
-    }
-
-    /// Lines a second on each CPU; 0 is off.
-    fn traces(&self) -> u32 {
-        self.trace_matches.unwrap_or(0)
     }
 }
 
@@ -290,11 +200,4 @@ fn record_buffer(text: &str) -> Result<ByteSize, String> {
     } else {
         Err("it is from 1MiB to 8GiB".to_owned())
     }
-}
-
-/// The first tick is one period away, and late ticks are not made up for.
-fn ticks(period: Duration) -> time::Interval {
-    let mut interval = time::interval_at(time::Instant::now() + period, period);
-    interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    interval
 }

@@ -1,6 +1,6 @@
 //! `honeyxdp snapshot`: the newest snapshot of a sensor.
 
-use std::{io::IsTerminal as _, path::PathBuf};
+use std::path::PathBuf;
 
 use super::config::directory;
 use crate::{
@@ -32,16 +32,7 @@ pub(super) fn snapshot(args: &Args) -> anyhow::Result<()> {
     if args.json {
         return print(&serde_json::to_string_pretty(&snapshot)?);
     }
-    print(&view::table(&snapshot, room()))
-}
-
-/// Room for a table that may scroll: as wide as the terminal, or wide enough for every column in a file.
-pub(super) fn room() -> Room {
-    let width = match crossterm::terminal::size() {
-        Ok((width, _)) if std::io::stdout().is_terminal() => width,
-        _ => 160,
-    };
-    Room { width, height: None }
+    print(&view::table(&snapshot, Room::of_stdout()))
 }
 
 /// Prints to standard output; that a reader such as `head` has gone away is no failure.

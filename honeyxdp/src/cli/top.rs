@@ -15,17 +15,17 @@ use ratatui::{
     crossterm::event::{self, Event, KeyCode, KeyEventKind, KeyModifiers},
 };
 
-use super::{
-    DEFAULT_DIRECTORY,
-    snapshot::{print, room},
-};
+use super::{DEFAULT_DIRECTORY, snapshot::print};
 use crate::{
     server::{
         SOCKET,
         client::{Client, Target},
         live::{SCHEMA, Sample, View},
     },
-    view::top::{Choice, draw, keep},
+    view::{
+        Room,
+        top::{Choice, draw, keep},
+    },
 };
 
 /// Time between two looks.
@@ -65,7 +65,7 @@ pub(super) fn top(args: &Args) -> anyhow::Result<()> {
         return print(&serde_json::to_string_pretty(&first)?);
     }
     if args.once || !std::io::stdout().is_terminal() {
-        return print(&crate::view::live(&first, room().width));
+        return print(&crate::view::live(&first, Room::of_stdout().width));
     }
     let answers = keep_asking(client, &first)?;
     let mut terminal = ratatui::try_init().context("cannot draw on this terminal; try --once")?;

@@ -1,11 +1,11 @@
 //! Changing the filters of a sensor that runs.
 
-use std::{collections::BTreeMap, net::Ipv4Addr};
+use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32};
 
 use honeyxdp_common::Family;
 use serde::{Deserialize, Serialize};
 
-use super::{Filters, PortError, PortSet, PrefixError, PrefixSet, UNKNOWN};
+use super::{Filters, Policy, PortError, PortSet, PrefixError, PrefixSet, UNKNOWN, Verdict};
 
 /// Filters in words, as they are on the command line: what a change is about, and what is in force.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
@@ -32,6 +32,90 @@ pub struct Words {
     /// Public addresses of local ones behind 1:1 NAT, as 10.0.0.5=198.51.100.5
     #[arg(long = "public-addr", value_name = "LOCAL=PUBLIC", value_delimiter = ',')]
     pub public_addr: Vec<String>,
+}
+
+/// Where a sensor shows its policy and takes changes, on its unix sockets alone.
+pub const ROUTE: &str = "/rules";
+
+/// The rules in force, in words.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InForce {
+    /// Which SYNs are counted.
+    pub filters: Words,
+    /// What happens to them.
+    pub verdict: Verdict,
+    /// Records take one SYN in so many.
+    pub sample_records: NonZeroU32,
+}
+
+impl InForce {
+    /// A policy in words.
+    pub fn of(policy: &Policy) -> Self {
+        Self { filters: policy.filters.words(), verdict: policy.verdict, sample_records: policy.sample_records }
+    }
+}
+
+/// What is to be changed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Change {
+    /// The filters that are named.
+    Filters {
+        /// How.
+        operation: Operation,
+        /// To what.
+        words: Words,
+        /// What happens to a counted SYN from now on.
+        #[serde(default)]
+        verdict: Option<Verdict>,
+        /// Records take one SYN in so many from now on.
+        #[serde(default)]
+        sample_records: Option<NonZeroU32>,
+    },
+    /// No filter any more, of those that are named, or of all.
+    Clear {
+        /// Names as on the command line, without dashes.
+        names: Vec<String>,
+    },
+}
+
+impl Change {
+    /// The policy after the change.
+    ///
+    /// # Errors
+    /// See [`ChangeError`].
+    pub fn apply(self, policy: &Policy) -> Result<Policy, ChangeError> {
+        let mut new = policy.clone();
+        match self {
+            Self::Filters { operation, words, verdict, sample_records } => {
+                if !words.is_empty() || (verdict.is_none() && sample_records.is_none()) {
+                    new.filters = policy.filters.changed(operation, &words)?;
+                }
+                new.verdict = verdict.unwrap_or(new.verdict);
+                new.sample_records = sample_records.unwrap_or(new.sample_records);
+            }
+            Self::Clear { names } => {
+                let all = Filters::default();
+                let is = |filter: &[&str]| names.is_empty() || names.iter().any(|name| filter.contains(&name.as_str()));
+                if is(&["port", "ignore-port"]) {
+                    new.filters.ports = all.ports;
+                }
+                if is(&["family", "ignore-family"]) {
+                    new.filters.families = all.families;
+                }
+                if is(&["dst"]) {
+                    new.filters.destinations = all.destinations;
+                }
+                if is(&["ignore-src"]) {
+                    new.filters.ignored_sources = all.ignored_sources;
+                }
+                if is(&["public-addr"]) {
+                    new.filters.public_addresses = all.public_addresses;
+                }
+            }
+        }
+        Ok(new)
+    }
 }
 
 /// What is done with the words.

@@ -4,6 +4,7 @@
 //! kernel is tested against.
 
 pub mod change;
+mod policy;
 mod ports;
 mod prefixes;
 
@@ -11,6 +12,7 @@ use std::{collections::BTreeMap, net::Ipv4Addr};
 
 use honeyxdp_common::{Address, Family, FilterReason, Syn};
 
+pub use policy::{Policy, Verdict};
 pub use ports::{PortError, PortSet};
 pub use prefixes::{PrefixError, PrefixSet};
 

@@ -1,5 +1,9 @@
 //! Numbers as people read them.
 
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
 /// With a comma every three digits: `1,234,567`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -11,6 +15,11 @@ pub fn count(number: u64) -> String {
         text.push(digit);
     }
     text
+}
+
+/// A duration with its units: `1h 30m`.
+pub fn duration(duration: Duration) -> String {
+    SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
 }
 
 /// Per second, with one decimal below ten; `-` over no time at all.
@@ -39,6 +48,12 @@ mod tests {
         assert_eq!(count(999), "999");
         assert_eq!(count(1_000), "1,000");
         assert_eq!(count(u64::MAX), "18,446,744,073,709,551,615");
+    }
+
+    #[test]
+    fn durations_have_units() {
+        assert_eq!(duration(Duration::from_secs(5400)), "1h 30m");
+        assert_eq!(duration(Duration::from_millis(1500)), "1s 500ms");
     }
 
     #[test]

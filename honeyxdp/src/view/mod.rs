@@ -7,7 +7,7 @@ mod screen;
 mod table;
 pub mod top;
 
-pub use format::{count, rate};
+pub use format::{count, duration, rate};
 pub use line::line;
 pub use live::live;
 pub use screen::Screen;

@@ -1,6 +1,6 @@
 //! A snapshot as a table: families, top ports, dispositions.
 
-use std::cmp::Reverse;
+use std::{cmp::Reverse, io::IsTerminal as _};
 
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use honeyxdp_common::Family;
@@ -23,6 +23,17 @@ pub struct Room {
     pub width: u16,
     /// Lines; as many as it takes without.
     pub height: Option<u16>,
+}
+
+impl Room {
+    /// Room of a table that may scroll: as wide as the terminal, or wide enough for every column in a file.
+    pub fn of_stdout() -> Self {
+        let width = match crossterm::terminal::size() {
+            Ok((width, _)) if std::io::stdout().is_terminal() => width,
+            _ => 160,
+        };
+        Self { width, height: None }
+    }
 }
 
 /// A snapshot as a table, without a line feed at its end. Where there is little room, families without SYNs give way first,

@@ -7,10 +7,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::{
+    Reload, Reloaded,
     control::Asked,
     drain::Drain,
     hangup::{self, Hangup},
-    reload::{Reloaded, Reloads},
     serve::Serving,
     ticks,
     watch::Watch,
@@ -24,20 +24,20 @@ pub(super) struct Live<'a> {
     pub(super) watch: &'a mut Watch,
     pub(super) drain: &'a Drain,
     pub(super) serving: &'a Serving,
-    /// The settings, if they can be read again.
-    pub(super) reloads: Option<Reloads>,
+    /// How the settings are read again, if they can be.
+    pub(super) reload: Option<Box<dyn Reload>>,
     pub(super) hangup: Hangup,
     pub(super) asked: mpsc::Receiver<Asked>,
 }
 
 impl Live<'_> {
     /// Does what is asked for, one after the other, until a SIGHUP means the end.
-    pub(super) async fn go_on(mut self) {
+    pub(super) async fn serve(mut self) {
         let mut surveys = ticks(SURVEY);
         loop {
             tokio::select! {
-                () = self.hangup.came() => match &self.reloads {
-                    Some(reloads) if hangup::means_reload(reloads.settings()) => match reloads.reload() {
+                () = self.hangup.came() => match &self.reload {
+                    Some(settings) if hangup::means_reload(settings.has_file()) => match settings.reload() {
                         Ok(reloaded) => self.bring_into_force(reloaded).await,
                         Err(error) => refused(&error),
                     },
@@ -57,8 +57,8 @@ impl Live<'_> {
     /// Settings were read again: what can be changed while the sensor runs is changed.
     async fn bring_into_force(&mut self, reloaded: Reloaded) {
         let waiting = reloaded.restart.join(", ");
-        if reloaded.rules != *self.watch.rules() {
-            if let Err(error) = self.watch.apply(reloaded.rules.clone(), self.drain).await {
+        if reloaded.policy != *self.watch.policy() {
+            if let Err(error) = self.watch.apply(reloaded.policy.clone(), self.drain).await {
                 return tracing::warn!("the settings were read again, but those in force stay: {error:#}");
             }
             let lists = reloaded.changed.is_empty();
@@ -67,8 +67,8 @@ impl Live<'_> {
         } else if waiting.is_empty() {
             tracing::info!("the settings were read again; none that counts has changed");
         }
-        if let Some(reloads) = &mut self.reloads {
-            reloads.applied(reloaded);
+        if let Some(settings) = &mut self.reload {
+            settings.applied();
         }
         if !waiting.is_empty() {
             tracing::warn!("the settings were read again; a restart brings into force: {waiting}");
@@ -78,18 +78,18 @@ impl Live<'_> {
     /// Somebody asked for the rules in force, or to change them.
     async fn answer(&mut self, asked: Asked) {
         let Some(change) = asked.change.clone() else {
-            return asked.answer(Ok(self.watch.rules()));
+            return asked.answer(Ok(self.watch.policy()));
         };
-        let rules = match change.apply(self.watch.rules()) {
-            Ok(rules) => rules,
+        let policy = match change.apply(self.watch.policy()) {
+            Ok(policy) => policy,
             Err(error) => return asked.answer(Err(error.to_string())),
         };
-        if let Err(error) = self.watch.apply(rules, self.drain).await {
+        if let Err(error) = self.watch.apply(policy, self.drain).await {
             tracing::warn!("the filters stay as they are: {error:#}");
             return asked.answer(Err(format!("{error:#}")));
         }
-        tracing::info!("other filters are in force, by request: {}", self.watch.rules().shown());
-        asked.answer(Ok(self.watch.rules()));
+        tracing::info!("other filters are in force, by request: {}", self.watch.policy().summary());
+        asked.answer(Ok(self.watch.policy()));
     }
 }
 

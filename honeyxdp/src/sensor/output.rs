@@ -8,16 +8,12 @@ use std::{
 use anyhow::Context as _;
 use honeyxdp_common::Disposition;
 
-use super::{
-    Args,
-    drain::{Drain, Drained},
-};
+use super::drain::{Drain, Drained};
 use crate::{
-    cli::snapshot::room,
     kernel::Installation,
     logging,
     snapshot::{Snapshot, store::Store},
-    view::{self, Screen},
+    view::{self, Room, Screen},
 };
 
 /// What people see: a live table on a terminal, lines elsewhere, or nothing.
@@ -28,12 +24,12 @@ pub(super) struct Output {
 }
 
 impl Output {
-    pub(super) fn new(args: &Args) -> Self {
+    pub(super) fn new(quiet: bool, traces: bool) -> Self {
         // Single SYNs and JSON cannot share a terminal with a live table.
         let shared = !logging::is_for_people() && io::stderr().is_terminal();
         logging::never_wait();
-        let live = !args.quiet && args.traces() == 0 && io::stdout().is_terminal() && !shared;
-        Self { live, quiet: args.quiet, screen: None }
+        let live = !quiet && !traces && io::stdout().is_terminal() && !shared;
+        Self { live, quiet, screen: None }
     }
 
     pub(super) const fn is_live(&self) -> bool {
@@ -116,7 +112,7 @@ impl Output {
             return;
         }
         if self.live {
-            logging::print(&format!("{}\n", view::table(&last, room())));
+            logging::print(&format!("{}\n", view::table(&last, Room::of_stdout())));
         } else {
             say(&last);
         }

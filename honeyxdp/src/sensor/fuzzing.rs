@@ -1,25 +1,17 @@
 //! The control socket without a sensor behind it: what the fuzz target `control` talks to. It is compiled for fuzzing alone.
 
-use std::num::NonZeroU32;
-
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{
-    control::{self, Asked},
-    watch::{Rules, Verdict},
+use super::control::{self, Asked};
+use crate::{
+    filter::{Filters, Policy},
+    server,
 };
-use crate::{filter::Filters, server};
 
 /// Rules that requests change, as those of a running sensor.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sensor {
-    rules: Rules,
-}
-
-impl Default for Sensor {
-    fn default() -> Self {
-        Self { rules: Rules { filters: Filters::default(), verdict: Verdict::Pass, sample: NonZeroU32::MIN } }
-    }
+    policy: Policy,
 }
 
 impl Sensor {
@@ -41,16 +33,16 @@ impl Sensor {
     /// As a sensor does it, but for the program that would be loaded.
     fn answer(&mut self, asked: Asked) {
         if let Some(change) = asked.change.clone() {
-            match change.apply(&self.rules) {
-                Ok(rules) => self.rules = rules,
+            match change.apply(&self.policy) {
+                Ok(policy) => self.policy = policy,
                 Err(error) => return asked.answer(Err(error.to_string())),
             }
         }
-        asked.answer(Ok(&self.rules));
+        asked.answer(Ok(&self.policy));
     }
 
     /// The filters in force.
     pub const fn filters(&self) -> &Filters {
-        &self.rules.filters
+        &self.policy.filters
     }
 }

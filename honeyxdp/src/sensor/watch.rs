@@ -1,69 +1,24 @@
 //! What a running sensor watches, and by which rules: changed while it runs, without a frame lost.
 
-use std::{collections::BTreeMap, future, num::NonZeroU32, path::PathBuf, pin::Pin};
+use std::{collections::BTreeMap, future, pin::Pin};
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 
-use super::{Args, drain::Drain};
+use super::{Config, drain::Drain};
 use crate::{
-    cli::filters,
-    filter::{Filters, PortSet},
+    filter::{Policy, PortSet, Verdict},
     kernel::{self, Change, Installation, Interface, Interfaces, Mode, Plan},
     payloads::Responder,
     snapshot::{InterfaceReport, ModeReport},
 };
 
-/// What happens to a counted SYN.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(in crate::cli) enum Verdict {
-    /// It goes on.
-    Pass,
-    /// It ends here, before the network stack sees it.
-    Drop,
-}
-
-/// The rules by which SYNs are counted and recorded: what can be changed while the sensor runs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Rules {
-    pub(super) filters: Filters,
-    pub(super) verdict: Verdict,
-    pub(super) sample: NonZeroU32,
-}
-
-impl Rules {
-    /// Those of the command line and the file, with the lists of prefixes read.
-    pub(super) fn of(args: &Args) -> anyhow::Result<Self> {
-        Ok(Self { filters: args.filters.filters()?, verdict: args.verdict, sample: args.sample_records })
-    }
-
-    /// What snapshots say of them.
-    pub(super) fn report(&self) -> BTreeMap<String, serde_json::Value> {
-        let mut report = filters::report(&self.filters);
-        if self.verdict == Verdict::Drop {
-            report.insert("verdict".to_owned(), "drop".into());
-        }
-        if self.sample.get() > 1 {
-            report.insert("sample_records".to_owned(), self.sample.get().into());
-        }
-        report
-    }
-
-    /// The same in one line.
-    pub(super) fn shown(&self) -> String {
-        let report = self.report();
-        let shown: Vec<String> = report.iter().map(|(name, value)| format!("{name} {value}")).collect();
-        if shown.is_empty() { "none".to_owned() } else { shown.join(", ") }
-    }
-
-    fn options(&self, base: kernel::Options) -> kernel::Options {
-        kernel::Options {
-            filters: self.filters.clone(),
-            drop_counted: self.verdict == Verdict::Drop,
-            sample: self.sample.get(),
-            ..base
-        }
+/// The program's options with a policy.
+fn options(policy: &Policy, base: kernel::Options) -> kernel::Options {
+    kernel::Options {
+        filters: policy.filters.clone(),
+        drop_counted: policy.verdict == Verdict::Drop,
+        sample: policy.sample_records.get(),
+        ..base
     }
 }
 
@@ -71,29 +26,34 @@ impl Rules {
 pub(super) struct Watch {
     interfaces: Interfaces,
     installation: Installation,
-    rules: Rules,
+    policy: Policy,
     trace: Pin<Box<dyn Future<Output = ()>>>,
 }
 
 impl Watch {
     /// Loads the program and attaches it.
-    pub(super) async fn start(args: &Args, rules: Rules) -> anyhow::Result<Self> {
+    pub(super) async fn start(config: &Config) -> anyhow::Result<Self> {
         let interfaces = Interfaces::open()?;
-        let responder = args.payloads.responder(interfaces.addresses().await?)?;
+        let own = interfaces.addresses().await?.into_iter().collect();
+        let responder = Responder { own, ..config.responder.clone() };
         say(&responder);
         let plan = Plan {
-            options: rules.options(kernel::Options {
-                responder,
-                trace_per_second: args.traces(),
-                record_memory: usize::try_from(args.record_buffer.as_u64()).unwrap_or(usize::MAX),
-                ..kernel::Options::default()
-            }),
-            interfaces: choose(&interfaces, &args.interfaces).await?,
-            mode: args.mode,
-            pins: args.pin.then(|| args.pin_path.clone()),
+            options: options(
+                &config.policy,
+                kernel::Options {
+                    responder,
+                    trace_per_second: config.trace_per_second,
+                    record_memory: config.record_memory,
+                    ..kernel::Options::default()
+                },
+            ),
+            interfaces: choose(&interfaces, &config.interfaces).await?,
+            mode: config.mode,
+            pins: config.pins.clone(),
         };
         let installation = Installation::install(plan, &interfaces, Timestamp::now()).await?;
-        let mut this = Self { interfaces, installation, rules, trace: Box::pin(future::pending()) };
+        let policy = config.policy.clone();
+        let mut this = Self { interfaces, installation, policy, trace: Box::pin(future::pending()) };
         this.read_trace()?;
         Ok(this)
     }
@@ -112,9 +72,9 @@ impl Watch {
     }
 
     /// Puts other rules into force, or none of them. From the next snapshot on, they are what it says.
-    pub(super) async fn apply(&mut self, rules: Rules, drain: &Drain) -> anyhow::Result<()> {
-        self.installation.replace(rules.options(self.installation.options().clone())).await?;
-        self.rules = rules;
+    pub(super) async fn apply(&mut self, policy: Policy, drain: &Drain) -> anyhow::Result<()> {
+        self.installation.replace(options(&policy, self.installation.options().clone())).await?;
+        self.policy = policy;
         self.describe(drain);
         self.read_trace()
     }
@@ -171,7 +131,7 @@ impl Watch {
     }
 
     fn describe(&self, drain: &Drain) {
-        drain.describe(self.reports(), self.rules.report());
+        drain.describe(self.reports(), self.policy.report());
     }
 
     /// The interfaces that are watched now, as snapshots have them, and the slots of their counters.
@@ -201,8 +161,8 @@ impl Watch {
         self.installation.keep();
     }
 
-    pub(super) const fn rules(&self) -> &Rules {
-        &self.rules
+    pub(super) const fn policy(&self) -> &Policy {
+        &self.policy
     }
 }
 
@@ -218,11 +178,6 @@ fn say(responder: &Responder) {
             "SYNs to ports {answered} of {named} prefixes are answered, but to none of this host's addresses"
         );
     }
-}
-
-/// Directories that pins are in, which the sensor goes on writing to.
-pub(super) fn pin_directories(args: &Args) -> impl Iterator<Item = PathBuf> {
-    args.pin.then(|| args.pin_path.clone()).into_iter()
 }
 
 /// The interfaces that were named, or that of the default route.

@@ -20,12 +20,12 @@ use tokio::sync::oneshot;
 use crate::{
     Counts,
     archive::ArchiveQueue,
-    cli::duration,
     collector::{Collector, CutError},
     kernel::Maps,
     payloads::PayloadCapture,
     snapshot::{Captured, InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
     sources::{Settings, next_hour},
+    view,
 };
 
 /// Longest time between two looks at the rings. They hold several times what a fast link brings meanwhile.
@@ -48,12 +48,12 @@ const SET: SignedDuration = SignedDuration::from_secs(1);
 
 /// One moment by both clocks.
 #[derive(Clone, Copy)]
-pub(super) struct Clock {
+pub(super) struct Moment {
     pub(super) wall: Timestamp,
     steady: Instant,
 }
 
-impl Clock {
+impl Moment {
     pub(super) fn now() -> Self {
         Self { wall: Timestamp::now(), steady: Instant::now() }
     }
@@ -157,7 +157,7 @@ impl Drain {
     pub(super) fn start(
         counted: Counted,
         settings: &Settings,
-        started: Clock,
+        started: Moment,
         store: Arc<Store>,
     ) -> anyhow::Result<Self> {
         let Counted { maps, run, slots, resumed, pinned, archive, responder } = counted;
@@ -240,17 +240,17 @@ impl Drain {
 /// The thread's end.
 struct Drainer {
     collector: Collector,
-    stored: (Recorder, Clock),
-    shown: (Recorder, Clock),
+    stored: (Recorder, Moment),
+    shown: (Recorder, Moment),
     store: Arc<Store>,
     /// Of each interface of the recorders, the slot of its counters.
     slots: Vec<usize>,
     /// Longest pause when nothing comes.
     idle: Duration,
     /// When the maps were last cut.
-    cut: Clock,
+    cut: Moment,
     /// When the clocks were last looked at.
-    seen: Clock,
+    seen: Moment,
     /// When the hour of that ends.
     hour_ends: Timestamp,
     warning: Option<String>,
@@ -296,7 +296,7 @@ impl Drainer {
     /// Goes on where another process ended: the first interval begins with its last snapshot, if that is of the same run,
     /// else with the run.
     fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
-        let now = Clock::now();
+        let now = Moment::now();
         let last = self.store.last().ok().filter(|last| last.started_at == started_at);
         // What it finds goes into the archive in an interval that begins where the archive's accounts end; if it has none of
         // this run, where the snapshots end.
@@ -325,7 +325,7 @@ impl Drainer {
         }
         // The steady clock of the other process is not known here.
         let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
-        let start = Clock { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
+        let start = Moment { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
         for (recorder, begin) in [&mut self.stored, &mut self.shown] {
             recorder.resume(before.clone().unwrap_or_default(), self.collector.captured().unwrap_or_default());
             *begin = start;
@@ -336,12 +336,12 @@ impl Drainer {
 
     /// What time it is. When the wall clock was set, earlier moments are told by the new one: then no interval has a length
     /// that it did not have.
-    fn now(&mut self) -> Clock {
-        let now = Clock::now();
+    fn now(&mut self) -> Moment {
+        let now = Moment::now();
         let step = now.step_since(self.seen);
         if step.abs() >= SET {
             let (by, way) = (
-                duration::shown(step.round(Unit::Second).unwrap_or(step).unsigned_abs()),
+                view::duration(step.round(Unit::Second).unwrap_or(step).unsigned_abs()),
                 if step.is_negative() { "back" } else { "forward" },
             );
             tracing::warn!(
@@ -392,7 +392,7 @@ impl Drainer {
     }
 
     /// Takes everything up to now. Returns whether it could.
-    fn cut(&mut self, now: Clock) -> bool {
+    fn cut(&mut self, now: Moment) -> bool {
         let error = self.collector.cut(now.wall).err();
         let taken = error.as_ref().is_none_or(|error| matches!(error, CutError::Imbalance(_)));
         if taken {
@@ -405,7 +405,7 @@ impl Drainer {
     }
 
     /// Everything up to now was taken.
-    fn begin(&mut self, now: Clock) {
+    fn begin(&mut self, now: Moment) {
         self.cut = now;
         self.hour_ends = next_hour(now.wall);
     }
@@ -419,10 +419,10 @@ mod tests {
     fn an_interval_is_never_negative_and_a_step_of_the_clock_is_not_part_of_it() {
         let wall = |second| Timestamp::from_second(second).unwrap();
         let steady = Instant::now();
-        let start = Clock { wall: wall(10_000), steady };
+        let start = Moment { wall: wall(10_000), steady };
         let ten = Duration::from_secs(10);
         for (end, step) in [(10_010, 0), (6_410, -3_600), (13_610, 3_600)] {
-            let now = Clock { wall: wall(end), steady: steady + ten };
+            let now = Moment { wall: wall(end), steady: steady + ten };
             assert_eq!(now.step_since(start), SignedDuration::from_secs(step));
             let mut told = start;
             told.set(now.step_since(start));
@@ -431,7 +431,7 @@ mod tests {
         }
         // Less than what counts as set.
         let short =
-            Clock { wall: wall(10_000) - Duration::from_millis(500), steady: steady + Duration::from_millis(100) };
+            Moment { wall: wall(10_000) - Duration::from_millis(500), steady: steady + Duration::from_millis(100) };
         let span = short.span_since(start);
         assert_eq!(span.end.duration_since(span.start), SignedDuration::from_millis(100));
     }

@@ -1,55 +1,38 @@
 //! Reading the settings again while the sensor runs.
 
-use super::watch::Rules;
+use std::cell::RefCell;
+
 use clap::{CommandFactory as _, FromArgMatches as _};
 
+use super::{Cli, Command, filters::FilterArgs};
 use crate::{
-    cli::{Cli, Command, filters::FilterArgs},
     config::{Error, Key, Settings},
+    sensor::{Reload, Reloaded},
 };
 
-/// Settings that were read again, and are right.
+/// The settings of `honeyxdp run`, as they were at the start and as they are in force.
 #[derive(Debug)]
-pub(super) struct Reloaded {
-    /// The rules as they shall be. Lists of prefixes were read again too, so they may differ though no setting does.
-    pub(super) rules: Rules,
-    /// Rules that are set otherwise than those in force, by their keys.
-    pub(super) changed: Vec<String>,
-    /// Other settings that are otherwise than at the start, and that only a restart brings into force.
-    pub(super) restart: Vec<String>,
-    /// All settings.
-    settings: Settings,
-}
-
-/// What a running sensor knows of its settings.
-#[derive(Debug)]
-pub(super) struct Reloads {
+pub(super) struct RunSettings {
     started: Settings,
-    /// Those whose filters are in force.
+    /// Those whose policy is in force.
     applied: Settings,
+    /// Those that were read last.
+    read: RefCell<Option<Settings>>,
 }
 
-impl Reloads {
-    /// The sensor was started with these.
+impl RunSettings {
+    /// The settings that the sensor was started with.
     pub(super) fn new(settings: Settings) -> Self {
-        Self { applied: settings.clone(), started: settings }
+        Self { applied: settings.clone(), started: settings, read: RefCell::default() }
+    }
+}
+
+impl Reload for RunSettings {
+    fn has_file(&self) -> bool {
+        self.started.file().is_some()
     }
 
-    pub(super) const fn settings(&self) -> &Settings {
-        &self.started
-    }
-
-    /// The filters of these are in force now.
-    pub(super) fn applied(&mut self, reloaded: Reloaded) {
-        self.applied = reloaded.settings;
-    }
-
-    /// Reads the file again, under the same flags and variables as at the start.
-    ///
-    /// # Errors
-    /// When anything is wrong with the file, or with a list of prefixes that it names; a line for each error. Nothing is changed
-    /// then.
-    pub(super) fn reload(&self) -> anyhow::Result<Reloaded> {
+    fn reload(&self) -> anyhow::Result<Reloaded> {
         let (matches, settings) = self.started.reread(&Cli::command()).map_err(|error| match error {
             Error::Usage(error) => anyhow::anyhow!("{}", error.to_string().lines().next().unwrap_or_default()),
             Error::File(error) => error.into(),
@@ -62,7 +45,14 @@ impl Reloads {
         let is_live = |key: &&Key| live.contains(&key.id);
         let changed = self.applied.changed(&settings).filter(is_live).map(Key::path).collect();
         let restart = self.started.changed(&settings).filter(|key| !is_live(key)).map(Key::path).collect();
-        Ok(Reloaded { rules: Rules::of(&args)?, changed, restart, settings })
+        self.read.replace(Some(settings));
+        Ok(Reloaded { policy: args.policy()?, changed, restart })
+    }
+
+    fn applied(&mut self) {
+        if let Some(settings) = self.read.take() {
+            self.applied = settings;
+        }
     }
 }
 
@@ -79,10 +69,10 @@ mod tests {
 
     use super::*;
 
-    fn start(path: &Path, words: &[&str]) -> Reloads {
+    fn start(path: &Path, words: &[&str]) -> RunSettings {
         let mut args: Vec<OsString> = vec!["honeyxdp".into(), "run".into(), "--config".into(), path.into()];
         args.extend(words.iter().map(OsString::from));
-        Reloads::new(crate::config::parse(&Cli::command(), args).unwrap().1.unwrap())
+        RunSettings::new(crate::config::parse(&Cli::command(), args).unwrap().1.unwrap())
     }
 
     #[test]
@@ -99,10 +89,10 @@ mod tests {
         let changed = reloads.reload().unwrap();
         assert_eq!(changed.changed, ["filters.port", "filters.verdict"]);
         assert_eq!(changed.restart, ["interval"], "the flag --history goes first");
-        assert!(changed.rules.filters.ports.contains(80) && !changed.rules.filters.ports.contains(81));
+        assert!(changed.policy.filters.ports.contains(80) && !changed.policy.filters.ports.contains(81));
 
         // Filters that are in force are compared with the next time; what waits for a restart still waits.
-        reloads.applied(changed);
+        reloads.applied();
         let again = reloads.reload().unwrap();
         assert_eq!((again.changed.len(), again.restart.len()), (0, 1));
     }
@@ -135,9 +125,9 @@ mod tests {
         fs::write(&list, "192.0.2.0/24\n").unwrap();
         fs::write(&path, format!("[filters]\nignore-src = \"@{}\"\n", list.display())).unwrap();
         let reloads = start(&path, &[]);
-        assert_eq!(reloads.reload().unwrap().rules.filters.ignored_sources.len(), 1);
+        assert_eq!(reloads.reload().unwrap().policy.filters.ignored_sources.len(), 1);
         fs::write(&list, "192.0.2.0/24\n203.0.113.0/24\n").unwrap();
         let reloaded = reloads.reload().unwrap();
-        assert_eq!((reloaded.rules.filters.ignored_sources.len(), reloaded.changed.len()), (2, 0));
+        assert_eq!((reloaded.policy.filters.ignored_sources.len(), reloaded.changed.len()), (2, 0));
     }
 }

@@ -5,7 +5,7 @@ use std::{io, os::fd::AsFd as _};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::config::{DEFAULT_FILE, Settings};
+use crate::config::DEFAULT_FILE;
 
 /// The signal, unless it is ignored, as under nohup.
 pub(super) struct Hangup(Option<Signal>);
@@ -32,9 +32,9 @@ impl Hangup {
 
 /// Whether a SIGHUP means that the settings are to be read again: there is a file of them, or a manager of services that
 /// sends such signals; and it is not the terminal that went away.
-pub(super) fn means_reload(settings: &Settings) -> bool {
+pub(super) fn means_reload(has_file: bool) -> bool {
     let managed = std::env::var_os("INVOCATION_ID").is_some() && std::path::Path::new(DEFAULT_FILE).exists();
-    (settings.file().is_some() || managed) && !terminal_is_gone()
+    (has_file || managed) && !terminal_is_gone()
 }
 
 fn terminal_is_gone() -> bool {

@@ -14,7 +14,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::cli::beside;
+use crate::external;
 
 /// Files of dates that ended longer ago than this are removed from the spool, once they are uploaded: long enough for compaction.
 const RELEASE: &str = "24h";
@@ -34,7 +34,7 @@ pub(super) struct Uploader {
 impl Uploader {
     /// Starts it, while there are the rights to. Returns when it knows what to do, and nothing is sent yet.
     pub(super) fn start(spool: &Path, place: &str, sensor: &str) -> anyhow::Result<Self> {
-        let mut command = beside::command(beside::FLEET, "run --archive PLACE")?;
+        let mut command = external::command(external::FLEET, "run --archive PLACE")?;
         command.arg("upload").arg(spool).arg(place).args([
             "--sensor",
             sensor,
