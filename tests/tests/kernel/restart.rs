@@ -100,7 +100,7 @@ fn nothing_is_lost_when_the_sensor_is_killed_again_and_again() {
     assert_eq!(bytes, last.frames.bytes);
 
     // Every SYN is in a record, or said to be missing in them.
-    let records = last.records;
+    let records = &last.records;
     assert_eq!(records.packets + records.lost_packets, sent);
     let sources = last.family("mirai").unique_sources.clone();
     assert!(!sources.exact && sources.value <= BATCH as u64, "sets do not outlive the process");
