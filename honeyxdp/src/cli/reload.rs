@@ -85,7 +85,8 @@ mod tests {
         let same = reloads.reload().unwrap();
         assert_eq!((same.changed.len(), same.restart.len()), (0, 0));
 
-        fs::write(&path, "interval = \"2s\"\nsnapshot-ports = 9\n[filters]\nport = [23, 80]\nverdict = \"drop\"\n").unwrap();
+        fs::write(&path, "interval = \"2s\"\nsnapshot-ports = 9\n[filters]\nport = [23, 80]\nverdict = \"drop\"\n")
+            .unwrap();
         let changed = reloads.reload().unwrap();
         assert_eq!(changed.changed, ["filters.port", "filters.verdict"]);
         assert_eq!(changed.restart, ["interval"], "the flag --snapshot-ports has precedence");

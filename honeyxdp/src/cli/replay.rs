@@ -18,7 +18,10 @@ use crate::{
     archive::{self, Archiver, Opened},
     filter::Policy,
     replay,
-    snapshot::{PortLimit, Recorder, Run, Sensor, Span, store::{History, Store}},
+    snapshot::{
+        PortLimit, Recorder, Run, Sensor, Span,
+        store::{History, Store},
+    },
     view::{self, Room},
 };
 

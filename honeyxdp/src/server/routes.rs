@@ -64,7 +64,9 @@ pub(super) fn routes(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .with_state(app)
         .merge(dashboard::routes())
-        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the routes are in docs/operate/http-and-metrics.md\n"))
+        .fallback(async || {
+            (StatusCode::NOT_FOUND, "there is nothing here; the routes are in docs/operate/http-and-metrics.md\n")
+        })
 }
 
 async fn snapshot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {

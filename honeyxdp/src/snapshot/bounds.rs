@@ -80,7 +80,8 @@ fn snapshot(families: &[Family], before: u64, new: u64) -> Snapshot {
     let sensor = Sensor::of_this_machine(Some("sensor".to_owned()), Some("site".to_owned()));
     let ports = PortLimit::default();
     let interfaces = (1..=4).map(interface).collect();
-    let mut recorder = Recorder::new(Run { sensor, interfaces, started_at: now, filters: BTreeMap::new(), ports }, 8_640_000);
+    let mut recorder =
+        Recorder::new(Run { sensor, interfaces, started_at: now, filters: BTreeMap::new(), ports }, 8_640_000);
     let mut random = Random(7);
     let mut tally = PayloadTally::default();
     for port in 0..4_096 {
@@ -112,9 +113,10 @@ fn sizes(snapshot: &Snapshot) -> (usize, usize) {
 fn sizes_stay_within_their_bounds_after_any_traffic() {
     let five = &Family::ALL[..5];
     // One SYN to each port by each of five tools; years at line rate, by every family.
-    for (name, snapshot) in
-        [("sweep by five tools", snapshot(five, 1, 1)), ("years of everything", snapshot(Family::ALL, 100_000_000_000, 1_000_000))]
-    {
+    for (name, snapshot) in [
+        ("sweep by five tools", snapshot(five, 1, 1)),
+        ("years of everything", snapshot(Family::ALL, 100_000_000_000, 1_000_000)),
+    ] {
         let (json, gzip) = sizes(&snapshot);
         let (history, daily) = (KEPT * gzip, DAILY * (json + gzip));
         println!("{name}: snapshot {json} bytes, compressed {gzip}; history {history}, written per day {daily}");

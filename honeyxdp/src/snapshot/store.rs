@@ -50,7 +50,8 @@ impl History {
     /// Keeps every snapshot for `age`, and one per minute up to an age of `minutes`. `interval` is the time between two
     /// snapshots.
     pub fn new(age: Duration, minutes: Duration, interval: Duration) -> Self {
-        let count = |time: Duration| u64::try_from(time.as_millis().div_ceil(interval.as_millis().max(1))).unwrap_or(u64::MAX);
+        let count =
+            |time: Duration| u64::try_from(time.as_millis().div_ceil(interval.as_millis().max(1))).unwrap_or(u64::MAX);
         Self { recent: count(age), thinned: count(minutes), every: count(Duration::from_mins(1)).max(1) }
     }
 
@@ -229,9 +230,8 @@ fn numbers(history: &Path) -> io::Result<Vec<u64>> {
     };
     for entry in entries {
         let name = entry?.file_name();
-        numbers.extend(
-            name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).and_then(|stem| stem.parse::<u64>().ok()),
-        );
+        numbers
+            .extend(name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).and_then(|stem| stem.parse::<u64>().ok()));
     }
     Ok(numbers)
 }

@@ -11,7 +11,10 @@ use aya::{TestRun as _, programs::TestRunOptions};
 use honeyxdp::{
     collector::Collector,
     kernel::{Maps, Options, Program},
-    snapshot::{Recorder, Run, Sensor, Span, store::{History, Store}},
+    snapshot::{
+        Recorder, Run, Sensor, Span,
+        store::{History, Store},
+    },
     sources::{Settings as SourceSettings, Sketch},
 };
 use honeyxdp_common::{

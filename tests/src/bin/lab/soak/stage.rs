@@ -92,7 +92,14 @@ impl<'a> Stage<'a> {
         command.arg(self.pins()).arg("--archive").arg(self.archive().root()).arg("--out").arg(out);
         command.args(["--interval", &format!("{}ms", self.interval.as_millis())]);
         let age = self.interval * self.history;
-        command.args(["--history-age", &format!("{}ms", age.as_millis()), "--history-minutes", "0", "--listen", &format!("{a}.{b}.{c}.{d}:{port}")]);
+        command.args([
+            "--history-age",
+            &format!("{}ms", age.as_millis()),
+            "--history-minutes",
+            "0",
+            "--listen",
+            &format!("{a}.{b}.{c}.{d}:{port}"),
+        ]);
         // Ctrl-C is for the run, which then stops the sensor.
         command.process_group(0);
         command
