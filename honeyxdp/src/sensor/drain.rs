@@ -23,7 +23,7 @@ use crate::{
     collector::{Collector, CutError},
     kernel::Maps,
     payloads::PayloadCapture,
-    snapshot::{Captured, InterfaceReport, Recorder, Run, Resumed, Snapshot, Span, store::Store},
+    snapshot::{Captured, InterfaceReport, Recorder, Resumed, Run, Snapshot, Span, store::Store},
     sources::{Settings, next_hour},
     view,
 };
