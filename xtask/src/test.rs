@@ -23,7 +23,7 @@ use crate::{
     build_ebpf,
     clippy::{about, linted},
     command::{TERMINAL, artifacts, as_root, cargo, output, run, say, target},
-    leftovers,
+    leftovers, modules,
     programs::{self, LIBBPF_HEADERS, Program},
     report, room,
 };
@@ -112,6 +112,7 @@ fn every_stage(args: &Args, stages: &mut Stages) -> Result<()> {
         stages.run("eBPF object", || build_ebpf::rebuild().map(|()| "rebuilt".into()))?;
     }
     stages.run("formatting", formatting)?;
+    stages.run("modules", modules::check)?;
     stages.run("build, clippy", || {
         run(linted(cargo().arg("test").args(BUT_THE_REPORT).arg("--no-run")))?;
         Ok(about())
