@@ -48,10 +48,8 @@ pub(crate) fn check() -> Result<String> {
 }
 
 fn judge(crates: &BTreeMap<String, Graph>) -> Result<String> {
-    let cycles: Vec<String> = crates
-        .iter()
-        .filter_map(|(name, graph)| Some(format!("{name}: {}", cycle(graph)?.join(" -> "))))
-        .collect();
+    let cycles: Vec<String> =
+        crates.iter().filter_map(|(name, graph)| Some(format!("{name}: {}", cycle(graph)?.join(" -> ")))).collect();
     ensure!(cycles.is_empty(), "modules import each other:\n  {}", cycles.join("\n  "));
     let modules: usize = crates.values().map(BTreeMap::len).sum();
     Ok(format!("{modules} modules in {} crates, no cycle", crates.len()))

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 use bytesize::ByteSize;
-use clap::{Subcommand, builder::NonEmptyStringValueParser};
+use clap::Subcommand;
 use honeyxdp_archive::{Archive, Checked, Retention, Step};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::json;
@@ -20,9 +20,6 @@ pub(super) struct ArchiveArgs {
     /// on object storage that they are uploaded to, as s3://bucket/prefix; docs/fleet.md
     #[arg(long, value_name = "DIR|PLACE", env = "HONEYXDP_ARCHIVE")]
     archive: Option<Target>,
-    /// The place or network that this sensor stands in, as tokyo-darknet: it is in every row, and reports can go by it
-    #[arg(long, value_name = "NAME", env = "HONEYXDP_SITE", value_parser = NonEmptyStringValueParser::new())]
-    site: Option<String>,
     /// Countries of sources, for the archive: an MMDB file as GeoLite2-Country, DB-IP or with country_code
     #[arg(long, value_name = "FILE", env = "HONEYXDP_GEOIP")]
     geoip: Option<PathBuf>,
@@ -75,12 +72,12 @@ impl ArchiveArgs {
         live: bool,
     ) -> anyhow::Result<Option<Options>> {
         let Some(directory) = directory else {
-            if self.site.is_some() || self.files().next().is_some() {
-                bail!("--site, --geoip and --asn are for the archive; name its directory with --archive");
+            if self.files().next().is_some() {
+                bail!("--geoip and --asn are for the archive: name its directory with --archive");
             }
             return Ok(None);
         };
-        let (sensor, site) = (sensor.id.clone(), self.site.clone());
+        let (sensor, site) = (sensor.id.clone(), sensor.site.clone());
         let (country, asn) = (self.geoip.clone(), self.asn.clone());
         Ok(Some(Options { directory, sensor, site, country, asn, upkeep, live }))
     }
