@@ -6,8 +6,9 @@ use jiff::Timestamp;
 use crate::{
     Counts,
     archive::ArchiveQueue,
+    consumers::Consumers,
     kernel::{Cut, Maps, MapsError},
-    payloads::{PayloadCapture, Tally as Labels},
+    payloads::{PayloadCapture, Tally as PayloadTally},
     snapshot::{Captured, FamilyPackets, InterfaceReport},
     sources::{Imbalance, Settings, SourceTracker, Tally},
 };
@@ -27,20 +28,20 @@ pub enum CutError {
 #[derive(Debug)]
 pub struct Collector {
     maps: Maps,
-    sources: SourceTracker,
-    responder: Option<PayloadCapture>,
+    consumers: Consumers,
     responds: bool,
 }
 
 impl Collector {
     /// Collects from these maps, from now on.
     pub fn new(maps: Maps, settings: &Settings, now: Timestamp) -> Self {
-        Self { maps, sources: SourceTracker::new(settings, now), responder: None, responds: false }
+        Self { maps, consumers: Consumers::new(settings, now), responds: false }
     }
 
     /// From now on payloads are labelled. `responds` says whether SYNs are answered.
     pub fn responder(&mut self, payload_capture: PayloadCapture, responds: bool) {
-        (self.responder, self.responds) = (Some(payload_capture), responds);
+        self.consumers.set_payloads(payload_capture);
+        self.responds = responds;
     }
 
     /// Takes the records that wait. To be called so often that no ring fills up; returns how full the fullest was, from 0 to
@@ -52,51 +53,34 @@ impl Collector {
 
     /// Takes payloads, if anybody looks at them.
     fn payloads(&mut self) -> f64 {
-        let Some(responder) = &mut self.responder else { return 0.0 };
-        let now = Timestamp::now();
-        self.maps.payloads(|payload| responder.payload(payload, now))
+        let Some(capture) = self.consumers.payloads_mut() else { return 0.0 };
+        capture.set_time(Timestamp::now());
+        self.maps.payloads(|payload| capture.payload(payload))
     }
 
     /// Takes records, up to a cut if there is one.
     fn records(&mut self, cut: Option<&Cut>) -> f64 {
-        let Some(responder) = &mut self.responder else {
-            return self.maps.records(cut, |flow| self.sources.record(flow));
-        };
-        let now = Timestamp::now();
-        self.maps.records(cut, |flow| {
-            self.sources.record(flow);
-            responder.record(flow, now);
-        })
-    }
-
-    /// Labels what came up to now, after all marks up to a cut are known.
-    fn label(&mut self) {
-        let Some(responder) = &mut self.responder else { return };
-        let mut queue = self.sources.queue();
-        responder.close(Timestamp::now(), |payload| {
-            if let Some(queue) = &mut queue {
-                queue.payload(payload);
-            }
-        });
+        if let Some(capture) = self.consumers.payloads_mut() {
+            capture.set_time(Timestamp::now());
+        }
+        self.maps.records(cut, |flow| self.consumers.record(flow))
     }
 
     /// Nothing more will come: what goes on is over at the next cut.
     pub fn end(&mut self) {
-        if let Some(responder) = &mut self.responder {
-            responder.end();
+        if let Some(capture) = self.consumers.payloads_mut() {
+            capture.end();
         }
     }
 
     /// Goes on with what a process before had labelled.
-    pub fn go_on(&mut self, labels: Labels) {
-        if let Some(responder) = &mut self.responder {
-            responder.resume(labels);
-        }
+    pub fn go_on(&mut self, payloads: PayloadTally) {
+        self.consumers.resume_payloads(payloads);
     }
 
     /// Payloads up to the last cut, if anybody looks at them.
     pub fn captured(&self) -> Option<Captured> {
-        let tally = self.responder.as_ref()?.tally().clone();
+        let tally = self.consumers.payloads()?.tally().clone();
         Some(Captured { tally, events: self.maps.events(), responds: self.responds })
     }
 
@@ -109,11 +93,11 @@ impl Collector {
         self.payloads();
         let cut = self.maps.cut()?;
         self.records(Some(&cut));
-        self.label();
+        self.consumers.classify(Timestamp::now());
         for &family in Family::ALL {
-            self.maps.sketch(&cut, family, self.sources.sketch(family));
+            self.maps.sketch(&cut, family, self.consumers.sketch(family));
         }
-        self.sources.close(self.maps.counts(&cut), now)?;
+        self.consumers.close(self.maps.counts(&cut), now)?;
         Ok(())
     }
 
@@ -127,26 +111,26 @@ impl Collector {
             let cut = self.maps.cut()?;
             self.records(Some(&cut));
             for &family in Family::ALL {
-                self.maps.sketch(&cut, family, self.sources.sketch(family));
+                self.maps.sketch(&cut, family, self.consumers.sketch(family));
             }
             self.maps.counts(&cut);
         }
         let counts = self.maps.counted();
-        self.sources.resume(counts, before(counts), now);
+        self.consumers.resume(counts, before(counts), now);
         for &family in Family::ALL {
-            self.maps.total_sketch(family, self.sources.total_sketch(family));
+            self.maps.total_sketch(family, self.consumers.total_sketch(family));
         }
         Ok(())
     }
 
     /// From now on every record goes into an archive too.
     pub fn archive(&mut self, queue: ArchiveQueue) {
-        self.sources.archive(queue);
+        self.consumers.set_archive(queue);
     }
 
     /// Where records go besides, and the counters at the last cut.
     pub const fn queue(&mut self) -> Option<(&mut ArchiveQueue, &Counts)> {
-        match self.sources.queue() {
+        match self.consumers.archive() {
             Some(queue) => Some((queue, self.maps.counted())),
             None => None,
         }
@@ -182,11 +166,11 @@ impl Collector {
 
     /// The sources up to the last cut.
     pub const fn sources(&self) -> &SourceTracker {
-        &self.sources
+        self.consumers.sources()
     }
 
     /// The interval was stored: the next one begins.
     pub fn stored(&mut self) {
-        self.sources.stored();
+        self.consumers.sources_mut().stored();
     }
 }

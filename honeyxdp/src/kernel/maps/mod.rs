@@ -21,7 +21,7 @@ pub(super) use self::shared::Shared;
 use self::{counters::Counters, flows::Flows, generation::Generation, responder::Responder, sketches::Sketches};
 pub use self::{counters::InterfaceCounts, responder::Events};
 use super::map_set::MapSet;
-use crate::{Counts, sources::Sketch};
+use crate::{Counts, sketch::Sketch};
 
 /// Why the maps cannot be read.
 #[derive(Debug, thiserror::Error)]

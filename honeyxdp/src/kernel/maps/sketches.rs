@@ -11,7 +11,7 @@ use honeyxdp_common::{
 use super::{MapsError, Sizes, shared::Shared};
 use crate::{
     kernel::map_set::{MapId, MapSet},
-    sources::Sketch,
+    sketch::Sketch,
 };
 
 /// The registers of every family.
