@@ -25,7 +25,7 @@ pub struct Config {
     pub out: PathBuf,
     /// Number of snapshots kept in history/.
     pub history: usize,
-    /// Number of ports in the lists of a snapshot.
+    /// Maximum number of ports in a list of a snapshot.
     pub snapshot_ports: PortLimit,
     /// Name and host of the sensor, for its output.
     pub sensor: Sensor,
