@@ -14,7 +14,8 @@ use aya::{
 use honeyxdp::{
     collector::Collector,
     kernel::{Options, Program},
-    sources::{Settings, Sketch},
+    sketch::Sketch,
+    sources::Settings,
 };
 use honeyxdp_common::{Address, Family, flow::Flow};
 use jiff::Timestamp;

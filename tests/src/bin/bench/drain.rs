@@ -11,8 +11,9 @@ use aya::{TestRun as _, programs::TestRunOptions};
 use honeyxdp::{
     collector::Collector,
     kernel::{Maps, Options, Program},
+    sketch::Sketch,
     snapshot::{Recorder, Run, Sensor, Span, store::Store},
-    sources::{Settings as SourceSettings, Sketch},
+    sources::Settings as SourceSettings,
 };
 use honeyxdp_common::{
     Family,
