@@ -54,7 +54,7 @@ fn a_record_holds_the_fields_of_its_first_and_last_syn() {
     ] {
         lab::bench::test_run(&mut program, &frame).unwrap();
     }
-    let cut = maps.cut().unwrap();
+    let cut = maps.flip().unwrap();
     let mut flows: Vec<Flow> = Vec::new();
     maps.records(Some(&cut), |flow| flows.push(*flow));
     let packets: u32 = flows.iter().map(|flow| flow.packets).sum();
@@ -100,7 +100,7 @@ fn random_frames_make_the_same_flows_in_any_cache() {
 fn without_flows_there_are_only_counters() {
     let mut bench = Bench::with(&Options { flow_bits: 0, ..Options::default() }).unwrap();
     (0..100).for_each(|_| bench.run(&syn(Ipv4Addr::LOCALHOST, Tcp::default())).unwrap());
-    let cut = bench.maps().cut().unwrap();
+    let cut = bench.maps().flip().unwrap();
     let mut records = 0;
     bench.maps().records(Some(&cut), |_| records += 1);
     assert_eq!((bench.maps().counts(&cut).syns(), records), (100, 0));
@@ -152,12 +152,12 @@ fn every_cut_under_traffic_adds_up() {
         for _ in 0..200 {
             collector.poll();
             // An imbalance is an error.
-            collector.cut(now).unwrap();
+            collector.collect(now).unwrap();
         }
         stop.store(true, Ordering::Relaxed);
         senders.into_iter().map(|sender| sender.join().unwrap()).sum()
     });
-    collector.cut(now).unwrap();
+    collector.collect(now).unwrap();
     assert!(sent > 10_000);
     assert_eq!(collector.counts().syns(), sent);
     assert_eq!(collector.sources().tally().packets + collector.counts().lost_packets(), sent);
@@ -172,7 +172,7 @@ fn the_kernels_registers_estimate_within_two_percent() {
             .run(&syn(Ipv4Addr::from(0x0a00_0000 | host), Tcp { dport: (host % 7) as u16, ..Tcp::default() }))
             .unwrap();
     }
-    let cut = bench.maps().cut().unwrap();
+    let cut = bench.maps().flip().unwrap();
     bench.maps().sketch(&cut, Family::OTHER, &mut sketch);
     let estimate = sketch.estimate();
     assert!((98_000..102_000).contains(&estimate), "{estimate}");
@@ -248,7 +248,7 @@ fn too_little_memory_gives_sets_up_and_says_so() {
             collector.poll();
         }
     }
-    collector.cut(now).unwrap();
+    collector.collect(now).unwrap();
     let memory = collector.sources().report().memory();
     assert!(memory.sets_evicted > 0 && memory.sets <= memory.limit, "{memory:?}");
     let sources = collector.sources().report().total_family(Family::OTHER);

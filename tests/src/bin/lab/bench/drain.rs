@@ -221,7 +221,7 @@ fn timed<T>(into: &mut Vec<f64>, keep: bool, work: impl FnOnce() -> T) -> T {
 fn single_steps(maps: &mut Maps, steps: &mut Steps, keep: bool) -> anyhow::Result<()> {
     let mut packets = 0;
     maps.records(None, |flow| packets += u64::from(flow.packets));
-    let cut = timed(&mut steps.cut, keep, || maps.cut())?;
+    let cut = timed(&mut steps.cut, keep, || maps.flip())?;
     timed(&mut steps.flows, keep, || maps.records(Some(&cut), |flow| packets += u64::from(flow.packets)));
     ensure!(packets > 0, "there are no flows");
     let mut sketches: Vec<_> = Family::ALL.iter().map(|_| Sketch::EMPTY).collect();
@@ -259,7 +259,7 @@ fn collected(
         // In a sensor that happens all the time.
         timed(&mut steps.poll, keep, || collector.poll());
         let begin = Instant::now();
-        timed(&mut steps.collect, keep, || collector.cut(Timestamp::now()))?;
+        timed(&mut steps.collect, keep, || collector.collect(Timestamp::now()))?;
         let (counts, sources) = (collector.counts(), collector.sources());
         let span = Span { start, end: Timestamp::now(), length: Duration::from_secs(1) };
         let snapshot = timed(&mut steps.snapshot, keep, || recorder.snapshot(counts, sources, span));
