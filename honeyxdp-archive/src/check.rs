@@ -121,11 +121,7 @@ pub fn check(archive: &Archive) -> Result<Checked> {
 fn file_of(file: &Entry, found: &mut Checked, sums: &mut Intervals) -> Result<()> {
     let reader = Reader::open(file)?;
     let rows = reader.rows();
-    let column = match file.table {
-        Table::Flows => "first",
-        Table::Accounting => "interval_start",
-        Table::Payloads => "time",
-    };
+    let column = file.table.time_column();
     let by_statistics =
         range(&reader, column).ok_or_else(|| Error::wrong(&file.path, format!("it has no statistics of {column}")))?;
     let (mut read, mut seen) = (0, (i64::MAX, i64::MIN));
@@ -138,7 +134,7 @@ fn file_of(file: &Entry, found: &mut Checked, sums: &mut Intervals) -> Result<()
         }
         match file.table {
             Table::Flows => flows(&batch, found, sums),
-            Table::Accounting => losses(file, &batch, found, sums),
+            Table::Accounting => accounting(file, &batch, found, sums),
             Table::Payloads => payloads(&batch, found, sums),
         }
     }
@@ -223,7 +219,7 @@ fn payloads(batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
     found.payloads += batch.num_rows() as u64;
 }
 
-fn losses(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
+fn accounting(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
     let column = |name: &str| batch.column_by_name(name).expect("the schema was compared").as_primitive::<UInt64Type>();
     let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
     let (syns, packets) = (column("syns").values(), column("packets").values());

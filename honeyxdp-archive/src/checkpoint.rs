@@ -11,7 +11,7 @@ use arrow_array::{
 use crate::{AccountingRow, Archive, Entry, FileName, Reader, Result, Table};
 
 /// Key of the footer of a file of losses, see [`Checkpoint`].
-pub(crate) const CHECKPOINT_KEY: &str = "honeyxdp.accounted";
+pub(crate) const CHECKPOINT_KEY: &str = "honeyxdp.checkpoint";
 const HOUR_MS: u64 = 3_600_000;
 const BATCH: usize = 1 << 15;
 
@@ -61,7 +61,7 @@ impl Checkpoint {
 
 impl Reader {
     /// What a file of losses says of the counters at its end.
-    pub(crate) fn accounted(&self) -> Option<Checkpoint> {
+    pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
         let pairs = self.footer().file_metadata().key_value_metadata()?;
         Checkpoint::parse(pairs.iter().find(|pair| pair.key == CHECKPOINT_KEY)?.value.as_deref()?)
     }
@@ -73,9 +73,9 @@ impl Archive {
     ///
     /// # Errors
     /// When a directory cannot be read.
-    pub fn accounted(&self, sensor: &str) -> Result<Option<Checkpoint>> {
+    pub fn checkpoint(&self, sensor: &str) -> Result<Option<Checkpoint>> {
         let files = self.newest(Table::Accounting, sensor)?;
-        Ok(files.iter().find_map(|file| Reader::open(file).ok()?.accounted()))
+        Ok(files.iter().find_map(|file| Reader::open(file).ok()?.checkpoint()))
     }
 
     /// Accounts for intervals of a sensor that have rows and no account: the process was killed between the two files. All that
@@ -165,16 +165,20 @@ mod tests {
             interval_start,
             interval_end: interval_start + MINUTE,
             family: "mirai",
-            rule: "mirai/1",
-            attributed: None,
+            rule_id: "mirai/1",
+            attributed_family: None,
+            protocol: crate::TCP,
             src: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
-            dport: 23,
+            src_port_first: None,
+            src_port_last: None,
+            dst_port: 23,
             packets,
-            first: interval_start,
-            last: interval_start + MINUTE,
+            first_seen: interval_start,
+            last_seen: interval_start + MINUTE,
             matched: 1,
-            window: 1,
+            tcp_window: 1,
             ttl: 2,
+            dont_fragment: None,
             options_length: 0,
             options_head: 0,
             ip_id: 3,
@@ -206,12 +210,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let archive = Archive::new(directory.path());
         let mut writer = Writer::open(&archive, "a", 10).unwrap();
-        assert_eq!(archive.accounted("a").unwrap(), None);
+        assert_eq!(archive.checkpoint("a").unwrap(), None);
         // Two intervals of one date, and one of the next: two files.
         for n in 0..3 {
             let start = START + n * MINUTE / 2;
             writer.account(loss(start, 0));
-            writer.accounted(Checkpoint {
+            writer.checkpoint(Checkpoint {
                 run: 7,
                 until: start + MINUTE,
                 counters: counters(u64::try_from(n).unwrap()),
@@ -219,8 +223,8 @@ mod tests {
         }
         writer.flush().unwrap();
         let newest = Checkpoint { run: 7, until: START + 2 * MINUTE, counters: counters(2) };
-        assert_eq!(archive.accounted("a").unwrap(), Some(newest));
-        assert_eq!(archive.accounted("b").unwrap(), None);
+        assert_eq!(archive.checkpoint("a").unwrap(), Some(newest));
+        assert_eq!(archive.checkpoint("b").unwrap(), None);
 
         // A replay says nothing, and does not hide what was said.
         writer.account(loss(START + 9 * MINUTE, 0));
@@ -228,7 +232,7 @@ mod tests {
         drop(writer);
         let next_day = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
         assert!(compact(&archive, next_day, |_| {}).unwrap().merged > 0);
-        assert_eq!(archive.accounted("a").unwrap(), Some(newest));
+        assert_eq!(archive.checkpoint("a").unwrap(), Some(newest));
     }
 
     #[test]
@@ -263,7 +267,7 @@ mod tests {
         for n in 0..5 {
             let start = START - n * MINUTE;
             writer.account(loss(start, 1));
-            writer.accounted(Checkpoint {
+            writer.checkpoint(Checkpoint {
                 run: 7,
                 until: start + MINUTE,
                 counters: counters(u64::try_from(n).unwrap()),
@@ -273,6 +277,6 @@ mod tests {
         assert_eq!(writer.losses().len(), 2);
         assert_eq!(writer.losses().iter().map(|loss| loss.syns).sum::<u64>(), 5);
         writer.flush().unwrap();
-        assert_eq!(archive.accounted("a").unwrap().map(|accounted| accounted.counters.syns), Some(4));
+        assert_eq!(archive.checkpoint("a").unwrap().map(|checkpoint| checkpoint.counters.syns), Some(4));
     }
 }

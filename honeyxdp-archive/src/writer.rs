@@ -45,7 +45,7 @@ pub struct Writer {
     most_payload_bytes: usize,
     losses: Vec<AccountingRow>,
     /// The counters at the ends of these.
-    accounted: Vec<Checkpoint>,
+    checkpoints: Vec<Checkpoint>,
     number: u64,
     _lock: File,
 }
@@ -88,7 +88,7 @@ impl Writer {
             payload_bytes: 0,
             most_payload_bytes: MOST_PAYLOADS,
             losses: Vec::new(),
-            accounted: Vec::new(),
+            checkpoints: Vec::new(),
             number,
             _lock: lock,
         })
@@ -118,7 +118,7 @@ impl Writer {
     /// When they cannot be written. Then this one was not taken, and the others are still there: try again, or
     /// [`Writer::discard_payloads`].
     pub fn push_payload(&mut self, mut payload: PayloadRow) -> Result<()> {
-        payload.cut();
+        payload.truncate();
         let bytes = payload.memory();
         if self.payload_bytes + bytes > self.most_payload_bytes {
             self.flush_payloads()?;
@@ -133,10 +133,9 @@ impl Writer {
         self.losses.push(loss);
     }
 
-    /// Takes the counters at the end of the interval that was accounted for last. They are for who goes on with them when this
-    /// process is gone, see [`Archive::accounted`].
-    pub fn accounted(&mut self, accounted: Checkpoint) {
-        self.accounted.push(accounted);
+    /// Takes the counters at the end of the interval of the last accounting row, for the next process: see [`Archive::checkpoint`].
+    pub fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        self.checkpoints.push(checkpoint);
     }
 
     /// Makes one account of the oldest two, until at most `most` are in memory.
@@ -144,7 +143,7 @@ impl Writer {
         while self.losses.len() > most.max(1) {
             let second = self.losses.remove(1);
             let end = self.losses[0].interval_end;
-            self.accounted.retain(|accounted| accounted.until != end);
+            self.checkpoints.retain(|checkpoint| checkpoint.until != end);
             self.losses[0].append(&second);
         }
     }
@@ -205,10 +204,10 @@ impl Writer {
     /// # Errors
     /// As [`Writer::flush`].
     pub fn flush_rows(&mut self) -> Result<()> {
-        self.rows.sort_unstable_by_key(|row| (row.first.div_euclid(DAY_MS), row.family, row.dport, row.src));
+        self.rows.sort_unstable_by_key(|row| (row.first_seen.div_euclid(DAY_MS), row.family, row.dst_port, row.src));
         let mut rows = mem::take(&mut self.rows);
         let written =
-            self.write_days(Table::Flows, &mut rows, |row| row.first, |origin, rows| flows_batch(origin, rows.iter()));
+            self.write_days(Table::Flows, &mut rows, |row| row.first_seen, |origin, rows| flows_batch(origin, rows.iter()));
         self.rows = rows;
         written
     }
@@ -221,7 +220,7 @@ impl Writer {
         let mut rows = mem::take(&mut self.payloads);
         let day = |row: &PayloadRow| row.time.div_euclid(DAY_MS);
         rows.sort_by(|a, b| {
-            let key = |row: &PayloadRow| (row.dport, row.src, row.time);
+            let key = |row: &PayloadRow| (row.dst_port, row.src, row.time);
             day(a).cmp(&day(b)).then_with(|| a.family.family().cmp(b.family.family())).then_with(|| key(a).cmp(&key(b)))
         });
         let written = self.write_days(
@@ -269,14 +268,17 @@ impl Writer {
             let number = self.next_number();
             let path = self.path(Table::Accounting, losses[0].interval_start, number);
             let end = losses.last().map(|loss| loss.interval_end);
-            let last = self.accounted.iter().rposition(|accounted| Some(accounted.until) == end);
-            let footer = last.map(|last| (CHECKPOINT_KEY, self.accounted[last].footer()));
+            let last = self.checkpoints.iter().rposition(|checkpoint| Some(checkpoint.until) == end);
+            let footer = last.map(|last| (CHECKPOINT_KEY, self.checkpoints[last].footer()));
             let mut file = WholeFile::begin(&path, Table::Accounting, footer.as_slice())?;
+            // The clock may have been set back.
+            let mut losses = losses;
+            losses.sort_by_key(|row| row.interval_start);
             file.write(&accounting_batch(self.origin(), losses.iter())?)?;
             file.finish()?;
             self.number = number;
             self.losses.retain(|loss| loss.interval_start.div_euclid(DAY_MS) != day);
-            self.accounted.drain(..last.map_or(0, |last| last + 1));
+            self.checkpoints.drain(..last.map_or(0, |last| last + 1));
         }
         Ok(())
     }

@@ -228,7 +228,7 @@ impl ArchiveWriter {
 
     /// Memory is full: the rows are written now, as those of an interval that ends with them, or given up.
     fn spill(&mut self) {
-        let end = self.writer.rows().iter().map(|row| row.last).max().unwrap_or_default();
+        let end = self.writer.rows().iter().map(|row| row.last_seen).max().unwrap_or_default();
         self.close(end);
         if let Err(error) = self.writer.flush_rows() {
             self.complain(&error);
@@ -266,7 +266,7 @@ impl ArchiveWriter {
         settle_payloads(&mut self.discarded_payloads, &mut loss);
         self.writer.account(loss);
         if let Some(accounted) = accounted {
-            self.writer.accounted(accounted);
+            self.writer.checkpoint(accounted);
         }
         self.writer.bound_accounts(MOST_LOSSES);
         if let Err(error) = self.geo.refresh() {
@@ -355,7 +355,7 @@ fn settle(discarded: &mut BTreeMap<i64, u64>, loss: &mut AccountingRow) -> u64 {
 
 /// Accounts for what a process before this one has left rows of, and no account.
 fn catch_up(archive: &Archive, writer: &mut Writer, sensor: &str) -> anyhow::Result<Option<Before>> {
-    let accounted = archive.accounted(sensor)?;
+    let accounted = archive.checkpoint(sensor)?;
     let (mut end, mut packets) = (i64::MIN, 0);
     for loss in archive.unaccounted(sensor)? {
         // The next interval begins there, and no two may begin at the same time.
@@ -378,16 +378,20 @@ fn row(flow: &Flow, attributed: Option<&'static str>, ticks: &Ticks, start: i64,
         interval_end: OPEN,
         family: family.name(),
         // Of two rules the second one is that for IPv6.
-        rule: rules.get(usize::from(!flow.is_v4())).unwrap_or(&rules[0]).id,
-        attributed,
+        rule_id: rules.get(usize::from(!flow.is_v4())).unwrap_or(&rules[0]).id,
+        attributed_family: attributed,
         src,
-        dport: flow.dport(),
+        protocol: honeyxdp_archive::TCP,
+        src_port_first: Some(flow.first_sport),
+        src_port_last: Some(flow.last_sport),
+        dst_port: flow.dport(),
         packets: flow.packets,
-        first,
-        last: ticks.at(flow.last_tick).max(first),
+        first_seen: first,
+        last_seen: ticks.at(flow.last_tick).max(first),
         matched: u16::try_from(flow.matched()).unwrap_or(u16::MAX),
-        window: flow.window,
+        tcp_window: flow.window,
         ttl: flow.ttl,
+        dont_fragment: flow.is_v4().then(|| flow.dont_fragment()),
         options_length: flow.options_length,
         options_head: flow.options_head,
         ip_id: flow.ip_id,
