@@ -8,7 +8,7 @@ use crate::{
     archive::ArchiveQueue,
     kernel::{Cut, Maps, MapsError},
     payloads::{PayloadCapture, Tally as Labels},
-    snapshot::{Captured, InterfaceReport},
+    snapshot::{Captured, FamilyPackets, InterfaceReport},
     sources::{Imbalance, Settings, SourceTracker, Tally},
 };
 
@@ -170,10 +170,14 @@ impl Collector {
     pub fn interface(&self, slot: usize, report: &mut InterfaceReport) {
         let counts = self.maps.interface(slot);
         let dispositions = Disposition::ALL.into_iter();
-        report.dispositions =
+        report.frames =
             dispositions.map(|disposition| (disposition.name().to_owned(), counts.disposition(disposition))).collect();
         let families = Family::ALL.iter();
-        report.families = families.map(|&family| (family.name().to_owned(), self.maps.syns_of(slot, family))).collect();
+        let packets = |&family: &Family| FamilyPackets {
+            name: family.name().to_owned(),
+            packets: self.maps.syns_of(slot, family),
+        };
+        report.families = families.map(packets).collect();
     }
 
     /// The sources up to the last cut.

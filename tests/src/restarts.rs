@@ -138,13 +138,13 @@ impl RestartScenario {
         assert_eq!(self.dropped(), 0, "frames that the veth dropped are nobody's");
         sensor.wait_for(|snapshot| snapshot.frames.seen >= sent).expect("every frame is counted");
         let last = sensor.stop().expect("the last one ends as it should");
-        assert_eq!((last.frames.seen, last.families["mirai"].packets), (sent, sent), "in all");
-        let records = last.records.expect("there are records");
+        assert_eq!((last.frames.seen, last.family("mirai").packets), (sent, sent), "in all");
+        let records = last.records;
         assert_eq!(records.packets + records.lost_packets, sent, "in records, or lost");
 
         let history = history(&self.out());
         assert!(history.windows(2).all(|pair| pair[0].interval.end == pair[1].interval.start), "the time has a gap");
-        let sum: u64 = history.iter().map(|snapshot| snapshot.interval.families["mirai"].packets).sum();
+        let sum: u64 = history.iter().map(|snapshot| snapshot.interval.family("mirai").packets).sum();
         assert_eq!(sum, sent, "the intervals do not add up");
 
         let checked = good(&self.archive());

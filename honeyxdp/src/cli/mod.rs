@@ -42,7 +42,7 @@ const WRONG_USAGE: u8 = 2;
 #[command(
     name = "honeyxdp",
     bin_name = "honeyxdp",
-    version,
+    version = crate::snapshot::VERSION,
     after_help = "Options also come from the environment where --help names a variable: HONEYXDP_INTERVAL=5s,\n\
                   and those of `run` from a file: see `honeyxdp config --help`.\n\
                   Exit status: 0 done, 1 failed, 2 wrong usage.",

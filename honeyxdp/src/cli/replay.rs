@@ -18,7 +18,7 @@ use crate::{
     archive::{self, Archiver, Opened},
     filter::Policy,
     replay,
-    snapshot::{Recorder, Run, Sensor, Span, store::Store},
+    snapshot::{PortLimit, Recorder, Run, Sensor, Span, store::Store},
     view::{self, Room},
 };
 
@@ -38,6 +38,12 @@ pub(super) struct Args {
     /// Name of the sensor in the snapshot. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
+    /// Location or network of the sensor, for the snapshot
+    #[arg(long, value_name = "NAME", env = "HONEYXDP_SITE", value_parser = NonEmptyStringValueParser::new())]
+    site: Option<String>,
+    /// How many ports a list of the snapshot holds, or all. The other ports are summed up
+    #[arg(long, value_name = "N|all", env = "HONEYXDP_SNAPSHOT_PORTS", default_value = "100")]
+    snapshot_ports: PortLimit,
     #[command(flatten)]
     filters: FilterArgs,
     #[command(flatten)]
@@ -57,7 +63,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
     let mut pipeline = Pipeline::new(filters.clone(), &settings);
-    let sensor = Sensor::of_this_machine(args.sensor_id.clone());
+    let sensor = Sensor::of_this_machine(args.sensor_id.clone(), args.site.clone());
     let directory = args.archive.directory()?;
     let archive = args.archive.options(directory.clone(), &sensor, None, false)?;
     let archive = archive.as_ref().map(archive::Options::open).transpose()?;
@@ -87,6 +93,7 @@ pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
         interfaces: Vec::new(),
         started_at: start,
         filters: Policy { filters, ..Policy::default() }.report(),
+        ports: args.snapshot_ports,
     };
     let recorder = Recorder::new(run, store.last_sequence());
     let mut snapshot = recorder.snapshot(pipeline.counts(), pipeline.sources(), Span { start, end, length });

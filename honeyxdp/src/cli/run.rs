@@ -25,7 +25,7 @@ use crate::{
     kernel::{ModeChoice, pins},
     sensor::{self, Config, Identity, Reload},
     server::Address,
-    snapshot::Sensor,
+    snapshot::{PortLimit, Sensor},
 };
 
 /// Watch interfaces and count
@@ -54,6 +54,12 @@ pub(super) struct Args {
     /// Name of this sensor in its snapshots. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
+    /// Location or network of this sensor, for its snapshots
+    #[arg(long, value_name = "NAME", env = "HONEYXDP_SITE", value_parser = NonEmptyStringValueParser::new())]
+    site: Option<String>,
+    /// How many ports a list of a snapshot holds, or all. The other ports are summed up
+    #[arg(long, value_name = "N|all", env = "HONEYXDP_SNAPSHOT_PORTS", default_value = "100")]
+    snapshot_ports: PortLimit,
     /// Keep program, counters and links in the kernel when the sensor ends, however it ends: the program goes on counting, and the
     /// next `honeyxdp run --pin` goes on from there. `honeyxdp detach` takes it off
     #[arg(long, env = "HONEYXDP_PIN", value_parser = FalseyValueParser::new())]
@@ -142,7 +148,7 @@ pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> 
 impl Args {
     /// The configuration, with the files read that it names.
     fn config(self, settings: Option<Settings>) -> anyhow::Result<Config> {
-        let sensor = Sensor::of_this_machine(self.sensor_id.clone());
+        let sensor = Sensor::of_this_machine(self.sensor_id.clone(), self.site.clone());
         let directory = self.archive_directory()?;
         Ok(Config {
             policy: self.policy()?,
@@ -161,6 +167,7 @@ impl Args {
             interval: self.interval,
             out: self.out,
             history: self.history,
+            snapshot_ports: self.snapshot_ports,
             quiet: self.quiet,
             listen: self.serve.listen,
             sensor,

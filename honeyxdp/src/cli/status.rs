@@ -107,7 +107,7 @@ impl Newest {
             started_at: snapshot.started_at,
             version: snapshot.sensor.version,
             interfaces: snapshot.interfaces.into_iter().map(|interface| interface.name).collect(),
-            syns: snapshot.families.values().map(|family| family.packets).sum(),
+            syns: snapshot.families.iter().map(|family| family.packets).sum(),
         }
     }
 }

@@ -19,6 +19,8 @@ use super::{
 
 /// Payloads that wait for the marks of their sources, bytes: those of a minute at the usual limits.
 const MOST_WAITING: usize = 32 << 20;
+/// Classifications that are counted one by one: exploit, family and port together could be millions.
+const MOST_KINDS: usize = 4096;
 /// What a payload takes beside its bytes.
 const OVERHEAD: usize = 128;
 
@@ -40,6 +42,8 @@ pub struct Kind {
 pub struct Tally {
     /// By what they are.
     pub labels: BTreeMap<Kind, u64>,
+    /// Payloads with a classification beyond the first 4,096, and those that a snapshot of another process did not list.
+    pub unlisted: u64,
     /// Logins among them.
     pub logins: u64,
     /// Payloads that were given up, because there was no room until their sources' marks were known.
@@ -51,7 +55,16 @@ pub struct Tally {
 impl Tally {
     /// All of them.
     pub fn payloads(&self) -> u64 {
-        self.labels.values().sum()
+        self.labels.values().sum::<u64>() + self.unlisted
+    }
+
+    /// Counts one payload.
+    fn count(&mut self, kind: Kind) {
+        if self.labels.len() < MOST_KINDS || self.labels.contains_key(&kind) {
+            *self.labels.entry(kind).or_default() += 1;
+        } else {
+            self.unlisted += 1;
+        }
     }
 
     /// What came after an earlier state of the same tally.
@@ -62,6 +75,7 @@ impl Tally {
         };
         Self {
             labels: self.labels.iter().filter_map(new).collect(),
+            unlisted: self.unlisted - before.unlisted,
             logins: self.logins - before.logins,
             dropped: self.dropped - before.dropped,
             forgotten: self.forgotten - before.forgotten,
@@ -201,7 +215,7 @@ impl PayloadCapture {
             attribution_source: family.source().to_owned(),
             port: from.dport,
         };
-        *self.tally.labels.entry(kind).or_default() += 1;
+        self.tally.count(kind);
         let src = if from.is_v4 { IpAddr::V4(from.src.v4().into()) } else { IpAddr::V6(from.src.v6().into()) };
         honeyxdp_archive::PayloadRow {
             // The interval is that of the archive, which fills it in.

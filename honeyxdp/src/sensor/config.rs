@@ -8,7 +8,7 @@ use crate::{
     kernel::ModeChoice,
     payloads::{PayloadCapture, Responder},
     server::Address,
-    snapshot::Sensor,
+    snapshot::{PortLimit, Sensor},
     sources,
 };
 
@@ -25,6 +25,8 @@ pub struct Config {
     pub out: PathBuf,
     /// Number of snapshots kept in history/.
     pub history: usize,
+    /// Maximum number of ports in a list of a snapshot.
+    pub snapshot_ports: PortLimit,
     /// Name and host of the sensor, for its output.
     pub sensor: Sensor,
     /// Directory of the pins, if the program stays in the kernel when the sensor ends.

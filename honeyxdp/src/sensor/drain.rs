@@ -23,7 +23,7 @@ use crate::{
     collector::{Collector, CutError},
     kernel::Maps,
     payloads::PayloadCapture,
-    snapshot::{Captured, InterfaceReport, Recorder, Run, Snapshot, Span, published, store::Store},
+    snapshot::{Captured, InterfaceReport, Recorder, Run, Resumed, Snapshot, Span, store::Store},
     sources::{Settings, next_hour},
     view,
 };
@@ -306,16 +306,16 @@ impl Drainer {
         }
         let mut before = None;
         let tally = |counts: &Counts| {
-            before = last.as_ref().and_then(|last| published(last, counts));
-            before.as_ref().map(|(_, tally)| *tally).unwrap_or_default()
+            before = last.as_ref().and_then(|last| Resumed::from_snapshot(last, counts));
+            before.as_ref().map(Resumed::tally).unwrap_or_default()
         };
         self.collector.resume(tally, now.wall)?;
         let start = match (&last, &before) {
             (Some(last), Some(_)) => last.generated_at,
             _ => started_at,
         };
-        if unknown && let (Some((queue, _)), Some((counts, _))) = (self.collector.queue(), &before) {
-            queue.begin(start, counts);
+        if unknown && let (Some((queue, _)), Some(before)) = (self.collector.queue(), &before) {
+            queue.begin(start, before.counts());
         }
         if unknown && let Some((queue, _)) = self.collector.queue() {
             queue.begin_accounts();
@@ -381,7 +381,7 @@ impl Drainer {
         if store {
             self.store.write(&snapshot)?;
         }
-        recorder.published(counts, sources.tally());
+        recorder.stored(counts, sources.tally());
         *before = now;
         if store {
             self.collector.stored();

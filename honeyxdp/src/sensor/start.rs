@@ -142,7 +142,13 @@ impl Confined {
         let maps = installation.maps()?;
         let (started_at, resumed, pinned) = (installation.started_at(), installation.resumed(), installation.pinned());
         let (slots, interfaces) = watch.reports().into_iter().unzip();
-        let run = Run { sensor: config.sensor, interfaces, started_at, filters: watch.policy().report() };
+        let run = Run {
+            sensor: config.sensor,
+            interfaces,
+            started_at,
+            filters: watch.policy().report(),
+            ports: config.snapshot_ports,
+        };
         let newest = store.newest();
         output.note(format!("snapshot: {} every {}", newest.display(), view::duration(config.interval)));
         let (archiver, queue) = archive.map(Opened::start).transpose()?.unzip();

@@ -146,8 +146,8 @@ impl Watch {
             },
             program_id,
             program_tag: format!("{tag:016x}"),
-            dispositions: BTreeMap::new(),
-            families: BTreeMap::new(),
+            frames: BTreeMap::new(),
+            families: Vec::new(),
         };
         self.installation.attachments().map(|(slot, attachment)| (slot, report(attachment))).collect()
     }

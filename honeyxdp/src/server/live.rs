@@ -62,11 +62,11 @@ pub struct View {
     /// The most frequent ports.
     pub ports: Vec<PortView>,
     /// How many ports were seen in all.
-    pub ports_seen: usize,
+    pub ports_seen: u64,
     /// SYNs of sources that pair tests attributed.
-    pub attributed: BTreeMap<String, AttributedReport>,
+    pub attributed: Vec<AttributedReport>,
     /// Flow records; what was lost of them.
-    pub records: Option<Records>,
+    pub records: Records,
     /// Memory for sets of sources.
     pub memory: MemoryReport,
     /// Filters in force.
@@ -104,7 +104,7 @@ pub struct FamilyView {
     /// SYNs a second.
     pub per_second: f64,
     /// Different sources since `started_at`.
-    pub sources: Option<UniqueSources>,
+    pub sources: UniqueSources,
     /// In the present hour, UTC; null if there was none.
     pub sources_hour: Option<UniqueSources>,
     /// In the present day, UTC; null if there was none.
@@ -241,7 +241,7 @@ impl Live {
 
 /// SYNs of a family that came after `old`.
 fn added(new: &Snapshot, old: Option<&Snapshot>, family: &str) -> u64 {
-    let packets = |snapshot: &Snapshot| snapshot.families.get(family).map_or(0, |report| report.packets);
+    let packets = |snapshot: &Snapshot| snapshot.find_family(family).map_or(0, |report| report.packets);
     packets(new).saturating_sub(old.map_or(0, packets))
 }
 
@@ -262,7 +262,7 @@ fn view(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> View {
                 name: interface.name.clone(),
                 mode: interface.mode,
                 attached: false,
-                frames: interface.dispositions.values().sum(),
+                frames: interface.frames.values().sum(),
             })
             .collect(),
         not_ready: None,
@@ -271,7 +271,7 @@ fn view(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> View {
         syns_per_second: rate(syns(new), old.map_or(0, syns), seconds),
         families: families(new, old, seconds),
         ports: ports(new, old, seconds),
-        ports_seen: new.ports.len(),
+        ports_seen: new.ports_seen(),
         attributed: new.attributed.clone(),
         records: new.records.clone(),
         memory: new.memory.clone(),
@@ -288,9 +288,8 @@ fn families(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<FamilyV
         .iter()
         .filter_map(|family| {
             let name = family.name();
-            let report = new.families.get(name)?;
-            let mut ports: Vec<(u16, u64)> = report.ports.iter().map(|(&port, &packets)| (port, packets)).collect();
-            top(&mut ports, PORTS_OF_A_FAMILY, |&(port, packets)| (Reverse(packets), port));
+            let report = new.find_family(name)?;
+            let ports = report.ports.iter().take(PORTS_OF_A_FAMILY).map(|entry| (entry.port, entry.packets)).collect();
             Some(FamilyView {
                 name: name.to_owned(),
                 rule: report.rule.clone(),
@@ -299,8 +298,8 @@ fn families(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<FamilyV
                 packets_v6: report.packets_v6,
                 per_second: rate(added(new, old, name), 0, seconds),
                 sources: report.unique_sources.clone(),
-                sources_hour: new.windows.hour.families.get(name).cloned(),
-                sources_day: new.windows.day.families.get(name).cloned(),
+                sources_hour: new.windows.hour.family(name).cloned(),
+                sources_day: new.windows.day.family(name).cloned(),
                 ports,
             })
         })
@@ -310,33 +309,27 @@ fn families(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<FamilyV
 }
 
 fn ports(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<PortView> {
-    let mut ports: Vec<_> = new.ports.iter().collect();
-    top(&mut ports, TOP_PORTS, |&(port, report)| (Reverse(report.packets), *port));
-    ports
-        .into_iter()
-        .map(|(&port, report)| {
-            let mut families: Vec<(String, u64)> =
-                report.families.iter().map(|(name, &packets)| (name.clone(), packets)).collect();
-            families.sort_by_key(|(_, packets)| Reverse(*packets));
-            let before = old.and_then(|old| old.ports.get(&port)).map_or(0, |report| report.packets);
+    new.ports
+        .iter()
+        .take(TOP_PORTS)
+        .map(|report| {
+            let port = report.port;
+            let families = report.families.iter().map(|family| (family.name.clone(), family.packets)).collect();
+            let per_second = match old.map(|old| old.port(port)) {
+                None => rate(report.packets, 0, seconds),
+                Some(Some(before)) => rate(report.packets, before.packets, seconds),
+                // The port was not listed before. Its interval is exact, and of another length.
+                Some(None) => rate(new.interval.port(port).map_or(0, |report| report.packets), 0, new.interval.seconds),
+            };
             PortView {
                 port,
                 packets: report.packets,
-                per_second: rate(report.packets, before, seconds),
+                per_second,
                 families,
                 sources: report.unique_sources.clone(),
             }
         })
         .collect()
-}
-
-/// Leaves the first `most` in the order of `key`.
-pub(super) fn top<T, K: Ord>(list: &mut Vec<T>, most: usize, key: impl Fn(&T) -> K) {
-    if list.len() > most {
-        list.select_nth_unstable_by_key(most, &key);
-        list.truncate(most);
-    }
-    list.sort_by_key(key);
 }
 
 /// Per second; 0 over no time at all.

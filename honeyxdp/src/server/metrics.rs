@@ -3,7 +3,6 @@
 mod payloads;
 
 use std::{
-    cmp::Reverse,
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
     sync::{Arc, atomic::AtomicU64},
@@ -17,8 +16,8 @@ use prometheus_client::{
     registry::Registry,
 };
 
-use super::{document::Document, feed::Feed, live::top};
-use crate::snapshot::{ModeReport, Snapshot, UniqueSources, WindowReport};
+use super::{document::Document, feed::Feed};
+use crate::snapshot::{ModeReport, REVISION, Snapshot, UniqueSources};
 
 /// Ports that have a series of their own: the most frequent.
 const PORTS: usize = 20;
@@ -54,6 +53,7 @@ impl Format {
 #[derive(Debug, Default)]
 pub(super) struct Metrics {
     ports: Ports,
+    payloads: payloads::Series,
     /// The last text in OpenMetrics, and what it was made of.
     made: Option<(Made, Bytes)>,
 }
@@ -96,10 +96,13 @@ impl Metrics {
 
     fn make(&mut self, feed: &Feed, interval: Duration) -> String {
         let mut registry = Registry::with_prefix("honeyxdp");
-        registry.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)]));
         number(&mut registry, "interval_seconds", "Time between two drains", interval.as_secs_f64());
         if let Some(document) = &feed.newest {
             self.ports.update(&document.reading.snapshot);
+            if let Some(payloads) = &document.reading.snapshot.payloads {
+                self.payloads.update(payloads);
+            }
             self.snapshot(&mut registry, feed, document);
         }
         let mut text = String::new();
@@ -129,13 +132,13 @@ impl Metrics {
             };
             let name = &interface.name;
             attached.get_or_create(&Attached { interface: name.clone(), mode }).set(1);
-            for (disposition, count) in &interface.dispositions {
+            for (disposition, count) in &interface.frames {
                 let labels = Frames { interface: name.clone(), disposition: disposition.clone() };
                 frames.get_or_create(&labels).inc_by(*count);
             }
-            for (family, count) in &interface.families {
-                let labels = Syns { interface: name.clone(), family: family.clone() };
-                syns.get_or_create(&labels).inc_by(*count);
+            for family in &interface.families {
+                let labels = Syns { interface: name.clone(), family: family.name.clone() };
+                syns.get_or_create(&labels).inc_by(family.packets);
             }
         }
         for name in &feed.missing {
@@ -156,7 +159,7 @@ impl Metrics {
         sources(registry, snapshot);
         records(registry, snapshot);
         if let Some(payloads) = &snapshot.payloads {
-            payloads::register(registry, payloads);
+            self.payloads.register(registry, payloads);
         }
     }
 }
@@ -175,8 +178,8 @@ fn sources(registry: &mut Registry, snapshot: &Snapshot) {
         exact.get_or_create(&labels).set(i64::from(sources.exact));
     };
     for (window, families) in [("run", &snapshot.families), ("interval", &snapshot.interval.families)] {
-        for (family, report) in families {
-            report.unique_sources.iter().for_each(|sources| put(family, window, sources));
+        for report in families {
+            put(&report.name, window, &report.unique_sources);
         }
     }
     let windows = &snapshot.windows;
@@ -188,20 +191,19 @@ fn sources(registry: &mut Registry, snapshot: &Snapshot) {
         ("last_day", windows.last_day.as_ref()),
     ];
     for (window, report) in all {
-        let Some(WindowReport { families, .. }) = report else { continue };
+        let Some(report) = report else { continue };
         // The snapshot leaves out who was not seen; a series that comes and goes is hard to query.
-        for family in snapshot.families.keys() {
-            put(family, window, families.get(family).unwrap_or(&none));
+        for family in &snapshot.families {
+            put(&family.name, window, report.family(&family.name).unwrap_or(&none));
         }
     }
 }
 
 fn records(registry: &mut Registry, snapshot: &Snapshot) {
-    if let Some(records) = &snapshot.records {
-        counter(registry, "records", "Flow records handed to user space", records.emitted);
-        counter(registry, "records_lost", "Flow records that found no room", records.lost);
-        counter(registry, "records_lost_syn", "SYNs in flow records that found no room", records.lost_packets);
-    }
+    let records = &snapshot.records;
+    counter(registry, "records", "Flow records handed to user space", records.emitted);
+    counter(registry, "records_lost", "Flow records dropped because the ring was full", records.lost);
+    counter(registry, "records_lost_syn", "SYNs in lost flow records", records.lost_packets);
     let memory = &snapshot.memory;
     let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
     for (name, help, value) in [
@@ -281,11 +283,10 @@ struct Ports {
 
 impl Ports {
     fn update(&mut self, snapshot: &Snapshot) {
-        let mut ranked: Vec<(u16, u64)> = snapshot.ports.iter().map(|(&port, report)| (port, report.packets)).collect();
-        top(&mut ranked, PORTS_KEPT, |&(port, packets)| (Reverse(packets), port));
-        self.named.retain(|port, _| ranked.iter().any(|(kept, _)| kept == port));
+        let ranked = || snapshot.ports.iter().map(|report| report.port);
+        self.named.retain(|&port, _| ranked().take(PORTS_KEPT).any(|kept| kept == port));
         let first = self.all.is_empty();
-        for &(port, _) in ranked.iter().take(PORTS) {
+        for port in ranked().take(PORTS) {
             self.named.entry(port).or_insert_with(|| match first {
                 true => BTreeMap::new(),
                 // What came until now is in `other` already.
@@ -302,10 +303,10 @@ impl Ports {
                 *last = count;
             }
         }
-        for (family, report) in &snapshot.families {
-            let (last, value) = self.all.entry(family.clone()).or_default();
+        for report in &snapshot.families {
+            let (last, value) = self.all.entry(report.name.clone()).or_default();
             let new = report.packets.saturating_sub(*last);
-            *value += new.saturating_sub(named.get(family.as_str()).copied().unwrap_or(0));
+            *value += new.saturating_sub(named.get(report.name.as_str()).copied().unwrap_or(0));
             *last = report.packets;
         }
     }
@@ -319,8 +320,8 @@ impl Ports {
 }
 
 fn counts(snapshot: &Snapshot, port: u16) -> impl Iterator<Item = (&str, u64)> {
-    let families = snapshot.ports.get(&port).into_iter().flat_map(|report| &report.families);
-    families.map(|(family, &count)| (family.as_str(), count))
+    let families = snapshot.port(port).into_iter().flat_map(|report| &report.families);
+    families.map(|family| (family.name.as_str(), family.packets))
 }
 
 /// OpenMetrics as Prometheus' older text: there the name of a counter has `_total` in its head too, and there is no end mark.
@@ -355,29 +356,31 @@ fn older(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::snapshot::PortReport;
+    use crate::snapshot::{FamilyPackets, PortReport};
 
     fn snapshot(ports: &[(u16, u64)]) -> Snapshot {
         use crate::{
             Counts,
-            snapshot::{Recorder, Run, Sensor, Span},
+            snapshot::{PortLimit, Recorder, Run, Sensor, Span},
             sources::{Settings, SourceTracker},
         };
         let now = jiff::Timestamp::UNIX_EPOCH;
         let run = Run {
-            sensor: Sensor::of_this_machine(None),
+            sensor: Sensor::of_this_machine(None, None),
             interfaces: Vec::new(),
             started_at: now,
             filters: BTreeMap::new(),
+            ports: PortLimit::default(),
         };
         let span = Span { start: now, end: now, length: Duration::ZERO };
         let mut snapshot =
             Recorder::new(run, 0).snapshot(&Counts::default(), &SourceTracker::new(&Settings::default(), now), span);
         for &(port, packets) in ports {
-            let families = BTreeMap::from([("mirai".to_owned(), packets)]);
-            snapshot.ports.insert(port, PortReport { packets, families, unique_sources: None });
-            snapshot.families.get_mut("mirai").unwrap().packets += packets;
+            let families = vec![FamilyPackets { name: "mirai".to_owned(), packets }];
+            snapshot.ports.push(PortReport { port, packets, families, unique_sources: None });
+            snapshot.families.iter_mut().find(|family| family.name == "mirai").unwrap().packets += packets;
         }
+        snapshot.ports.sort_by_key(|report| std::cmp::Reverse(report.packets));
         snapshot
     }
 

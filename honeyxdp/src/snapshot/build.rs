@@ -2,86 +2,103 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use honeyxdp_common::{Disposition, Family, FilterReason};
+use honeyxdp_common::{Disposition, Family, FilterReason, counters::FAMILY_SLOTS};
 use jiff::Timestamp;
 
 use super::{
-    Captured, FamilyReport, Frames, InterfaceReport, Interval, PortReport, PortSources, Records, SCHEMA, Snapshot,
-    UniqueSources, sensor::Sensor,
+    Captured, FAMILY_PORTS, FamilyPackets, FamilyReport, Frames, InterfaceReport, Interval, OtherPorts, PortLimit,
+    PortPackets, PortReport, PortSources, Records, Resumed, SCHEMA, Snapshot, UniqueSources,
+    limit::top,
+    resume::Unlisted,
+    sensor::Sensor,
 };
 use crate::{
     Counts,
     sources::{SourceTracker, Tally},
 };
 
-/// A stretch of time, by two clocks.
+/// A time span by two clocks.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// Wall clock at its start.
+    /// Start by the wall clock.
     pub start: Timestamp,
-    /// Wall clock at its end.
+    /// End by the wall clock.
     pub end: Timestamp,
-    /// How long it was, by a clock that nobody sets.
+    /// Length by the monotonic clock.
     pub length: Duration,
 }
 
-/// What stays the same in all snapshots of a run.
+/// Fields that all snapshots of a run share.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// Who counts.
+    /// The sensor.
     pub sensor: Sensor,
-    /// On which interfaces.
+    /// Interfaces with the program attached.
     pub interfaces: Vec<InterfaceReport>,
-    /// Since when.
+    /// Start of the cumulative counters.
     pub started_at: Timestamp,
-    /// Which SYNs.
+    /// Filters in force.
     pub filters: BTreeMap<String, serde_json::Value>,
+    /// Maximum number of ports in a list.
+    pub ports: PortLimit,
 }
 
-/// Makes snapshots of one run of a sensor, and remembers what the last one said.
+/// Builds the snapshots of a run. It keeps the counters of the last stored one.
 #[derive(Debug)]
 pub struct Recorder {
     run: Run,
-    /// Counters and records of the last snapshot that was published.
-    published: (Counts, Tally),
-    /// Payloads until now, if anybody looks at them, and those of the last snapshot.
-    payloads: (Option<Captured>, Captured),
+    /// Counters of the last stored snapshot.
+    stored: Resumed,
+    /// Current payload counters, if payloads are captured.
+    captured: Option<Captured>,
+    /// Payload counters of the last stored snapshot.
+    stored_captured: Captured,
     sequence: u64,
 }
 
 impl Recorder {
-    /// Starts at zero. `sequence` is the number of the last snapshot that anybody wrote to the same directory.
+    /// Starts at zero. `sequence` is the number of the last snapshot in the directory.
     pub fn new(run: Run, sequence: u64) -> Self {
-        Self { run, published: Default::default(), payloads: Default::default(), sequence }
+        Self {
+            run,
+            stored: Resumed::default(),
+            captured: None,
+            stored_captured: Captured::default(),
+            sequence,
+        }
     }
 
-    /// Goes on from what another process had published.
-    pub fn resume(&mut self, published: (Counts, Tally), payloads: Captured) {
-        (self.published, self.payloads.1) = (published, payloads);
+    /// Continues from the counters that another process stored.
+    pub fn resume(&mut self, stored: Resumed, captured: Captured) {
+        (self.stored, self.stored_captured) = (stored, captured);
     }
 
-    /// From now on this is said of interfaces and filters.
+    /// Sets the interfaces and filters of the following snapshots.
     pub fn describe(&mut self, interfaces: Vec<InterfaceReport>, filters: BTreeMap<String, serde_json::Value>) {
         (self.run.interfaces, self.run.filters) = (interfaces, filters);
     }
 
-    /// The next snapshot says this of payloads.
+    /// Sets the payload counters of the next snapshot.
     pub fn captured(&mut self, captured: Option<Captured>) {
-        self.payloads.0 = captured;
+        self.captured = captured;
     }
 
-    /// The next snapshot. It becomes the last one only when [`Recorder::published`] says that it was stored: so after a
-    /// full disk the next interval holds what the one before could not say.
+    /// Builds the next snapshot. Call [`Recorder::stored`] once it is on disk: after a failed write, the next interval
+    /// includes the one that was not stored.
     pub fn snapshot(&self, counts: &Counts, sources: &SourceTracker, interval: Span) -> Snapshot {
-        let delta = counts.since(&self.published.0);
-        let (tally, before) = (sources.tally(), self.published.1);
+        let delta = counts.since(&self.stored.counts);
+        let (tally, before) = (sources.tally(), self.stored.tally);
         let new = Tally {
             records: tally.records - before.records,
             packets: tally.packets - before.packets,
             gone: tally.gone - before.gone,
         };
         let report = sources.report();
-        let payloads = self.payloads.0.as_ref();
+        let limit = self.run.ports.get();
+        let captured = self.captured.as_ref();
+        let (nothing, unlisted) = (Unlisted::default(), &self.stored.unlisted);
+        let (ports, other_ports) = ports(counts, &nothing, limit, |port| report.total_port(port));
+        let (new_ports, new_other_ports) = self::ports(&delta, unlisted, limit, |port| report.interval_port(port));
         Snapshot {
             schema: SCHEMA.to_owned(),
             generated_at: interval.end,
@@ -90,12 +107,13 @@ impl Recorder {
             sensor: self.run.sensor.clone(),
             interfaces: self.run.interfaces.clone(),
             frames: frames(counts),
-            families: families(counts, |family| report.total_family(family)),
-            ports: ports(counts, |port| report.total_port(port)),
+            families: families(counts, &nothing, limit, |family| report.total_family(family)),
+            ports,
+            other_ports,
             attributed: report.total_attributed(),
-            records: Some(records(counts, tally)),
-            payloads: payloads.map(Captured::report),
-            windows: report.windows(),
+            records: records(counts, tally),
+            payloads: captured.map(Captured::report),
+            windows: report.windows(limit),
             filters: self.run.filters.clone(),
             memory: report.memory(),
             interval: Interval {
@@ -103,20 +121,22 @@ impl Recorder {
                 end: interval.end,
                 seconds: interval.length.as_secs_f64(),
                 frames: frames(&delta),
-                families: families(&delta, |family| report.interval_family(family)),
-                ports: ports(&delta, |port| report.interval_port(port)),
+                families: families(&delta, unlisted, limit, |family| report.interval_family(family)),
+                ports: new_ports,
+                other_ports: new_other_ports,
                 attributed: report.interval_attributed(),
-                records: Some(records(&delta, new)),
-                payloads: payloads.map(|payloads| payloads.since(&self.payloads.1).report()),
+                records: records(&delta, new),
+                payloads: captured.map(|captured| captured.since(&self.stored_captured).report()),
             },
         }
     }
 
-    /// The last snapshot was stored, and this was counted until then.
-    pub fn published(&mut self, counts: &Counts, tally: Tally) {
-        self.published.0.catch_up(counts);
-        self.published.1 = tally;
-        self.payloads.1 = self.payloads.0.clone().unwrap_or_default();
+    /// The snapshot is stored. `counts` and `tally` are those it was built from.
+    pub fn stored(&mut self, counts: &Counts, tally: Tally) {
+        self.stored.counts.catch_up(counts);
+        self.stored.tally = tally;
+        self.stored.unlisted = Unlisted::default();
+        self.stored_captured = self.captured.clone().unwrap_or_default();
         self.sequence += 1;
     }
 }
@@ -141,48 +161,68 @@ fn frames(counts: &Counts) -> Frames {
     Frames { seen: dispositions.values().sum(), bytes: counts.bytes(), dispositions, filtered }
 }
 
-fn families(counts: &Counts, sources: impl Fn(Family) -> UniqueSources) -> BTreeMap<String, FamilyReport> {
-    let mut families: BTreeMap<String, FamilyReport> = Family::ALL
-        .iter()
-        .map(|&family| {
-            let rules = family.rules();
-            let report = FamilyReport {
-                rule: rules[0].id.to_owned(),
-                rule_v6: rules.get(1).map(|rule| rule.id.to_owned()),
-                packets: 0,
-                packets_v6: counts.family_v6(family),
-                matched: counts.secondary(family),
-                ports: BTreeMap::new(),
-                unique_sources: Some(sources(family)),
-            };
-            (family.name().to_owned(), report)
-        })
-        .collect();
+/// Reports of all families. `unlisted` are SYNs that no row of `counts` holds.
+fn families(
+    counts: &Counts,
+    unlisted: &Unlisted,
+    limit: usize,
+    sources: impl Fn(Family) -> UniqueSources,
+) -> Vec<FamilyReport> {
+    let mut ports: [Vec<PortPackets>; FAMILY_SLOTS] = Default::default();
     for (port, row) in counts.ports() {
-        for (family, count) in seen(row) {
-            let report = families.get_mut(family.name()).expect("every family is in the map");
-            report.packets += count;
-            report.matched += count;
-            report.ports.insert(port, count);
+        for (list, &packets) in ports.iter_mut().zip(row).filter(|&(_, &packets)| packets > 0) {
+            list.push(PortPackets { port, packets });
         }
     }
-    families
+    let report = |&family: &Family| {
+        let id = family.wire_id();
+        let all = std::mem::take(&mut ports[id]);
+        let more = unlisted.families[id];
+        let packets = all.iter().map(|entry| entry.packets).sum::<u64>() + more;
+        let (listed, rest) = top(all, limit.min(FAMILY_PORTS), |entry| entry.packets, |entry| entry.port);
+        let rules = family.rules();
+        FamilyReport {
+            name: family.name().to_owned(),
+            rule: rules[0].id.to_owned(),
+            rule_v6: rules.get(1).map(|rule| rule.id.to_owned()),
+            confidence: rules[0].confidence.name().to_owned(),
+            packets,
+            packets_v6: counts.family_v6(family),
+            matched: counts.secondary(family) + packets,
+            unique_sources: sources(family),
+            ports: listed,
+            other_ports: OtherPorts {
+                ports: rest.len() as u64 + if more > 0 { unlisted.ports } else { 0 },
+                packets: rest.iter().map(|entry| entry.packets).sum::<u64>() + more,
+            },
+        }
+    };
+    Family::ALL.iter().map(report).collect()
 }
 
-fn ports(counts: &Counts, sources: impl Fn(u16) -> Option<PortSources>) -> BTreeMap<u16, PortReport> {
-    counts
-        .ports()
-        .map(|(port, row)| {
-            let families: BTreeMap<String, u64> =
-                seen(row).map(|(family, count)| (family.name().to_owned(), count)).collect();
-            (port, PortReport { packets: families.values().sum(), families, unique_sources: sources(port) })
-        })
-        .collect()
-}
-
-/// The families with a count in this row.
-fn seen(row: &[u64]) -> impl Iterator<Item = (Family, u64)> {
-    Family::ALL.iter().map(|&family| (family, row[family.wire_id()])).filter(|&(_, count)| count > 0)
+/// The ports with the most SYNs, and the sum of the others. `unlisted` are SYNs that no row of `counts` holds.
+fn ports(
+    counts: &Counts,
+    unlisted: &Unlisted,
+    limit: usize,
+    sources: impl Fn(u16) -> Option<PortSources>,
+) -> (Vec<PortReport>, OtherPorts) {
+    let all: Vec<PortPackets> =
+        counts.ports().map(|(port, row)| PortPackets { port, packets: row.iter().sum() }).collect();
+    let (listed, rest) = top(all, limit, |entry| entry.packets, |entry| entry.port);
+    let other = OtherPorts {
+        ports: rest.len() as u64 + unlisted.ports,
+        packets: rest.iter().map(|entry| entry.packets).sum::<u64>() + unlisted.families.iter().sum::<u64>(),
+    };
+    let report = |PortPackets { port, packets }| {
+        let row = counts.row(port);
+        let family = |&family: &Family| FamilyPackets { name: family.name().to_owned(), packets: row[family.wire_id()] };
+        let mut families: Vec<FamilyPackets> =
+            Family::ALL.iter().map(family).filter(|family| family.packets > 0).collect();
+        families.sort_by_key(|family| std::cmp::Reverse(family.packets));
+        PortReport { port, packets, families, unique_sources: sources(port) }
+    };
+    (listed.into_iter().map(report).collect(), other)
 }
 
 #[cfg(test)]
@@ -205,10 +245,11 @@ mod tests {
 
     fn recorder() -> Recorder {
         let run = Run {
-            sensor: Sensor::of_this_machine(Some("test".to_owned())),
+            sensor: Sensor::of_this_machine(Some("test".to_owned()), None),
             interfaces: Vec::new(),
             started_at: at(1_000),
             filters: BTreeMap::new(),
+            ports: PortLimit::default(),
         };
         Recorder::new(run, 41)
     }
@@ -235,21 +276,20 @@ mod tests {
         let (mut recorder, mut pipeline) = (recorder(), pipeline());
         count(&mut pipeline, 3);
         let first = recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_000, 1_010));
-        assert_eq!((first.sequence, first.interval.families["mirai"].packets), (42, 3));
-        recorder.published(pipeline.counts(), pipeline.sources().tally());
+        assert_eq!((first.sequence, first.interval.family("mirai").packets), (42, 3));
+        recorder.stored(pipeline.counts(), pipeline.sources().tally());
 
         count(&mut pipeline, 2);
         // This one could not be stored ...
         assert_eq!(
-            recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_010, 1_020)).interval.families["mirai"]
-                .packets,
+            recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_010, 1_020)).interval.family("mirai").packets,
             2
         );
         count(&mut pipeline, 4);
         // ... so the next has its number and its packets.
         let next = recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_010, 1_030));
-        assert_eq!((next.sequence, next.interval.families["mirai"].packets), (43, 6));
-        assert_eq!((next.families["mirai"].packets, next.ports[&23].packets), (9, 9));
+        assert_eq!((next.sequence, next.interval.family("mirai").packets), (43, 6));
+        assert_eq!((next.family("mirai").packets, next.port(23).unwrap().packets), (9, 9));
         assert_eq!((next.frames.seen, next.frames.bytes), (9, 9 * 54));
     }
 
@@ -259,7 +299,7 @@ mod tests {
         count(&mut pipeline, 5);
         let snapshot = recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_000, 1_400));
         assert!((snapshot.interval.seconds - 10.0).abs() < f64::EPSILON);
-        assert_eq!(snapshot.interval.families["mirai"].packets, 5);
+        assert_eq!(snapshot.interval.family("mirai").packets, 5);
     }
 
     #[test]
@@ -267,9 +307,9 @@ mod tests {
         let pipeline = pipeline();
         let snapshot = recorder().snapshot(pipeline.counts(), pipeline.sources(), span(1_000, 1_010));
         assert_eq!(snapshot.families.len(), Family::ALL.len());
-        assert_eq!(snapshot.families["masscan"].rule, "masscan/1");
-        assert_eq!(snapshot.families["masscan"].rule_v6.as_deref(), Some("masscan-v6/1"));
-        assert_eq!(snapshot.families["mirai"].rule_v6, None);
+        assert_eq!(snapshot.family("masscan").rule, "masscan/1");
+        assert_eq!(snapshot.family("masscan").rule_v6.as_deref(), Some("masscan-v6/1"));
+        assert_eq!(snapshot.family("mirai").rule_v6, None);
         assert_eq!(snapshot.frames.dispositions.len(), Disposition::ALL.len());
     }
 }

@@ -1,11 +1,13 @@
-//! The document that scripts read: `honeyxdp.snapshot/1`.
+//! The document for scripts: `honeyxdp.snapshot/2`.
 //!
-//! Keys are only ever added to it; a change of what a key means gets a new schema name. docs/snapshot.md explains it,
-//! docs/snapshot.schema.json is generated from these types.
+//! A snapshot is bounded: a list holds its first entries, and a field beside the list sums up the rest. No key comes from
+//! traffic. New keys may be added; a change in the meaning of a key gets a new schema name. docs/snapshot.md explains the
+//! document, and docs/snapshot.schema.json is generated from these types.
 
 mod build;
+mod limit;
 mod payloads;
-mod published;
+mod resume;
 mod sensor;
 pub mod store;
 
@@ -15,76 +17,150 @@ use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use crate::sources::{
+    AttributedReport, MemoryReport, PortSources, UniqueSources, WindowFamily, WindowPort, WindowReport, Windows,
+};
 pub use build::{Recorder, Run, Span};
-pub use payloads::{Captured, PayloadLabel, Payloads, Responder};
-pub use published::published;
-pub use sensor::Sensor;
+pub use limit::{FAMILY_PORTS, PortLimit};
+pub use payloads::{Captured, ClassificationReport, OtherClassifications, Payloads, Responder};
+pub use resume::Resumed;
+pub use sensor::{REVISION, Sensor, VERSION};
 
 /// Name and version of the schema.
-pub const SCHEMA: &str = "honeyxdp.snapshot/1";
+pub const SCHEMA: &str = "honeyxdp.snapshot/2";
+/// Identifier of the JSON Schema.
+pub const SCHEMA_ID: &str = "urn:honeyxdp:snapshot:2";
 
-/// Everything that was counted, up to one moment.
+/// All counters at one moment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[schemars(title = "honeyxdp.snapshot/1")]
+#[schemars(title = "honeyxdp.snapshot/2", extend("$id" = SCHEMA_ID))]
 pub struct Snapshot {
-    /// Always `honeyxdp.snapshot/1`.
+    /// Always `honeyxdp.snapshot/2`.
     pub schema: String,
-    /// When it was written, UTC.
+    /// Time of writing, UTC.
     pub generated_at: Timestamp,
-    /// Since when the cumulative counters count, UTC. For a replayed capture: the time of its first packet.
+    /// Start of the cumulative counters, UTC. For a replayed capture, the time of its first packet.
     pub started_at: Timestamp,
-    /// Counts the snapshots of this directory, from 1 on; the name of the file in history/ has the same number.
+    /// Number of the snapshot in its directory, from 1. The file in history/ has the same number.
     pub sequence: u64,
-    /// Who counted.
+    /// The sensor.
     pub sensor: Sensor,
-    /// What it listens on; empty for a replayed capture.
+    /// Interfaces with the program attached; empty for a replayed capture.
     pub interfaces: Vec<InterfaceReport>,
     /// All frames since `started_at`.
     pub frames: Frames,
-    /// SYNs by family since `started_at`. Every family is there, also one that was not seen.
-    pub families: BTreeMap<String, FamilyReport>,
-    /// SYNs by destination port since `started_at`. Only ports that were seen.
-    pub ports: BTreeMap<u16, PortReport>,
-    /// SYNs since `started_at` whose source two of its SYNs together give away, by family. They are counted above under
-    /// the family that each SYN shows by itself.
-    pub attributed: BTreeMap<String, AttributedReport>,
-    /// Flow records since `started_at`; null from a version that made none.
-    pub records: Option<Records>,
-    /// First payloads since `started_at`; null where nobody looks at them.
-    #[serde(default)]
+    /// SYNs by family since `started_at`. Every family is listed, in a fixed order.
+    pub families: Vec<FamilyReport>,
+    /// SYNs by destination port since `started_at`: the ports with the most SYNs, in falling order.
+    pub ports: Vec<PortReport>,
+    /// Ports that `ports` does not list.
+    pub other_ports: OtherPorts,
+    /// SYNs since `started_at` of sources that a multi-packet fingerprint attributed. `families` counts the same SYNs
+    /// under the fingerprint that each matches by itself.
+    pub attributed: Vec<AttributedReport>,
+    /// Flow records since `started_at`.
+    pub records: Records,
+    /// First payloads since `started_at`; null without --observe and --respond.
     pub payloads: Option<Payloads>,
-    /// Different sources in the present and the last hour and day, UTC.
+    /// Distinct sources in the current and the previous hour and day, UTC.
     pub windows: Windows,
-    /// Filters in force; empty when every SYN is counted. Of addresses it says only how many there are.
+    /// Filters in force; empty when every SYN is counted. Address filters are shown as a number of prefixes.
     pub filters: BTreeMap<String, serde_json::Value>,
     /// Memory for sets of sources.
     pub memory: MemoryReport,
-    /// The same for the time since the snapshot before.
+    /// Counts since the previous snapshot.
     pub interval: Interval,
 }
 
-/// An interface that the sensor is attached to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct InterfaceReport {
-    /// Its name.
-    pub name: String,
-    /// Its index in the kernel.
-    pub index: u32,
-    /// How the program is attached, as the kernel reports it.
-    pub mode: ModeReport,
-    /// The kernel's id of the program.
-    pub program_id: u32,
-    /// The kernel's hash over the program's instructions, 16 hexadecimal digits.
-    pub program_tag: String,
-    /// Its frames since `started_at`, by what became of them. What an interface counted that is gone is only in the sums.
-    #[serde(default)]
-    pub dispositions: BTreeMap<String, u64>,
-    /// Its SYNs since `started_at`, by family.
-    #[serde(default)]
-    pub families: BTreeMap<String, u64>,
+/// Counts since the previous snapshot.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Interval {
+    /// Time of the previous snapshot by the wall clock as it is set now. It differs from the previous `end` if the clock
+    /// was set in between.
+    pub start: Timestamp,
+    /// Time of this snapshot by the wall clock.
+    pub end: Timestamp,
+    /// Length by the monotonic clock, in seconds. Divide by this for rates.
+    pub seconds: f64,
+    /// Frames of the interval.
+    pub frames: Frames,
+    /// SYNs by family.
+    pub families: Vec<FamilyReport>,
+    /// The ports with the most SYNs in the interval.
+    pub ports: Vec<PortReport>,
+    /// Ports that `ports` does not list.
+    pub other_ports: OtherPorts,
+    /// SYNs of attributed sources.
+    pub attributed: Vec<AttributedReport>,
+    /// Flow records.
+    pub records: Records,
+    /// First payloads.
+    pub payloads: Option<Payloads>,
 }
 
-/// Where the program runs.
+/// Finds entries of the lists by name or port. `$whole` is a snapshot or an interval.
+macro_rules! lookups {
+    ($whole:ty) => {
+        impl $whole {
+            /// The family with this name.
+            ///
+            /// # Panics
+            /// Panics if there is no such family.
+            pub fn family(&self, name: &str) -> &FamilyReport {
+                self.find_family(name).unwrap_or_else(|| panic!("there is no family {name}"))
+            }
+
+            /// The family with this name, if the document lists it.
+            pub fn find_family(&self, name: &str) -> Option<&FamilyReport> {
+                self.families.iter().find(|family| family.name == name)
+            }
+
+            /// A port, if the document lists it.
+            pub fn port(&self, port: u16) -> Option<&PortReport> {
+                self.ports.iter().find(|report| report.port == port)
+            }
+
+            /// Number of ports with at least one SYN, listed or not.
+            pub fn ports_seen(&self) -> u64 {
+                self.ports.len() as u64 + self.other_ports.ports
+            }
+
+            /// SYNs to all ports, listed or not.
+            pub fn port_packets(&self) -> u64 {
+                self.ports.iter().map(|report| report.packets).sum::<u64>() + self.other_ports.packets
+            }
+
+            /// The attribution to a family by a multi-packet fingerprint, if the document lists it.
+            pub fn attribution(&self, name: &str) -> Option<&AttributedReport> {
+                self.attributed.iter().find(|report| report.name == name)
+            }
+        }
+    };
+}
+
+lookups!(Snapshot);
+lookups!(Interval);
+
+/// An interface with the program attached.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InterfaceReport {
+    /// Name.
+    pub name: String,
+    /// Index in the kernel.
+    pub index: u32,
+    /// Attach mode, as the kernel reports it.
+    pub mode: ModeReport,
+    /// Kernel id of the program.
+    pub program_id: u32,
+    /// Kernel hash of the program's instructions, 16 hexadecimal digits.
+    pub program_tag: String,
+    /// Frames since `started_at`, by disposition. Frames of a removed interface are only in the sums of the snapshot.
+    pub frames: BTreeMap<String, u64>,
+    /// SYNs since `started_at`, by family.
+    pub families: Vec<FamilyPackets>,
+}
+
+/// Attach mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum ModeReport {
@@ -94,121 +170,91 @@ pub enum ModeReport {
     Generic,
 }
 
-/// Frames, each in exactly one disposition.
+/// Frames. Each has exactly one disposition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Frames {
-    /// Frames: the sum of the dispositions.
+    /// Number of frames: the sum of `dispositions`.
     pub seen: u64,
-    /// Bytes of all frames, without the check sequence.
+    /// Bytes of all frames, without the frame check sequence.
     pub bytes: u64,
-    /// Frames by what became of them.
+    /// Frames by disposition.
     pub dispositions: BTreeMap<String, u64>,
-    /// Those with disposition `filtered`, by the filter that took them out.
+    /// Frames with disposition `filtered`, by the filter that removed them.
     pub filtered: BTreeMap<String, u64>,
 }
 
 /// SYNs of one family.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct FamilyReport {
-    /// Id and version of the rule, as docs/marks.md lists it.
+    /// Family.
+    pub name: String,
+    /// Id and version of the fingerprint, as in docs/fingerprints.md.
     pub rule: String,
-    /// Rule for SYNs over IPv6, where it is another one.
+    /// Fingerprint for SYNs over IPv6, if it is a different one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub rule_v6: Option<String>,
+    /// Confidence of the fingerprint: A to D.
+    pub confidence: String,
     /// SYNs counted under this family, IPv4 and IPv6.
     pub packets: u64,
-    /// Those of them that came over IPv6.
+    /// SYNs among `packets` that came over IPv6.
     pub packets_v6: u64,
-    /// SYNs that carry the family's mark, also those counted under another family that goes first.
+    /// SYNs that match the fingerprint, including those counted under a family with precedence.
     pub matched: u64,
-    /// `packets` by destination port.
-    pub ports: BTreeMap<u16, u64>,
-    /// Different source addresses; null from a version that did not look at them.
-    pub unique_sources: Option<UniqueSources>,
+    /// Distinct source addresses.
+    pub unique_sources: UniqueSources,
+    /// The family's ten most frequent ports, in falling order. The ports of the snapshot list all families of a port.
+    pub ports: Vec<PortPackets>,
+    /// Ports of the family that `ports` does not list.
+    pub other_ports: OtherPorts,
 }
 
-/// Different source addresses.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct UniqueSources {
-    /// How many. If it is not exact: how many there were at least.
-    pub value: u64,
-    /// Whether `value` is exact. It is not when records were lost or left out, or when there was no memory for the set;
-    /// then `estimate` holds.
-    pub exact: bool,
-    /// HyperLogLog's estimate, from registers that see every SYN: standard error 0.41 %.
-    pub estimate: u64,
-}
-
-/// Different source addresses, without an estimate.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct PortSources {
-    /// How many. If it is not exact: how many there were at least.
-    pub value: u64,
-    /// Whether `value` is exact.
-    pub exact: bool,
-}
-
-/// SYNs whose source a pair test attributed.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct AttributedReport {
-    /// Id and version of the pair rule, as docs/marks.md lists it.
-    pub rule: String,
-    /// All SYNs of these sources, those before the pair included.
-    pub packets: u64,
-    /// Different source addresses.
-    pub unique_sources: PortSources,
-}
-
-/// Different sources by hour and by day, UTC.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct Windows {
-    /// The present hour, so far.
-    pub hour: WindowReport,
-    /// The hour before it; null as long as there was none.
-    pub last_hour: Option<WindowReport>,
-    /// The present day, so far.
-    pub day: WindowReport,
-    /// The day before it; null as long as there was none.
-    pub last_day: Option<WindowReport>,
-}
-
-/// Different sources in one hour or day.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct WindowReport {
-    /// When it begins, UTC.
-    pub start: Timestamp,
-    /// Since when it is counted: later than `start` if the sensor was started in it.
-    pub since: Timestamp,
-    /// By family; only those that were seen.
-    pub families: BTreeMap<String, UniqueSources>,
-    /// By watched port; only those that were seen.
-    pub ports: BTreeMap<u16, PortSources>,
-}
-
-/// Memory for sets of sources.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub struct MemoryReport {
-    /// What sets of sources and pair tests may take, bytes.
-    pub limit: u64,
-    /// What the sets take, about, bytes.
-    pub sets: u64,
-    /// Sets that were given up for want of memory, since `started_at`. What they counted is not exact until their time
-    /// is over.
-    pub sets_evicted: u64,
-    /// SYNs since `started_at` that no pair test looked at, for want of memory.
-    pub pair_test_skipped: u64,
+impl FamilyReport {
+    /// SYNs to one port, if the report lists it.
+    pub fn port(&self, port: u16) -> Option<u64> {
+        self.ports.iter().find(|entry| entry.port == port).map(|entry| entry.packets)
+    }
 }
 
 /// SYNs to one destination port.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct PortReport {
-    /// All of them.
+    /// Destination port.
+    pub port: u16,
+    /// SYNs of all families.
     pub packets: u64,
-    /// By primary family; only those that were seen.
-    pub families: BTreeMap<String, u64>,
-    /// Different source addresses, if the port is one whose sources are counted.
+    /// SYNs by family, in falling order; only families with at least one.
+    pub families: Vec<FamilyPackets>,
+    /// Distinct source addresses; absent if --port-sources does not include the port.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unique_sources: Option<PortSources>,
+}
+
+/// SYNs to one port, of one family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PortPackets {
+    /// Destination port.
+    pub port: u16,
+    /// SYNs.
+    pub packets: u64,
+}
+
+/// SYNs of one family, to one port or on one interface.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct FamilyPackets {
+    /// Family.
+    pub name: String,
+    /// SYNs.
+    pub packets: u64,
+}
+
+/// Ports that a list leaves out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OtherPorts {
+    /// Number of ports. In the first interval after a restart this is an upper bound.
+    pub ports: u64,
+    /// SYNs to these ports.
+    pub packets: u64,
 }
 
 /// Flow records.
@@ -216,39 +262,14 @@ pub struct PortReport {
 pub struct Records {
     /// Records handed to user space.
     pub emitted: u64,
-    /// SYNs in them.
+    /// SYNs in these records.
     pub packets: u64,
-    /// Records that found no room.
+    /// Records dropped because the ring was full.
     pub lost: u64,
-    /// SYNs in those, and in records that a killed process had read and not yet reported.
+    /// SYNs in lost records, and in records that a killed process had read and not yet reported.
     pub lost_packets: u64,
     /// SYNs that --sample-records left out.
     pub sampled_out_packets: u64,
-}
-
-/// What came in since the snapshot before.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct Interval {
-    /// When the snapshot before was made, by the wall clock as it is now: if that was set meanwhile, another time than the
-    /// `end` of the interval before.
-    pub start: Timestamp,
-    /// When the counters were read, by the wall clock.
-    pub end: Timestamp,
-    /// Seconds between them by a clock that nobody sets: the one to divide by.
-    pub seconds: f64,
-    /// As above.
-    pub frames: Frames,
-    /// As above.
-    pub families: BTreeMap<String, FamilyReport>,
-    /// As above.
-    pub ports: BTreeMap<u16, PortReport>,
-    /// As above.
-    pub attributed: BTreeMap<String, AttributedReport>,
-    /// As above.
-    pub records: Option<Records>,
-    /// As above.
-    #[serde(default)]
-    pub payloads: Option<Payloads>,
 }
 
 /// The JSON Schema of a snapshot, generated from these types.

@@ -5,6 +5,7 @@
 //! the interval, the hour, the day and the whole run. Sets merge without error.
 
 mod pairs;
+mod report;
 mod set;
 mod sketch;
 mod windows;
@@ -15,6 +16,9 @@ use honeyxdp_common::{Family, counters::FAMILY_SLOTS, flow::Flow};
 use jiff::{SignedDuration, Timestamp, ToSpan as _, Unit, tz::TimeZone};
 
 pub use pairs::Pair;
+pub use report::{
+    AttributedReport, MemoryReport, PortSources, UniqueSources, WindowFamily, WindowPort, WindowReport, Windows,
+};
 pub use set::SourceSet;
 pub use sketch::Sketch;
 
@@ -23,7 +27,6 @@ use crate::{
     Counts,
     archive::ArchiveQueue,
     filter::PortSet,
-    snapshot::{AttributedReport, MemoryReport, PortSources, UniqueSources, WindowReport, Windows},
 };
 
 /// What an [`SourceTracker`] keeps.
@@ -43,7 +46,7 @@ impl Default for Settings {
 
 /// Ports that bots scan for, see docs/marks.md: sources are counted for these when no ports are named.
 pub const PORTS: &str =
-    "22,23,80,81,445,2323,3389,5358,5555,7547,8080,8291,8443,9000,9527,9530,34567,37215,52869,60001";
+    "22,23,80,81,443,445,2323,3389,5358,5555,7547,8080,8291,8443,9000,9527,9530,34567,37215,52869,60001";
 /// Bytes for sets of sources when nobody says more.
 pub const MEMORY: u64 = 512 << 20;
 /// A clock that is set back by so little goes on with the window that it is in: corrections at the turn of an hour or day.
@@ -341,23 +344,24 @@ impl Report<'_> {
     }
 
     /// What pair tests attributed since the start.
-    pub fn total_attributed(&self) -> BTreeMap<String, AttributedReport> {
+    pub fn total_attributed(&self) -> Vec<AttributedReport> {
         self.0.total.attributed()
     }
 
     /// What they attributed in the interval.
-    pub fn interval_attributed(&self) -> BTreeMap<String, AttributedReport> {
+    pub fn interval_attributed(&self) -> Vec<AttributedReport> {
         self.0.interval.attributed()
     }
 
-    /// The windows of the calendar.
-    pub fn windows(&self) -> Windows {
+    /// Hours and days. Each lists at most `most` ports.
+    pub fn windows(&self, most: usize) -> Windows {
         let ports = &self.0.ports;
+        let last = |dated: &Dated| dated.last.clone().map(|last| last.limited(most));
         Windows {
-            hour: self.0.hour.report(ports),
-            last_hour: self.0.hour.last.clone(),
-            day: self.0.day.report(ports),
-            last_day: self.0.day.last.clone(),
+            hour: self.0.hour.report(ports).limited(most),
+            last_hour: last(&self.0.hour),
+            day: self.0.day.report(ports).limited(most),
+            last_day: last(&self.0.day),
         }
     }
 
@@ -402,14 +406,18 @@ impl Dated {
             since: self.since,
             families: Family::ALL
                 .iter()
-                .map(|&family| (family.name().to_owned(), self.window.family(family)))
-                .filter(|(_, sources)| sources.estimate > 0)
+                .map(|&family| WindowFamily {
+                    name: family.name().to_owned(),
+                    unique_sources: self.window.family(family),
+                })
+                .filter(|family| family.unique_sources.estimate > 0)
                 .collect(),
             ports: ports
                 .iter()
-                .map(|(&port, &at)| (port, self.window.port(at)))
-                .filter(|(_, sources)| sources.value > 0)
+                .map(|(&port, &at)| WindowPort { port, unique_sources: self.window.port(at) })
+                .filter(|port| port.unique_sources.value > 0)
                 .collect(),
+            other_ports: 0,
         }
     }
 }
@@ -460,9 +468,9 @@ mod tests {
         mirai(&mut pipeline, NOON + 13 * 3_600, 0..10);
         pipeline.close(Timestamp::from_second(NOON + 13 * 3_600).unwrap()).unwrap();
         let report = pipeline.sources().report();
-        let windows = report.windows();
+        let windows = report.windows(usize::MAX);
         let value =
-            |window: &WindowReport| (window.start.as_second(), window.families["mirai"].value, window.ports[&23].value);
+            |window: &WindowReport| (window.start.as_second(), window.family("mirai").unwrap().value, window.port(23).unwrap().value);
         assert_eq!(value(&windows.hour), (NOON + 13 * 3_600, 10, 10));
         assert_eq!(value(windows.last_hour.as_ref().unwrap()), (NOON + 3_600, 60, 60));
         assert_eq!(value(&windows.day), (NOON + 12 * 3_600, 10, 10));
@@ -487,8 +495,8 @@ mod tests {
             tracker.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
             tracker.close(&counts, Timestamp::from_second(NOON + minute * 60).unwrap()).unwrap();
             let minutes = |time: Timestamp| (time.as_second() - NOON) / 60;
-            let windows = tracker.report().windows();
-            let value = |window: &WindowReport| (minutes(window.start), minutes(window.since), window.ports[&80].value);
+            let windows = tracker.report().windows(usize::MAX);
+            let value = |window: &WindowReport| (minutes(window.start), minutes(window.since), window.port(80).unwrap().value);
             (value(&windows.hour), windows.last_hour.as_ref().map(value))
         };
         assert_eq!(slice(&mut tracker, 61), ((0, 0, 1), None));

@@ -1,11 +1,13 @@
 //! The sets of sources of one stretch of time.
 
-use std::collections::BTreeMap;
-
 use honeyxdp_common::{Family, counters::FAMILY_SLOTS, flow::Flow};
 
-use super::{pairs::Pair, set::SourceSet, sketch::Sketch};
-use crate::snapshot::{AttributedReport, PortSources, UniqueSources};
+use super::{
+    pairs::Pair,
+    report::{AttributedReport, PortSources, UniqueSources},
+    set::SourceSet,
+    sketch::Sketch,
+};
 
 /// Different sources by family, by watched port and by pair test.
 #[derive(Clone, Debug)]
@@ -106,18 +108,18 @@ impl Window {
         PortSources { value: set.len(), exact: set.is_exact() && self.missing_ports[port] == 0 }
     }
 
-    pub(super) fn attributed(&self) -> BTreeMap<String, AttributedReport> {
+    pub(super) fn attributed(&self) -> Vec<AttributedReport> {
         Pair::ALL
             .into_iter()
             .map(|pair| {
                 let set = &self.attributed[pair as usize];
                 let exact = set.is_exact() && self.missing.iter().sum::<u64>() == 0;
-                let report = AttributedReport {
+                AttributedReport {
+                    name: pair.family().name().to_owned(),
                     rule: pair.rule().id.to_owned(),
                     packets: self.attributed_packets[pair as usize],
                     unique_sources: PortSources { value: set.len(), exact },
-                };
-                (pair.family().name().to_owned(), report)
+                }
             })
             .collect()
     }

@@ -7,7 +7,7 @@ use crate::snapshot::Snapshot;
 pub fn line(snapshot: &Snapshot) -> String {
     let interval = &snapshot.interval;
     let mut families: Vec<(&str, u64)> =
-        interval.families.iter().map(|(name, report)| (name.as_str(), report.packets)).collect();
+        interval.families.iter().map(|report| (report.name.as_str(), report.packets)).collect();
     families.retain(|&(_, packets)| packets > 0);
     families.sort_by_key(|&(name, packets)| (std::cmp::Reverse(packets), name));
     let families: Vec<String> = families.iter().map(|(name, packets)| format!("{name} {}", count(*packets))).collect();
@@ -26,7 +26,7 @@ pub fn line(snapshot: &Snapshot) -> String {
             text.push_str(&format!(", {name} {}", count(disposition(name))));
         }
     }
-    let lost = interval.records.as_ref().map_or(0, |records| records.lost_packets);
+    let lost = interval.records.lost_packets;
     if lost > 0 {
         text.push_str(&format!(", records of {} lost", count(lost)));
     }

@@ -21,10 +21,10 @@ pub(super) fn alerts(view: &View) -> Vec<String> {
     if let Some(why) = &view.not_ready {
         alerts.push(format!("not ready: {why}"));
     }
-    if let Some(records) = view.records.as_ref().filter(|records| records.lost > 0) {
+    if view.records.lost > 0 {
         alerts.push(format!(
             "records of {} SYNs were lost: ~ and > mark sources that are not exact",
-            count(records.lost_packets)
+            count(view.records.lost_packets)
         ));
     }
     if view.memory.sets_evicted > 0 {
@@ -51,7 +51,7 @@ pub fn live(view: &View, width: u16) -> String {
             Cell::new(&family.name),
             number(per_second(family.per_second)),
             number(count(family.packets)),
-            number(family.sources.as_ref().map_or_else(|| "-".to_owned(), sources)),
+            number(sources(&family.sources)),
             Cell::new(&family.rule),
             Cell::new(ports.join(", ")),
         ]));

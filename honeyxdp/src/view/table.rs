@@ -6,7 +6,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use honeyxdp_common::Family;
 
 use super::format::{count, rate};
-use crate::snapshot::{FamilyReport, PortSources, Snapshot, UniqueSources};
+use crate::snapshot::{FamilyReport, PortSources, Records, Snapshot, UniqueSources};
 
 /// Ports in the lower table, and in the last column of the upper one.
 const TOP_PORTS: usize = 10;
@@ -77,7 +77,7 @@ fn head(snapshot: &Snapshot) -> String {
 /// Every family, the most frequent first.
 fn ranked_families(snapshot: &Snapshot) -> Vec<(Family, &FamilyReport)> {
     let mut families: Vec<(Family, &FamilyReport)> =
-        Family::ALL.iter().filter_map(|&family| Some((family, snapshot.families.get(family.name())?))).collect();
+        Family::ALL.iter().filter_map(|&family| Some((family, snapshot.find_family(family.name())?))).collect();
     families.sort_by_key(|(_, report)| Reverse(report.packets));
     families
 }
@@ -86,20 +86,19 @@ fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width
     let mut table =
         new_table(width, &["family", "SYNs", "per second", "sources", "IPv6", "rule", "confidence", "top ports"]);
     for &(family, report) in families {
-        let interval = snapshot.interval.families.get(family.name()).map_or(0, |report| report.packets);
-        let mut ports: Vec<(&u16, &u64)> = report.ports.iter().collect();
-        ports.sort_by_key(|&(port, packets)| (Reverse(packets), port));
-        let more = if ports.len() > PORTS_OF_A_FAMILY { ", ..." } else { "" };
-        let ports: Vec<String> = ports
+        let interval = snapshot.interval.find_family(family.name()).map_or(0, |report| report.packets);
+        let more = if report.ports.len() > PORTS_OF_A_FAMILY { ", ..." } else { "" };
+        let ports: Vec<String> = report
+            .ports
             .iter()
             .take(PORTS_OF_A_FAMILY)
-            .map(|(port, packets)| format!("{port} ({})", count(**packets)))
+            .map(|entry| format!("{} ({})", entry.port, count(entry.packets)))
             .collect();
         let mut row = Row::from([
             Cell::new(family.name()),
             number(count(report.packets)),
             number(rate(interval, snapshot.interval.seconds)),
-            number(report.unique_sources.as_ref().map_or_else(|| "-".to_owned(), sources)),
+            number(sources(&report.unique_sources)),
             number(count(report.packets_v6)),
             Cell::new(&report.rule),
             Cell::new(family.rules()[0].confidence.name()),
@@ -113,16 +112,12 @@ fn family_table(snapshot: &Snapshot, families: &[(Family, &FamilyReport)], width
 
 fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
     let mut table = new_table(width, &["port", "SYNs", "per second", "sources", "families"]);
-    let mut rows: Vec<_> = snapshot.ports.iter().collect();
-    rows.sort_by_key(|&(port, report)| (Reverse(report.packets), port));
-    for (port, report) in rows.into_iter().take(most) {
-        let interval = snapshot.interval.ports.get(port).map_or(0, |report| report.packets);
-        let mut families: Vec<(&String, &u64)> = report.families.iter().collect();
-        families.sort_by_key(|&(name, packets)| (Reverse(packets), name));
+    for report in snapshot.ports.iter().take(most) {
+        let interval = snapshot.interval.port(report.port).map_or(0, |report| report.packets);
         let families: Vec<String> =
-            families.iter().map(|(name, packets)| format!("{name} ({})", count(**packets))).collect();
+            report.families.iter().map(|family| format!("{} ({})", family.name, count(family.packets))).collect();
         let mut row = Row::from([
-            number(port.to_string()),
+            number(report.port.to_string()),
             number(count(report.packets)),
             number(rate(interval, snapshot.interval.seconds)),
             number(report.unique_sources.as_ref().map_or_else(|| "-".to_owned(), port_sources)),
@@ -155,9 +150,7 @@ pub fn totals(snapshot: &Snapshot) -> String {
         .collect();
     let colon = if parts.is_empty() { "" } else { ": " };
     let lost = match &snapshot.records {
-        Some(records) if records.lost > 0 => {
-            format!("; records of {} SYNs were lost", count(records.lost_packets))
-        }
+        Records { lost: 1.., lost_packets, .. } => format!("; records of {} SYNs were lost", count(*lost_packets)),
         _ => String::new(),
     };
     format!("{} frames, {} bytes{colon}{}{lost}", count(frames.seen), count(frames.bytes), parts.join(", "))

@@ -133,7 +133,7 @@ fn header<'a>(view: &'a View, choice: &Choice, disconnected: bool) -> Paragraph<
             false => format!("{} (gone)", interface.name),
         })
         .collect();
-    let lost = view.records.as_ref().map_or(0, |records| records.lost_packets);
+    let lost = view.records.lost_packets;
     let loss = Span::from(format!("lost {}", count(lost)));
     Paragraph::new(vec![
         Line::from(vec![
@@ -148,7 +148,7 @@ fn header<'a>(view: &'a View, choice: &Choice, disconnected: bool) -> Paragraph<
                 "  {} SYNs  {} frames/s  {} ports  ",
                 count(view.frames.dispositions.get("syn").copied().unwrap_or(0)),
                 rate_of(view.frames_per_second),
-                count(view.ports_seen as u64)
+                count(view.ports_seen)
             )),
             if lost > 0 { loss.red().bold() } else { loss },
         ]),
@@ -174,7 +174,7 @@ fn sorted(view: &View, order: Order) -> Vec<&FamilyView> {
         Order::Packets => families.sort_by_key(|family| Reverse(family.packets)),
         Order::Rate => families.sort_by(|a, b| b.per_second.total_cmp(&a.per_second)),
         Order::Sources => families.sort_by_key(|family| {
-            Reverse(family.sources.as_ref().map_or(0, |sources| sources.value.max(sources.estimate)))
+            Reverse(family.sources.value.max(family.sources.estimate))
         }),
     }
     families
@@ -195,7 +195,7 @@ fn families<'a>(view: &'a View, choice: &Choice) -> Shown<'a> {
             Cell::new(Line::from(vec![Span::styled("■ ", colour), Span::from(family.name.as_str())])),
             right(rate_of(family.per_second)),
             right(count(family.packets)),
-            right(family.sources.as_ref().map_or_else(|| "-".to_owned(), sources)),
+            right(sources(&family.sources)),
         ]);
         let chosen = choice.family.as_ref() == Some(&family.name);
         row.style(match (chosen, family.packets) {

@@ -64,7 +64,7 @@ fn after_kill_9_every_file_is_whole_and_the_next_sensor_goes_on() {
 
     let second = sensor(&veth, BINARY, directory.path(), "--sensor-id ours").unwrap();
     veth.send(&mirai(50, 500)).unwrap();
-    second.wait_for(|snapshot| snapshot.families["mirai"].packets == 500).unwrap();
+    second.wait_for(|snapshot| snapshot.family("mirai").packets == 500).unwrap();
     second.stop().unwrap();
     let after = good(&archive);
     assert_eq!(after.packets, before.packets + 500);
@@ -105,7 +105,7 @@ fn with_pins_every_syn_is_in_one_row_or_in_one_account_over_kill_9() {
         running
     });
     let sent = sent.into_inner();
-    last.wait_for(|snapshot| snapshot.families["mirai"].packets == sent).unwrap();
+    last.wait_for(|snapshot| snapshot.family("mirai").packets == sent).unwrap();
     last.stop().unwrap();
     let checked = good(&archive);
     assert_eq!(checked.syns, sent, "in accounts");
@@ -127,7 +127,7 @@ fn an_archive_that_begins_on_the_pins_of_a_sensor_without_one_has_what_waited_on
         let pin = format!("--pin --pin-path {}", pins.path().join("pins").display());
         let first = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 200ms {pin}")).unwrap();
         let has = |sensor: &Sensor, packets| {
-            sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == packets).unwrap();
+            sensor.wait_for(|snapshot| snapshot.family("mirai").packets == packets).unwrap();
         };
         veth.send(&mirai(10, 100)).unwrap();
         has(&first, 100);
@@ -178,7 +178,7 @@ fn a_full_disk_is_said_costs_no_count_and_recovers() {
     fill();
     veth.send(&mirai(10, 70)).unwrap();
     sensor.wait_for_line("the archive cannot be written").unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 170).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 170).unwrap();
     assert_eq!(good(&archive).packets, 100, "half a file counts");
 
     fs::remove_file(view.join("filler")).unwrap();
@@ -190,7 +190,7 @@ fn a_full_disk_is_said_costs_no_count_and_recovers() {
     // Ended while it is full, it says that something is missing, and all other numbers have it.
     fill();
     veth.send(&mirai(10, 30)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 200).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 200).unwrap();
     sensor.signal(Signal::INT).unwrap();
     assert_eq!(sensor.wait().unwrap().code(), Some(1));
     sensor.wait_for_line("not everything is in the archive").unwrap();
@@ -221,7 +221,7 @@ fn countries_and_networks_are_those_of_the_file_that_is_there_now() {
     veth.send(&mirai(1, 1)).unwrap();
     sensor.wait_for_line("places are looked up in what was read before").unwrap();
     veth.send(&mirai(1, 1)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 259).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 259).unwrap();
     sensor.stop().unwrap();
     good(&archive);
 
@@ -274,7 +274,7 @@ fn half_a_file_is_removed_or_named_and_stops_nobody() {
     assert!(!unfinished.exists(), "nobody else removes it");
     assert!(others.exists(), "another sensor may be writing it");
     veth.send(&mirai(50, 70)).unwrap();
-    second.wait_for(|snapshot| snapshot.families["mirai"].packets == 70).unwrap();
+    second.wait_for(|snapshot| snapshot.family("mirai").packets == 70).unwrap();
     second.stop().unwrap();
     let checked = check(&archive).unwrap();
     assert_eq!(checked.packets, 570);

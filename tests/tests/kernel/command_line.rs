@@ -109,7 +109,7 @@ fn a_replay_counts_and_its_snapshot_is_shown_in_every_form() {
     assert!(shown.contains("mirai") && shown.contains("23 (5)"), "{shown}");
 
     let snapshot = store::read(Path::new(out)).unwrap();
-    let packets = |family: &str| snapshot.families[family].packets;
+    let packets = |family: &str| snapshot.family(family).packets;
     assert_eq!((packets("mirai"), packets("hajime"), packets("masscan"), packets("other")), (5, 3, 2, 0));
     assert_eq!(snapshot.started_at.to_string(), "2019-01-01T00:00:00Z");
     assert_eq!(snapshot.interval.end.to_string(), "2019-01-01T00:00:09Z");
@@ -138,7 +138,7 @@ fn several_files_are_counted_together_and_gzip_is_read() {
     fs::write(&packed, gzip.stdout).unwrap();
     let output = Command::new(BINARY).args(["replay", "-q"]).args([&plain, &packed]).arg("--out").arg(&out).output();
     assert!(output.unwrap().status.success());
-    assert_eq!(store::read(&out).unwrap().families["mirai"].packets, 10);
+    assert_eq!(store::read(&out).unwrap().family("mirai").packets, 10);
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_damaged_file_is_counted_up_to_the_damage_and_the_others_whole() {
     assert!(err.contains("c.pcap: ") && err.contains("d.pcap: cannot open it"), "{err}");
     assert!(err.contains("3 files could not be read, or not to their end"), "{err}");
     let snapshot = store::read(&out).unwrap();
-    assert_eq!((snapshot.families["mirai"].packets, snapshot.families["masscan"].packets), (10, 2));
+    assert_eq!((snapshot.family("mirai").packets, snapshot.family("masscan").packets), (10, 2));
     assert_eq!(snapshot.frames.seen, 15);
 }
 
@@ -199,7 +199,7 @@ fn a_capture_is_read_from_standard_input() {
         .output()
         .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(store::read(directory.path()).unwrap().families["mirai"].packets, 5);
+    assert_eq!(store::read(directory.path()).unwrap().family("mirai").packets, 5);
 }
 
 #[test]

@@ -78,21 +78,21 @@ fn the_page_shows_live_numbers_and_says_when_they_are_not() {
         .wait_for(|snapshot| snapshot.interval.frames.dispositions["syn"] == 0 && snapshot.frames.seen > 0)
         .unwrap();
     let shown = |number: u64| format!("{:?}", honeyxdp::view::count(number));
-    let mirai = shown(snapshot.families["mirai"].packets);
+    let mirai = shown(snapshot.family("mirai").packets);
     browser
         .wait(&format!(
             "[...document.querySelectorAll('#families tbody tr')].some((row) => \
              row.cells[0].textContent === 'mirai' && row.cells[2].textContent === {mirai})"
         ))
         .unwrap();
-    let sources = shown(snapshot.families["mirai"].unique_sources.as_ref().unwrap().value);
+    let sources = shown(snapshot.family("mirai").unique_sources.value);
     browser
         .wait(&format!(
             "[...document.querySelectorAll('#families tbody tr')].some((row) => \
              row.cells[0].textContent === 'mirai' && row.cells[5].textContent === {sources})"
         ))
         .unwrap();
-    let port = shown(snapshot.ports[&23].packets);
+    let port = shown(snapshot.port(23).unwrap().packets);
     browser
         .wait(&format!(
             "[...document.querySelectorAll('#ports tbody tr')].some((row) => \
@@ -237,7 +237,7 @@ fn loss_is_said_aloud() {
     let mut sender = lab::generator::Sender::new(&veth, lab::generator::Pattern::FLOOD).unwrap();
     sender.send(lab::generator::Amount::Frames(600_000), None).unwrap();
     sensor.signal(Signal::CONT).unwrap();
-    let snapshot = sensor.wait_for(|snapshot| snapshot.records.as_ref().unwrap().lost_packets > 0).unwrap();
+    let snapshot = sensor.wait_for(|snapshot| snapshot.records.lost_packets > 0).unwrap();
     assert_eq!(snapshot.frames.seen, snapshot.frames.dispositions["syn"]);
     browser.wait("document.getElementById('alerts').textContent.includes('AccountingRow: the records of ')").unwrap();
     browser

@@ -68,6 +68,15 @@ fn relative_links_resolve() {
     assert!(broken.is_empty(), "broken links:\n{}", broken.join("\n"));
 }
 
+#[test]
+fn readme_and_number_of_pages_are_bounded() {
+    let words = |text: &str| text.split_whitespace().filter(|word| word.contains(char::is_alphanumeric)).count();
+    let readme = words(&fs::read_to_string(root().join("README.md")).unwrap());
+    assert!(readme <= 900, "README.md has {readme} words, and at most 900 are read");
+    let pages = pages().iter().filter(|page| page.parent() != Some(&root())).count();
+    assert!(pages <= 16, "docs has {pages} pages, and at most 16 are found again");
+}
+
 /// Source files, settings and scripts name pages, too.
 #[test]
 fn named_pages_exist() {

@@ -203,7 +203,7 @@ fn filters_of_the_command_line_are_in_force_and_in_the_snapshot() {
     let reasons: Vec<(&str, u64)> =
         snapshot.frames.filtered.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     assert_eq!(reasons, [("destination", 6), ("family", 9), ("port", 7), ("source", 2)]);
-    assert_eq!(snapshot.families["mirai"].packets, 5);
+    assert_eq!(snapshot.family("mirai").packets, 5);
     assert_eq!(snapshot.filters["port"], "23,2323,2325");
     assert_eq!(snapshot.filters["dst"]["prefixes"], 1);
     assert_eq!(snapshot.filters["ignore_src"]["prefixes"], 1);

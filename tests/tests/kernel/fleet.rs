@@ -36,15 +36,15 @@ fn the_network_is_cut_and_every_row_arrives_once() {
         post.scan(part * 1_000..(part + 1) * 1_000);
         thread::sleep(Duration::from_millis(400));
     }
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 6_000).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 6_000).unwrap();
     archived::wait_for(&post.spool(), |spool| spool.packets + spool.missing == 6_000);
     sensor.wait_for_line("none is lost, and it is tried again").unwrap();
     post.cut(false);
     sensor.wait_for_line("works again").unwrap();
     post.scan(6_000..7_000);
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 7_000).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 7_000).unwrap();
     let last = sensor.stop().unwrap();
-    assert_eq!(last.families["mirai"].packets, 7_000);
+    assert_eq!(last.family("mirai").packets, 7_000);
 
     let (_directory, archive) = fleet.fetched();
     let checked = good(&archive);
@@ -80,7 +80,7 @@ fn killed_in_the_middle_of_an_upload_and_every_row_arrives_once() {
 
     let sensor = fleet.start(&post, &args);
     post.scan(5_000..6_000);
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 6_000).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 6_000).unwrap();
     drop(sensor.stop().unwrap());
     let (_directory, archive) = fleet.fetched();
     let checked = good(&archive);
@@ -109,7 +109,7 @@ fn four_sensors_are_one_archive() {
         post.scan(first..first + 3_000);
     }
     for sensor in sensors {
-        sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 3_000).unwrap();
+        sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 3_000).unwrap();
         sensor.stop().unwrap();
     }
     let (_directory, archive) = fleet.fetched();

@@ -210,26 +210,26 @@ fn a_sensor_counts_every_source_once() {
     let last = sensor.stop().unwrap();
     for snapshot in [&first, &last] {
         let family = |name: &str| {
-            let sources = snapshot.families[name].unique_sources.as_ref().unwrap();
+            let sources = &snapshot.family(name).unique_sources;
             (sources.value, sources.exact)
         };
         assert_eq!((family("mirai"), family("hajime"), family("other")), ((3_000, true), (2_000, true), (500, true)));
-        assert_eq!(snapshot.families["nmap"].unique_sources.as_ref().unwrap().value, 0);
-        let port = |port: u16| snapshot.ports[&port].unique_sources.as_ref().unwrap().value;
+        assert_eq!(snapshot.family("nmap").unique_sources.value, 0);
+        let port = |port: u16| snapshot.port(port).unwrap().unique_sources.as_ref().unwrap().value;
         assert_eq!((port(23), port(2323)), (4_500, 3_000));
-        let estimate = snapshot.families["mirai"].unique_sources.as_ref().unwrap().estimate;
+        let estimate = snapshot.family("mirai").unique_sources.estimate;
         assert!((2_940..=3_060).contains(&estimate), "{estimate}");
         let hour = &snapshot.windows.hour;
         // Unless the hour has just begun.
         if snapshot.windows.last_hour.is_none() {
-            assert_eq!((hour.families["mirai"].value, hour.ports[&23].value), (3_000, 4_500));
+            assert_eq!((hour.family("mirai").unwrap().value, hour.port(23).unwrap().value), (3_000, 4_500));
         }
-        let records = snapshot.records.as_ref().unwrap();
+        let records = &snapshot.records;
         assert_eq!(records.packets + records.lost_packets, snapshot.frames.dispositions["syn"]);
         assert_eq!(records.lost, 0);
         assert_eq!(snapshot.memory.sets_evicted, 0);
     }
-    assert_eq!(last.records.as_ref().unwrap().packets, 2 * total);
+    assert_eq!(last.records.packets, 2 * total);
 }
 
 #[test]

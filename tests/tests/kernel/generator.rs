@@ -25,8 +25,8 @@ fn as_many_sources_are_counted_as_were_made() {
         sensor.wait_for(|snapshot| snapshot.frames.seen >= sent.frames).unwrap();
         let snapshot = sensor.stop().unwrap();
         assert_eq!(snapshot.frames.seen, sent.frames, "{mode}");
-        assert_eq!(snapshot.families["mirai"].packets, sent.frames, "{mode}");
-        let sources = snapshot.families["mirai"].unique_sources.as_ref().unwrap();
+        assert_eq!(snapshot.family("mirai").packets, sent.frames, "{mode}");
+        let sources = &snapshot.family("mirai").unique_sources;
         assert_eq!((sources.value, sources.exact), (20_000, true), "{mode}");
     }
 }

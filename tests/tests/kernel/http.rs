@@ -69,8 +69,8 @@ fn the_snapshot_is_the_one_in_the_directory_compressed_for_those_who_take_it_and
     let file = std::fs::read(sensor.directory().join("snapshot.json")).unwrap();
     assert_eq!(plain.body, file, "the bytes are not those of snapshot.json");
     let snapshot: Snapshot = serde_json::from_slice(&plain.body).unwrap();
-    assert_eq!(snapshot.families["mirai"].packets, 100);
-    assert_eq!(snapshot.interfaces[0].dispositions["syn"], 100);
+    assert_eq!(snapshot.family("mirai").packets, 100);
+    assert_eq!(snapshot.interfaces[0].frames["syn"], 100);
 
     let gzip = get(&veth, "/snapshot.json", &["Accept-Encoding: br, gzip"]);
     assert_eq!((gzip.status, gzip.header("content-encoding")), (200, "gzip"));

@@ -157,7 +157,7 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
         post.scan(first_source(post)..first_source(post) + NOW);
     }
     for sensor in sensors {
-        sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == u64::from(NOW)).unwrap();
+        sensor.wait_for(|snapshot| snapshot.family("mirai").packets == u64::from(NOW)).unwrap();
         sensor.stop().unwrap();
     }
     assert!(fleet.objects(Table::Flows) >= 4 * usize::try_from(DAYS).unwrap());

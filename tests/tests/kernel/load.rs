@@ -57,7 +57,7 @@ fn under_load() -> f64 {
             let words = format!("wrk -t1 -c64 -d{seconds}s --timeout 10s --latency http://{SENSOR_AT}{path}");
             veth.sensor.run(&words).expect("wrk is needed")
         };
-        sensor.wait_for(|snapshot| snapshot.ports.len() >= 250).unwrap();
+        sensor.wait_for(|snapshot| snapshot.ports_seen() >= 250).unwrap();
         let first = [wrk("/snapshot.json", 4), wrk("/metrics", 4), wrk("/live.json", 2)];
         let before = sensor.resident().unwrap();
         let second = [wrk("/snapshot.json", 8), wrk("/metrics", 8), wrk("/live.json", 4)];

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use honeyxdp::snapshot::Snapshot;
+use honeyxdp::snapshot::{FamilyPackets, REVISION, Snapshot};
 use lab::{
     craft::{self, Ipv4, Tcp},
     http,
@@ -60,7 +60,7 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     let data = from.packet(&[&data.bytes()[..], b"GET /shell?id HTTP/1.1\r\n\r\n"].concat());
     veth.send(&[craft::v4(&from, &syn), craft::ethernet(&[], 0x0800, &data)]).unwrap();
     let seen = |snapshot: &Snapshot| snapshot.interval.frames.seen == 0 && snapshot.frames.seen > 100;
-    sensor.wait_for(|snapshot| seen(snapshot) && snapshot.payloads.as_ref().is_some_and(|p| p.labelled == 1)).unwrap();
+    sensor.wait_for(|snapshot| seen(snapshot) && snapshot.payloads.as_ref().is_some_and(|p| p.classified == 1)).unwrap();
     let snapshot: Snapshot =
         serde_json::from_slice(&get(&veth, SENSOR_AT, "/snapshot.json", &[]).unwrap().body).unwrap();
     let answer = get(&veth, SENSOR_AT, "/metrics", &[]).unwrap();
@@ -92,17 +92,20 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
         let series = format!("honeyxdp_frames_total{{interface=\"{SENSOR}\",disposition=\"{disposition}\"}}");
         assert_eq!(value(text, &series), Some(*count as f64), "{series}");
     }
-    for (family, report) in &snapshot.families {
+    for report in &snapshot.families {
+        let family = &report.name;
         let series = format!("honeyxdp_syn_total{{interface=\"{SENSOR}\",family=\"{family}\"}}");
         assert_eq!(value(text, &series), Some(report.packets as f64), "{series}");
-        let sources = report.unique_sources.as_ref().unwrap();
+        let sources = &report.unique_sources;
         for window in ["run", "hour", "day"] {
             let series = format!("honeyxdp_unique_sources{{family=\"{family}\",window=\"{window}\"}}");
             assert_eq!(value(text, &series), Some(sources.value as f64), "{series}");
         }
-        for (port, count) in &report.ports {
-            let series = format!("honeyxdp_port_syn_total{{family=\"{family}\",port=\"{port}\"}}");
-            assert_eq!(value(text, &series), Some(*count as f64), "{series}");
+    }
+    for report in &snapshot.ports {
+        for FamilyPackets { name, packets } in &report.families {
+            let series = format!("honeyxdp_port_syn_total{{family=\"{name}\",port=\"{}\"}}", report.port);
+            assert_eq!(value(text, &series), Some(*packets as f64), "{series}");
         }
     }
     assert_eq!(sum(text, "honeyxdp_port_syn_total"), sum(text, "honeyxdp_syn_total"));
@@ -110,10 +113,10 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
         ("honeyxdp_attached{interface=\"in0\",mode=\"native\"}", 1.0),
         ("honeyxdp_records_lost_total", 0.0),
         ("honeyxdp_payloads_total{exploit=\"EDB-41471\",family=\"unknown\"}", 1.0),
-        ("honeyxdp_responder_total{event=\"answered\"}", 0.0),
+        ("honeyxdp_responder_events_total{event=\"answered\"}", 0.0),
         ("honeyxdp_interval_seconds", 1.0),
         ("honeyxdp_frame_bytes_total", snapshot.frames.bytes as f64),
-        (&format!("honeyxdp_build_info{{version=\"{}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
+        (&format!("honeyxdp_build_info{{version=\"{}\",revision=\"{REVISION}\"}}", env!("CARGO_PKG_VERSION")), 1.0),
     ] {
         assert_eq!(value(text, series), Some(expected), "{series} in\n{text}");
     }

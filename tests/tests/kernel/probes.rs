@@ -96,7 +96,7 @@ fn of(snapshot: &Snapshot) -> &Payloads {
 type Kind = (Option<String>, String, String, u16);
 
 fn kinds(payloads: &Payloads) -> BTreeMap<Kind, u64> {
-    let kinds = payloads.labels.iter();
+    let kinds = payloads.classifications.iter();
     kinds
         .map(|label| {
             (
@@ -149,12 +149,12 @@ fn what_every_rule_is_for_is_drawn_out_of_a_real_client_and_labelled() {
             assert_eq!(dark.say(&to, &[payload]), b"", "nothing is said on the way");
         }
         let count = said.len() as u64;
-        let payloads = dark.wait_for(|payloads| payloads.labelled >= count);
+        let payloads = dark.wait_for(|payloads| payloads.classified >= count);
         assert_eq!(kinds(&payloads), expected(said.iter().copied()), "{mode}");
         let responder = payloads.responder.unwrap();
-        assert_eq!((payloads.labelled, payloads.limited, payloads.lost), (count, 0, 0));
+        assert_eq!((payloads.classified, payloads.rate_limited, payloads.lost), (count, 0, 0));
         assert_eq!((responder.answered, responder.accepted, responder.ended), (count, count, count));
-        assert_eq!((responder.failed, responder.odd), (0, 0));
+        assert_eq!((responder.failed, responder.unsupported), (0, 0));
 
         // And all of it is in the archive, byte for byte.
         dark.sensor.signal(Signal::INT).unwrap();
@@ -234,10 +234,10 @@ fn curl_netcat_nmap_and_masscan_take_the_handshake_for_real() {
             let found = kinds.iter().filter(|((other, _, _, at), _)| other.as_deref() == Some(exploit) && *at == port);
             found.map(|(_, count)| count).sum::<u64>()
         };
-        of("EDB-41471", 80) >= 1 && of("CVE-2017-17215", 37215) >= 1 && payloads.labelled >= 2 + 1 + 4
+        of("EDB-41471", 80) >= 1 && of("CVE-2017-17215", 37215) >= 1 && payloads.classified >= 2 + 1 + 4
     });
     let responder = payloads.responder.unwrap();
-    assert_eq!((responder.failed, responder.odd), (0, 0));
+    assert_eq!((responder.failed, responder.unsupported), (0, 0));
 }
 
 #[test]
@@ -265,7 +265,7 @@ fn a_flood_is_answered_within_its_limits_and_counted_beyond() {
     assert_eq!(all, u64::from(SYNS), "every SYN is answered, or counted as not answered");
     assert!((100..=100 * seconds).contains(&answered), "{answered} in {seconds} s");
     // Nobody has acknowledged anything.
-    assert_eq!((payloads.labelled, payloads.responder.unwrap().accepted), (0, 0));
+    assert_eq!((payloads.classified, payloads.responder.unwrap().accepted), (0, 0));
     let after = dark.sensor.resident().unwrap();
     assert!(after < before + (16 << 20), "{before} bytes became {after}");
 }
@@ -346,9 +346,9 @@ fn a_honeypots_own_connections_are_observed_and_go_on() {
             })
             .unwrap();
         assert_eq!(server.join().unwrap(), request, "nothing is taken from the honeypot");
-        let snapshot = sensor.wait_for(|snapshot| of(snapshot).labelled > 0).unwrap();
+        let snapshot = sensor.wait_for(|snapshot| of(snapshot).classified > 0).unwrap();
         let payloads = of(&snapshot);
         assert_eq!(kinds(payloads), expected([(80, &request[..])]), "{mode}");
-        assert_eq!((payloads.labelled, payloads.lost, &payloads.responder), (1, 0, &None));
+        assert_eq!((payloads.classified, payloads.lost, &payloads.responder), (1, 0, &None));
     }
 }

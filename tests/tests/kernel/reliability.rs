@@ -43,7 +43,7 @@ fn a_directory_that_becomes_read_only_is_said_and_costs_no_count() {
     command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "1000", "--out", path]);
     let mut sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
     veth.send(&mirai(100, 10)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 10).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 10).unwrap();
 
     // The kernel refuses to make a mount read-only on which a file is open for writing, so a read-only one goes on top.
     mounts(&sensor, &["mount", "--bind", path, path]);
@@ -56,14 +56,14 @@ fn a_directory_that_becomes_read_only_is_said_and_costs_no_count() {
     assert_eq!(store::read(directory.path()).unwrap(), stuck, "nothing can be written to a read-only directory");
 
     mounts(&sensor, &["umount", path]);
-    let next = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 17).unwrap();
+    let next = sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 17).unwrap();
     // What could not be written is in the first one after it, and numbers have no gap.
     let history = fs::read(directory.path().join(format!("history/{:010}.json", stuck.sequence + 1))).unwrap();
     let first: Snapshot = serde_json::from_slice(&history).unwrap();
-    assert_eq!(first.interval.families["mirai"].packets, 7);
+    assert_eq!(first.interval.family("mirai").packets, 7);
     assert_eq!(first.interval.start, stuck.interval.end);
     assert!(next.sequence >= first.sequence);
-    assert_eq!(sensor.stop().unwrap().families["mirai"].packets, 17);
+    assert_eq!(sensor.stop().unwrap().family("mirai").packets, 17);
 }
 
 /// Debian's libfaketime, which stands between a program and its clock.
@@ -99,22 +99,22 @@ fn a_clock_that_jumps_an_hour_back_and_forward_again_is_said_and_changes_no_coun
     set(&clock, "+0");
     let mut sensor = with_clock(&veth, directory.path(), &clock);
     veth.send(&mirai(100, 10)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 10).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 10).unwrap();
 
     set(&clock, "-1h");
     sensor.wait_for_line("warning: the clock was set back by 1h").unwrap();
     veth.send(&mirai(101, 7)).unwrap();
-    let back = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 17).unwrap();
+    let back = sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 17).unwrap();
     let off = Timestamp::now().duration_since(back.generated_at);
     assert!((off - SignedDuration::from_hours(1)).abs() < SignedDuration::from_mins(1), "the clock is off by {off}");
 
     set(&clock, "+0");
     sensor.wait_for_line("warning: the clock was set forward by").unwrap();
     veth.send(&mirai(102, 5)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 22).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 22).unwrap();
     let last = sensor.stop().unwrap();
-    assert_eq!(last.families["mirai"].packets, 22);
-    assert_eq!(last.families["mirai"].unique_sources.as_ref().unwrap().value, 3);
+    assert_eq!(last.family("mirai").packets, 22);
+    assert_eq!(last.family("mirai").unique_sources.value, 3);
 
     // Nor does the archive lose a row over it, or an interval its account.
     let archive = Archive::new(directory.path().join("archive"));
@@ -147,7 +147,7 @@ fn a_clock_that_jumps_an_hour_back_and_forward_again_is_said_and_changes_no_coun
         let earlier = windows.last_hour.as_ref().is_none_or(|last| last.start < windows.hour.start);
         assert!(earlier && windows.hour.since <= interval.end, "#{sequence}: {windows:?}");
     }
-    let sum: u64 = all.iter().map(|snapshot| snapshot.interval.families["mirai"].packets).sum();
+    let sum: u64 = all.iter().map(|snapshot| snapshot.interval.family("mirai").packets).sum();
     assert_eq!(sum, 22, "the intervals do not add up");
     assert_eq!(sum, last.frames.seen);
 }

@@ -51,7 +51,7 @@ fn a_running_sensor_has_few_capabilities_in_every_thread_and_goes_on_to_its_end(
     let veth = VethPair::silent(1_500).unwrap();
     let sensor = start(&veth, "");
     veth.send(&mirai(7)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 7).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 7).unwrap();
     let found = threads(sensor.pid());
     let few = rights::few();
     let few = few.as_str();
@@ -64,7 +64,7 @@ fn a_running_sensor_has_few_capabilities_in_every_thread_and_goes_on_to_its_end(
         assert_eq!(thread["Uid"].split_whitespace().next(), Some("0"));
     }
     veth.send(&mirai(3)).unwrap();
-    assert_eq!(sensor.stop().unwrap().families["mirai"].packets, 10, "the last drain");
+    assert_eq!(sensor.stop().unwrap().family("mirai").packets, 10, "the last drain");
 }
 
 #[test]
@@ -100,7 +100,7 @@ fn leads_out(args: &str) {
 
     // It goes on as soon as it is let.
     fs::remove_file(&history).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 5).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 5).unwrap();
     sensor.stop().unwrap();
 }
 
@@ -186,7 +186,7 @@ fn it_goes_on_as_another_user_who_owns_the_files() {
     };
     let sensor = Sensor::spawn(spawn("nobody"), directory.clone()).unwrap();
     veth.send(&mirai(7)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 7).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 7).unwrap();
     for thread in threads(sensor.pid()) {
         assert_eq!([&thread["CapPrm"], &thread["CapEff"]], [&rights::few(); 2]);
         let ids: Vec<&str> = thread["Uid"].split_whitespace().collect();
@@ -215,7 +215,7 @@ fn root_still_writes_to_a_directory_of_another_user_and_says_what_that_takes() {
     let mut sensor = start_in(&veth, directory.path());
     sensor.wait_for_line("belongs to another user, so CAP_DAC_OVERRIDE is kept").unwrap();
     veth.send(&mirai(7)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 7).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 7).unwrap();
     assert_eq!(threads(sensor.pid())[0]["CapEff"], "0000008000001002");
     sensor.stop().unwrap();
 }

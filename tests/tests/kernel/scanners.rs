@@ -86,7 +86,7 @@ impl Seen {
     /// Two of its SYNs together gave the one source away, and with it all its SYNs.
     fn is_attributed_to(&self, family: &str) {
         for snapshot in [&self.sensor, &self.replay] {
-            let attributed = &snapshot.attributed[family];
+            let attributed = snapshot.attribution(family).unwrap();
             assert_eq!(
                 (attributed.packets, attributed.unique_sources.value),
                 (self.syn(), 1),
@@ -97,7 +97,7 @@ impl Seen {
     }
 
     fn family(&self, family: &str) -> u64 {
-        self.sensor.families[family].packets
+        self.sensor.family(family).packets
     }
 
     /// Every SYN was counted once, and the three agree.
@@ -105,8 +105,8 @@ impl Seen {
         assert_eq!(self.syn(), self.tcpdump, "sensor against tcpdump");
         assert_eq!(self.sensor.families, self.replay.families, "sensor against replay");
         assert_eq!(self.sensor.ports, self.replay.ports, "sensor against replay");
-        let families: u64 = self.sensor.families.values().map(|family| family.packets).sum();
-        let ports: u64 = self.sensor.ports.values().map(|port| port.packets).sum();
+        let families: u64 = self.sensor.families.iter().map(|family| family.packets).sum();
+        let ports: u64 = self.sensor.port_packets();
         assert_eq!((families, ports), (self.syn(), self.syn()), "families and ports against dispositions");
         assert_eq!(self.sensor.frames.seen, self.sensor.frames.dispositions.values().sum::<u64>());
     }
@@ -131,8 +131,8 @@ fn masscan(mode: &str) {
     let seen = scan(&VethPair::new().unwrap(), mode, MASSCAN).unwrap();
     seen.check();
     assert_eq!((seen.family("masscan"), seen.syn()), (1_280, 1_280));
-    assert_eq!(seen.replay.families["masscan"].packets, 1_280);
-    assert_eq!(seen.sensor.families["masscan"].rule, "masscan/1");
+    assert_eq!(seen.replay.family("masscan").packets, 1_280);
+    assert_eq!(seen.sensor.family("masscan").rule, "masscan/1");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn masscan_over_ipv6() {
                    --source-ip 2001:db8::100";
     let seen = scan(&VethPair::new().unwrap(), "native", command).unwrap();
     seen.check();
-    let masscan = &seen.sensor.families["masscan"];
+    let masscan = seen.sensor.family("masscan");
     assert_eq!((masscan.packets, masscan.packets_v6), (256, 256));
     assert_eq!(masscan.rule_v6.as_deref(), Some("masscan-v6/1"));
 }
@@ -163,7 +163,7 @@ fn zmap() {
     let seen = scan(&VethPair::new().unwrap(), "native", command).unwrap();
     seen.check();
     assert_eq!((seen.family("zmap"), seen.syn()), (16, 16));
-    assert_eq!(seen.sensor.ports[&23].packets, 16);
+    assert_eq!(seen.sensor.port(23).unwrap().packets, 16);
 }
 
 #[test]
@@ -183,7 +183,7 @@ fn nmap_syn_scan_generic_over_ipv6() {
     let seen = scan(&VethPair::new().unwrap(), "generic", command).unwrap();
     seen.check();
     assert!(seen.syn() >= 200, "{}", seen.syn());
-    assert_eq!(seen.sensor.families["nmap"].packets_v6, seen.syn());
+    assert_eq!(seen.sensor.family("nmap").packets_v6, seen.syn());
     seen.is_attributed_to("nmap");
 }
 
@@ -194,7 +194,7 @@ fn nmap_connect_scan_has_no_mark() {
     seen.check();
     assert!(seen.syn() >= 200, "{}", seen.syn());
     assert_eq!(seen.family("other"), seen.syn());
-    assert!(seen.sensor.attributed.values().all(|attributed| attributed.packets == 0), "{:?}", seen.sensor.attributed);
+    assert!(seen.sensor.attributed.iter().all(|attributed| attributed.packets == 0), "{:?}", seen.sensor.attributed);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn kernel_syns_with_hajimes_window_have_no_mark() {
     let syns = snapshot.frames.dispositions["syn"];
     assert!(windows >= 200 && windows == syns, "{windows} of {syns} SYNs have the window");
     // A random sequence number has a zero half once in 33,000 SYNs: two of them here would be no chance.
-    let [other, hajime] = ["other", "hajime"].map(|family| snapshot.families[family].packets);
+    let [other, hajime] = ["other", "hajime"].map(|family| snapshot.family(family).packets);
     assert_eq!(other + hajime, syns);
     assert!(hajime <= 1, "{hajime} of {syns} SYNs were taken for Hajime's");
 }
@@ -249,7 +249,7 @@ fn matched(mode: &str, matched: &[u8]) {
     sensor.wait_for(|snapshot| snapshot.frames.seen >= 1_280).unwrap();
     let snapshot = sensor.stop().unwrap();
     assert_eq!((snapshot.frames.seen, snapshot.frames.dispositions["syn"]), (1_280, 1_280));
-    assert_eq!(snapshot.families["masscan"].packets, 1_280);
+    assert_eq!(snapshot.family("masscan").packets, 1_280);
 }
 
 const VLAN: &[u8] = &[0x81, 0x00, 0x00, 0x64];

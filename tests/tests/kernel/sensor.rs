@@ -62,7 +62,7 @@ fn named_frames_over_a_cable(mode: &str) {
         assert_eq!(snapshot.frames.dispositions[name], expected.disposition(disposition), "{name}");
     }
     for family in Family::ALL {
-        let report = &snapshot.families[family.name()];
+        let report = snapshot.family(family.name());
         assert_eq!(report.packets, expected.family(*family), "{}", family.name());
         assert_eq!(report.packets_v6, expected.family_v6(*family), "{} over IPv6", family.name());
         assert_eq!(report.matched, expected.family(*family) + expected.secondary(*family), "{}", family.name());
@@ -93,7 +93,7 @@ fn intervals_add_up_to_the_total_and_the_history_keeps_them() {
         thread::sleep(Duration::from_millis(70));
     }
     let directory = sensor.directory().join("history");
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 2_000).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 2_000).unwrap();
     sensor.signal(Signal::TERM).unwrap();
     let mut sensor = sensor;
     assert!(sensor.wait().unwrap().success());
@@ -106,7 +106,7 @@ fn intervals_add_up_to_the_total_and_the_history_keeps_them() {
     assert!(snapshots.len() > 5, "{} snapshots", snapshots.len());
     assert!(snapshots.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence), "the sequence has a gap");
     assert!(snapshots.windows(2).all(|pair| pair[0].interval.end == pair[1].interval.start), "the time has a gap");
-    let sum: u64 = snapshots.iter().map(|snapshot| snapshot.interval.families["mirai"].packets).sum();
+    let sum: u64 = snapshots.iter().map(|snapshot| snapshot.interval.family("mirai").packets).sum();
     assert_eq!(sum, 2_000, "the intervals do not add up");
     let bytes: u64 = snapshots.iter().map(|snapshot| snapshot.interval.frames.bytes).sum();
     assert_eq!(bytes, snapshots.last().unwrap().frames.bytes);
@@ -120,7 +120,7 @@ fn the_end_of_a_login_ends_it_like_ctrl_c_but_not_under_nohup() {
     sensor.signal(Signal::HUP).unwrap();
     assert!(sensor.wait().unwrap().success(), "{}", sensor.printed());
     let last = honeyxdp::snapshot::store::read(sensor.directory()).unwrap();
-    assert_eq!(last.families["mirai"].packets, 8);
+    assert_eq!(last.family("mirai").packets, 8);
 
     let directory = tempfile::tempdir().unwrap();
     let mut command = veth.sensor.command("nohup");
@@ -168,7 +168,7 @@ fn a_snapshot_follows_the_schema_and_names_no_address() {
     let veth = VethPair::new().unwrap();
     let sensor = start(&veth, "--sensor-id test-1");
     veth.send(&mirai(3)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 3).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 3).unwrap();
     let text = fs::read_to_string(sensor.directory().join("snapshot.json")).unwrap();
     let snapshot = sensor.stop().unwrap();
     let value: serde_json::Value = serde_json::from_str(&text).unwrap();
@@ -177,7 +177,7 @@ fn a_snapshot_follows_the_schema_and_names_no_address() {
     assert!(errors.is_empty(), "{errors:?}");
     assert!(!text.contains("198.18.") && !text.contains("2001:db8"), "an address is in the snapshot");
     assert_eq!(snapshot.sensor.id, "test-1");
-    assert_eq!(snapshot.families["mirai"].rule, "mirai/1");
+    assert_eq!(snapshot.family("mirai").rule, "mirai/1");
     assert_eq!(snapshot.interfaces[0].name, SENSOR);
     assert_eq!(snapshot.interfaces[0].program_tag.len(), 16);
 
@@ -199,7 +199,7 @@ fn several_interfaces_are_counted_together() {
     two.send(&mirai(30)).unwrap();
     sensor.wait_for(|snapshot| snapshot.frames.seen >= 100).unwrap();
     let snapshot = sensor.stop().unwrap();
-    assert_eq!(snapshot.families["mirai"].packets, 100);
+    assert_eq!(snapshot.family("mirai").packets, 100);
     assert_eq!(snapshot.frames.seen, 100);
     let names: Vec<&str> = snapshot.interfaces.iter().map(|interface| interface.name.as_str()).collect();
     assert_eq!(names, [SENSOR, "in1"]);
@@ -300,7 +300,7 @@ fn few_capabilities_are_enough_and_a_missing_one_is_named() {
         let command = with_capabilities(&veth, needed, &format!("{args}{extra}"));
         let sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
         veth.send(&mirai(5)).unwrap();
-        sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 5).unwrap();
+        sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 5).unwrap();
         sensor.stop().unwrap();
     }
 }
@@ -333,7 +333,7 @@ fn a_reader_that_goes_away_does_not_stop_the_sensor() {
     let mut sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
     let early = sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
     veth.send(&mirai(9)).unwrap();
-    let later = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 9).unwrap();
+    let later = sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 9).unwrap();
     sensor.wait_for(|snapshot| snapshot.sequence > later.sequence + 5).unwrap();
     assert!(later.sequence > early.sequence);
     assert!(sensor.printed().lines().count() <= 3, "{}", sensor.printed());
@@ -364,7 +364,7 @@ fn kill_9_detaches_and_leaves_a_whole_snapshot() {
     let veth = VethPair::silent(1_500).unwrap();
     let mut sensor = start(&veth, "");
     veth.send(&mirai(50)).unwrap();
-    let before = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 50).unwrap();
+    let before = sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 50).unwrap();
     assert!(attached(&veth));
     sensor.signal(Signal::KILL).unwrap();
     sensor.wait().unwrap();
@@ -382,7 +382,7 @@ fn kill_9_detaches_and_leaves_a_whole_snapshot() {
     let next = Sensor::spawn(command, sensor.directory().to_owned()).unwrap();
     let snapshot = next.wait_for(|snapshot| snapshot.started_at > after.started_at).unwrap();
     assert!(snapshot.sequence > after.sequence);
-    assert_eq!(snapshot.families["mirai"].packets, 0);
+    assert_eq!(snapshot.family("mirai").packets, 0);
     next.stop().unwrap();
 }
 
@@ -391,19 +391,19 @@ fn an_interface_that_vanishes_is_reported_and_watched_when_it_is_back() {
     let veth = VethPair::silent(1_500).unwrap();
     let mut sensor = start(&veth, "");
     veth.send(&mirai(50)).unwrap();
-    sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 50).unwrap();
+    sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 50).unwrap();
     veth.sensor.ip(&format!("link del {SENSOR}")).unwrap();
     sensor.wait_for_line("in0 is gone: its frames are not counted until it is back").unwrap();
     let without = sensor.wait_for(|snapshot| snapshot.interfaces.is_empty()).unwrap();
-    assert_eq!(without.families["mirai"].packets, 50);
+    assert_eq!(without.family("mirai").packets, 50);
 
     veth.again().unwrap();
     sensor.wait_for_line("in0 is watched again").unwrap();
     veth.send(&mirai(7)).unwrap();
-    let back = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 57).unwrap();
+    let back = sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 57).unwrap();
     assert_eq!(back.interfaces[0].name, SENSOR);
     assert_eq!(back.started_at, without.started_at);
-    assert_eq!(sensor.stop().unwrap().families["mirai"].packets, 57);
+    assert_eq!(sensor.stop().unwrap().family("mirai").packets, 57);
 }
 
 #[test]
@@ -424,7 +424,7 @@ fn a_full_disk_is_said_and_costs_no_count() {
     let newest = || honeyxdp::snapshot::store::read(&view);
 
     veth.send(&mirai(10)).unwrap();
-    wait(|| newest().is_ok_and(|snapshot| snapshot.families["mirai"].packets == 10));
+    wait(|| newest().is_ok_and(|snapshot| snapshot.family("mirai").packets == 10));
     let _ = fs::write(view.join("filler"), vec![0; 512 * 1024]);
     sensor.wait_for_line("trying again at the next interval").unwrap();
     let stuck = newest().expect("the last snapshot is whole");
@@ -438,7 +438,7 @@ fn a_full_disk_is_said_and_costs_no_count() {
     let history = fs::read_dir(view.join("history")).unwrap().count();
     assert!(history <= 3, "{history} files in the history");
     let snapshot = newest().unwrap();
-    assert_eq!(snapshot.families["mirai"].packets, 17);
+    assert_eq!(snapshot.family("mirai").packets, 17);
     sensor.signal(Signal::INT).unwrap();
     assert!(sensor.wait().unwrap().success());
 }

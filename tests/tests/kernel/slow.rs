@@ -41,7 +41,7 @@ fn a_pipe_that_nobody_reads_stops_neither_the_snapshots_nor_the_end_and_is_said_
         };
         wait_for(&|snapshot| snapshot.sequence > 2);
         veth.send(&mirai(5, 50)).unwrap();
-        wait_for(&|snapshot| snapshot.families["mirai"].packets == 50 && snapshot.interval.seconds < 0.6);
+        wait_for(&|snapshot| snapshot.family("mirai").packets == 50 && snapshot.interval.seconds < 0.6);
 
         // Somebody reads again, and then no more.
         let mut said = vec![0; PIPE];
@@ -60,7 +60,7 @@ fn a_pipe_that_nobody_reads_stops_neither_the_snapshots_nor_the_end_and_is_said_
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
         assert!(child.wait().unwrap().success());
-        assert_eq!(store::read(directory.path()).unwrap().families["mirai"].packets, 50);
+        assert_eq!(store::read(directory.path()).unwrap().family("mirai").packets, 50);
     }
 }
 
@@ -123,7 +123,7 @@ fn clients_that_hang_delay_no_drain_and_keep_nobody_out() {
         })
         .unwrap();
     veth.send(&mirai(5, 50)).unwrap();
-    let newest = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets == 50).unwrap();
+    let newest = sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 50).unwrap();
     let later = sensor.wait_for(|snapshot| snapshot.sequence > newest.sequence + 2).unwrap();
     assert!(later.interval.seconds < 0.7, "a drain was late: {}", later.interval.seconds);
     let start = Instant::now();

@@ -102,7 +102,7 @@ fn a_warning_stands_below_the_live_table_and_does_not_tear_it() {
     }
     assert!(ended(), "the sensor goes on without its terminal");
     let last = honeyxdp::snapshot::store::read(&directory.path().join("out")).unwrap();
-    assert_eq!(last.families["mirai"].packets, 5);
+    assert_eq!(last.family("mirai").packets, 5);
 }
 
 #[test]

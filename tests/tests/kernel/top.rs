@@ -34,8 +34,8 @@ fn screen(name: &str, width: u16, height: u16) {
         screen.lines().find(|line| line.trim_start().starts_with(&format!("■ {family}"))).map(str::to_owned)
     };
     let shown = terminal.wait(|screen| row(screen, "mirai").is_some_and(|row| row.contains("10")));
-    let snapshot = sensor.wait_for(|snapshot| snapshot.families["mirai"].packets >= 100).unwrap();
-    let packets = snapshot.families["mirai"].packets.to_string();
+    let snapshot = sensor.wait_for(|snapshot| snapshot.family("mirai").packets >= 100).unwrap();
+    let packets = snapshot.family("mirai").packets.to_string();
     assert!(row(&shown, "mirai").unwrap().contains(&packets), "{shown}");
     for there in
         ["in0 (native)", "2323", "SYNs per second by family, at most", "frames: ", "filters: port", "q quit", "lost 0"]

@@ -9,17 +9,18 @@ use jiff::Timestamp;
 use super::*;
 use crate::{
     Counts,
-    snapshot::{Recorder, Run, Sensor, Span},
+    snapshot::{PortLimit, Recorder, Run, Sensor, Span},
     sources::{Settings, SourceTracker},
 };
 
 fn snapshot(sequence: u64) -> Snapshot {
     let now = Timestamp::UNIX_EPOCH;
     let run = Run {
-        sensor: Sensor::of_this_machine(None),
+        sensor: Sensor::of_this_machine(None, None),
         interfaces: Vec::new(),
         started_at: now,
         filters: BTreeMap::new(),
+        ports: PortLimit::default(),
     };
     let sources = SourceTracker::new(&Settings::default(), now);
     let recorder = Recorder::new(run, sequence - 1);

@@ -242,10 +242,11 @@ fn collected(
     let mut collector = Collector::new(maps, &SourceSettings::default(), start);
     let store = Store::open(directory, 1)?;
     let run = Run {
-        sensor: Sensor::of_this_machine(None),
+        sensor: Sensor::of_this_machine(None, None),
         interfaces: Vec::new(),
         started_at: start,
         filters: Default::default(),
+        ports: Default::default(),
     };
     let mut recorder = Recorder::new(run, store.last_sequence());
     for round in 0..=rounds {
@@ -259,7 +260,7 @@ fn collected(
         let span = Span { start, end: Timestamp::now(), length: Duration::from_secs(1) };
         let snapshot = timed(&mut steps.snapshot, keep, || recorder.snapshot(counts, sources, span));
         timed(&mut steps.write, keep, || store.write(&snapshot))?;
-        recorder.published(counts, sources.tally());
+        recorder.stored(counts, sources.tally());
         collector.stored();
         if keep {
             steps.whole.push(ms(begin.elapsed()));
@@ -284,7 +285,7 @@ fn process(settings: Settings) -> anyhow::Result<Table> {
     let before = cpu::used(sensor.pid())?;
     thread::sleep(time);
     let idle = share(cpu::used(sensor.pid())? - before, time);
-    let lost = sensor.stop()?.records.map(|records| records.lost);
+    let lost = sensor.stop()?.records.lost;
     table.row("idle", [idle.into(), time.as_secs_f64().into(), 0_u64.into(), lost.into()]);
     for (name, pattern) in [
         ("100,000 sources in turn", Pattern::in_turn(100_000)),
@@ -299,7 +300,7 @@ fn process(settings: Settings) -> anyhow::Result<Table> {
                 outcome.cpu_share().into(),
                 outcome.sent.time.as_secs_f64().into(),
                 outcome.sent.rate().into(),
-                outcome.snapshot.records.map(|records| records.lost).into(),
+                outcome.snapshot.records.lost.into(),
             ],
         );
     }

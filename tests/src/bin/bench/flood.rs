@@ -24,16 +24,13 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
         table.row(name, [value.into(), of.into(), (value / of * 100.0).into()]);
     };
     row("frames counted, of frames sent", number(snapshot.frames.seen), number(sent.frames));
-    if let Some(records) = &snapshot.records {
-        row("records lost, of all", number(records.lost), number(records.emitted + records.lost));
-        let all = records.packets + records.lost_packets + records.sampled_out_packets;
-        row("SYNs in lost records, of all", number(records.lost_packets), number(all));
-    }
-    if let Some(sources) = &snapshot.families["mirai"].unique_sources {
-        let truth = distinct(sent.frames);
-        row("estimate of different sources, of the number to be expected", number(sources.estimate), truth);
-        row("sources that are known one by one, of that number", number(sources.value), truth);
-    }
+    let records = &snapshot.records;
+    row("records lost, of all", number(records.lost), number(records.emitted + records.lost));
+    let all = records.packets + records.lost_packets + records.sampled_out_packets;
+    row("SYNs in lost records, of all", number(records.lost_packets), number(all));
+    let (sources, truth) = (&snapshot.family("mirai").unique_sources, distinct(sent.frames));
+    row("estimate of different sources, of the number to be expected", number(sources.estimate), truth);
+    row("sources that are known one by one, of that number", number(sources.value), truth);
     row(
         "peak memory of the process, of the limit for sets of sources",
         number(outcome.memory),

@@ -23,9 +23,9 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
         sent.rate() / 1e6
     );
     let mut table = Table::new("million", title, COLUMNS);
-    let sources = snapshot.families["mirai"].unique_sources.as_ref();
-    let (value, exact) = sources.map_or((0, false), |sources| (sources.value, sources.exact));
-    let lost = snapshot.records.as_ref().map_or(0, |records| records.lost);
+    let sources = &snapshot.family("mirai").unique_sources;
+    let (value, exact) = (sources.value, sources.exact);
+    let lost = snapshot.records.lost;
     let counted = snapshot.frames.seen;
     table.row("frames counted", [counted.into(), sent.frames.into(), (counted == sent.frames).into()]);
     table.row("different sources", [value.into(), u64::from(SOURCES).into(), (value == u64::from(SOURCES)).into()]);

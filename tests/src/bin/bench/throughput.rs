@@ -49,7 +49,6 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
             ("honeyxdp, native, --verdict drop", "--mode native --verdict drop"),
         ] {
             let outcome = live::run(&format!("{options} --interval 1s"), pattern, amount, None)?;
-            let records = outcome.snapshot.records.as_ref();
             table.row(
                 name,
                 [
@@ -58,7 +57,7 @@ pub(crate) fn measure(settings: Settings) -> anyhow::Result<Vec<Table>> {
                     outcome.all_counted().into(),
                     outcome.sent.rate().into(),
                     outcome.cpu_share().into(),
-                    records.map(|records| records.lost).into(),
+                    outcome.snapshot.records.lost.into(),
                 ],
             );
         }

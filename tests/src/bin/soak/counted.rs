@@ -109,7 +109,7 @@ impl Counted {
             pairs.wrong(problem, 0, format!("the archive: {problem}"));
         }
 
-        let records = snapshot.records.as_ref().context("a sensor has records")?;
+        let records = &snapshot.records;
         for difference in &mut pairs.differences {
             difference.new = !self.said.contains(&(difference.what.clone(), difference.by));
         }
@@ -173,13 +173,12 @@ fn snapshot_of(snapshot: &Snapshot, sent: &Tally, pairs: &mut Pairs) {
             pairs.equal(disposition.name(), sent, of(snapshot, disposition));
         }
     }
-    pairs.equal("SYNs by family", syns, snapshot.families.values().map(|family| family.packets).sum());
-    pairs.equal("SYNs by port", syns, snapshot.ports.values().map(|port| port.packets).sum());
+    pairs.equal("SYNs by family", syns, snapshot.families.iter().map(|family| family.packets).sum());
+    pairs.equal("SYNs by port", syns, snapshot.port_packets());
     pairs.equal("filtered by reason", filtered, snapshot.frames.filtered.values().sum());
-    if let Some(records) = &snapshot.records {
-        let all = records.packets + records.lost_packets + records.sampled_out_packets;
-        pairs.equal("SYNs in records, lost and sampled_out", syns, all);
-    }
+    let records = &snapshot.records;
+    let all = records.packets + records.lost_packets + records.sampled_out_packets;
+    pairs.equal("SYNs in records, lost and sampled_out", syns, all);
 }
 
 /// Checks the archive, as soon as it has all SYNs, or in the end as it is.
