@@ -124,12 +124,11 @@ fn merge_runs(
         let size = |reader: Reader| (reader.rows(), reader.number_of_runs());
         let readable = if wanted(&file) { Reader::open(&file).map(size) } else { Ok((0, 0)) };
         done.unreadable += u64::from(readable.is_err());
-        let fits = readable
-            .as_ref()
-            .is_ok_and(|(more, more_runs)| rows + more <= MOST_ROWS && runs + more_runs <= MOST_RUNS)
-            && run
-                .last()
-                .is_none_or(|last| last.name.sensor == file.name.sensor && part(&last.name) == part(&file.name));
+        let fits =
+            readable.as_ref().is_ok_and(|(more, more_runs)| rows + more <= MOST_ROWS && runs + more_runs <= MOST_RUNS)
+                && run
+                    .last()
+                    .is_none_or(|last| last.name.sensor == file.name.sensor && part(&last.name) == part(&file.name));
         if !wanted(&file) || !fits {
             merge(archive, &std::mem::take(&mut run), level, done, step)?;
             (rows, runs) = (0, 0);

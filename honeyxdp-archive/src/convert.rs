@@ -18,7 +18,8 @@ use arrow_array::{
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::{
-    Archive, Entry, Error, FileName, Reader, Result, SCHEMA_KEY, TCP, Table, checkpoint::CHECKPOINT_KEY,
+    Archive, Entry, Error, FileName, Reader, Result, SCHEMA_KEY, TCP, Table,
+    checkpoint::CHECKPOINT_KEY,
     directory::names,
     file::{WholeFile, sync_directory},
     lock, read,

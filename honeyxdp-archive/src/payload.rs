@@ -156,7 +156,8 @@ pub fn payloads_batch<'a>(origin: Origin, rows: impl ExactSizeIterator<Item = &'
     let dictionary = || DictionaryBuilder::with_capacity(n);
     let u32s = || UInt32Builder::with_capacity(n);
     let u16s = || UInt16Builder::with_capacity(n);
-    let (mut sensor, mut site, mut capture_mode, mut country) = (dictionary(), dictionary(), dictionary(), dictionary());
+    let (mut sensor, mut site, mut capture_mode, mut country) =
+        (dictionary(), dictionary(), dictionary(), dictionary());
     let (mut exploit, mut exploit_rule_id, mut exploit_confidence) = (dictionary(), dictionary(), dictionary());
     let (mut family, mut attribution_source) = (dictionary(), dictionary());
     let (mut rule_id, mut family_confidence) = (dictionary(), dictionary());

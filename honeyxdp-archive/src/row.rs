@@ -8,7 +8,7 @@ use arrow_array::{
     new_null_array,
 };
 
-use crate::{Error, Result, Table, schema, dictionary::DictionaryBuilder, sources::Sources};
+use crate::{Counters, Error, Result, Table, dictionary::DictionaryBuilder, schema, sources::Sources};
 
 /// A row of [`Table::Flows`]. Times are milliseconds since the Unix epoch, UTC. Header fields are in host byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,54 @@ pub struct AccountingRow {
 }
 
 impl AccountingRow {
+    /// The row of an interval with these counters, of which `packets` SYNs were queued for the archive. SYNs that were neither queued,
+    /// lost nor sampled out are dropped by the archive: the queue was full, or an earlier process was killed after reading them.
+    pub const fn balanced(interval_start: i64, interval_end: i64, counted: Counters, packets: u64) -> Self {
+        let Counters { frames, syns, lost, sampled_out, filtered } = counted;
+        Self {
+            interval_start,
+            interval_end,
+            frames,
+            syns,
+            packets,
+            lost,
+            sampled_out,
+            dropped_by_archive: syns.saturating_sub(packets + lost + sampled_out),
+            filtered,
+            payloads: None,
+            payloads_lost: None,
+        }
+    }
+
+    /// SYNs that are in no row: lost, sampled out or dropped by the archive.
+    pub const fn missing(&self) -> u64 {
+        self.lost + self.sampled_out + self.dropped_by_archive
+    }
+
+    /// Whether `syns == packets + lost + sampled_out + dropped_by_archive`.
+    pub const fn is_balanced(&self) -> bool {
+        self.syns == self.packets + self.missing()
+    }
+
+    /// Moves SYNs whose rows could not be written from `packets` to `dropped_by_archive`.
+    pub const fn drop_packets(&mut self, packets: u64) {
+        self.packets = self.packets.saturating_sub(packets);
+        self.dropped_by_archive += packets;
+    }
+
+    /// Moves payloads that could not be written from `payloads` to `payloads_lost`.
+    pub fn drop_payloads(&mut self, payloads: u64) {
+        self.payloads = Some(self.payloads.unwrap_or(0).saturating_sub(payloads));
+        self.payloads_lost = Some(self.payloads_lost.unwrap_or(0) + payloads);
+    }
+
+    /// Adds SYNs in rows of an interval of which nothing else is known.
+    pub(crate) const fn add_packets(&mut self, packets: u64) {
+        self.frames += packets;
+        self.syns += packets;
+        self.packets += packets;
+    }
+
     /// Extends the row by the next interval.
     pub(crate) fn append(&mut self, next: &Self) {
         self.interval_end = next.interval_end;

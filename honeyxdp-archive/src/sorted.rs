@@ -145,7 +145,10 @@ pub(crate) fn merge_sorted(file: &mut WholeFile, runs: Vec<Batches>) -> Result<u
         };
         if let Some(next) = next {
             if next < key {
-                return Err(Error::wrong(file.path(), "a file to be merged into it is not sorted as its footer declares"));
+                return Err(Error::wrong(
+                    file.path(),
+                    "a file to be merged into it is not sorted as its footer declares",
+                ));
             }
             heap.push(Reverse((next, number)));
         }

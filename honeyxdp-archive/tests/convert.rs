@@ -220,7 +220,10 @@ fn texts(batches: &[RecordBatch], columns: &[(&str, &str)], later: &[&str]) -> V
         for (_, name) in columns {
             let array = batch.column_by_name(name).unwrap();
             let is_later = later.contains(name);
-            arrays.push((*name, if is_later { new_null_array(array.data_type(), array.len()) } else { Arc::clone(array) }));
+            arrays.push((
+                *name,
+                if is_later { new_null_array(array.data_type(), array.len()) } else { Arc::clone(array) },
+            ));
         }
         for row in 0..batch.num_rows() {
             let text = |(name, array): &(&str, ArrayRef)| {

@@ -82,7 +82,14 @@ fn rows() -> Vec<FlowRow> {
         let row = row(src, START + 5);
         rows.extend([
             FlowRow { family: "mirai", rule_id: "mirai/1", matched: 2, seq_first: target, seq_last: target, ..row },
-            FlowRow { family: "masscan", rule_id: "masscan/1", dst_port: 80, ip_id: low, seq_first: 0x1234_5678, ..row },
+            FlowRow {
+                family: "masscan",
+                rule_id: "masscan/1",
+                dst_port: 80,
+                ip_id: low,
+                seq_first: 0x1234_5678,
+                ..row
+            },
             FlowRow { seq_first: target.swap_bytes(), seq_last: target.swap_bytes(), packets: 3, ..row },
         ]);
     }

@@ -294,7 +294,10 @@ fn convert(archive: &Archive, dry_run: bool, json: bool) -> anyhow::Result<()> {
             format!("{} files to be converted, {} rows, {before}; {} are current", done.files, done.rows, done.current)
         } else {
             let after = ByteSize::b(done.bytes_after);
-            format!("{} files converted, {} rows, {before} to {after}; {} were current", done.files, done.rows, done.current)
+            format!(
+                "{} files converted, {} rows, {before} to {after}; {} were current",
+                done.files, done.rows, done.current
+            )
         })?;
     }
     match done.problems.len() {

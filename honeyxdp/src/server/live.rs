@@ -321,13 +321,7 @@ fn ports(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<PortView> 
                 // The port was not listed before. Its interval is exact, and of another length.
                 Some(None) => rate(new.interval.port(port).map_or(0, |report| report.packets), 0, new.interval.seconds),
             };
-            PortView {
-                port,
-                packets: report.packets,
-                per_second,
-                families,
-                sources: report.unique_sources.clone(),
-            }
+            PortView { port, packets: report.packets, per_second, families, sources: report.unique_sources.clone() }
         })
         .collect()
 }

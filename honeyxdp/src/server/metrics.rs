@@ -96,7 +96,11 @@ impl Metrics {
 
     fn make(&mut self, feed: &Feed, interval: Duration) -> String {
         let mut registry = Registry::with_prefix("honeyxdp");
-        registry.register("build", "What runs", Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)]));
+        registry.register(
+            "build",
+            "What runs",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)]),
+        );
         number(&mut registry, "interval_seconds", "Time between two drains", interval.as_secs_f64());
         if let Some(document) = &feed.newest {
             self.ports.update(&document.reading.snapshot);

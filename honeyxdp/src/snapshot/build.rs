@@ -7,10 +7,8 @@ use jiff::Timestamp;
 
 use super::{
     Captured, FAMILY_PORTS, FamilyPackets, FamilyReport, Frames, InterfaceReport, Interval, OtherPorts, PortLimit,
-    PortPackets, PortReport, PortSources, Records, Resumed, SCHEMA, Snapshot, UniqueSources,
-    limit::top,
-    resume::Unlisted,
-    sensor::Sensor,
+    PortPackets, PortReport, PortSources, Records, Resumed, SCHEMA, Snapshot, UniqueSources, limit::top,
+    resume::Unlisted, sensor::Sensor,
 };
 use crate::{
     Counts,
@@ -59,13 +57,7 @@ pub struct Recorder {
 impl Recorder {
     /// Starts at zero. `sequence` is the number of the last snapshot in the directory.
     pub fn new(run: Run, sequence: u64) -> Self {
-        Self {
-            run,
-            stored: Resumed::default(),
-            captured: None,
-            stored_captured: Captured::default(),
-            sequence,
-        }
+        Self { run, stored: Resumed::default(), captured: None, stored_captured: Captured::default(), sequence }
     }
 
     /// Continues from the counters that another process stored.
@@ -216,7 +208,8 @@ fn ports(
     };
     let report = |PortPackets { port, packets }| {
         let row = counts.row(port);
-        let family = |&family: &Family| FamilyPackets { name: family.name().to_owned(), packets: row[family.wire_id()] };
+        let family =
+            |&family: &Family| FamilyPackets { name: family.name().to_owned(), packets: row[family.wire_id()] };
         let mut families: Vec<FamilyPackets> =
             Family::ALL.iter().map(family).filter(|family| family.packets > 0).collect();
         families.sort_by_key(|family| std::cmp::Reverse(family.packets));
@@ -282,7 +275,11 @@ mod tests {
         count(&mut pipeline, 2);
         // This one could not be stored ...
         assert_eq!(
-            recorder.snapshot(pipeline.counts(), pipeline.sources(), span(1_010, 1_020)).interval.family("mirai").packets,
+            recorder
+                .snapshot(pipeline.counts(), pipeline.sources(), span(1_010, 1_020))
+                .interval
+                .family("mirai")
+                .packets,
             2
         );
         count(&mut pipeline, 4);

@@ -46,7 +46,12 @@ impl FromStr for PortLimit {
 
 /// Splits a list into its first `most` entries by `rank`, largest first, and the rest. Entries of equal rank keep the
 /// order of `key`.
-pub(super) fn top<T>(mut list: Vec<T>, most: usize, rank: impl Fn(&T) -> u64, key: impl Fn(&T) -> u16) -> (Vec<T>, Vec<T>) {
+pub(super) fn top<T>(
+    mut list: Vec<T>,
+    most: usize,
+    rank: impl Fn(&T) -> u64,
+    key: impl Fn(&T) -> u16,
+) -> (Vec<T>, Vec<T>) {
     let order = |entry: &T| (Reverse(rank(entry)), key(entry));
     let rest = if list.len() > most {
         list.select_nth_unstable_by_key(most, order);

@@ -106,7 +106,8 @@ impl Captured {
 
     pub(super) fn report(&self) -> Payloads {
         let of = |event| self.events.of(event);
-        let mut ranked: Vec<(&Kind, u64)> = self.tally.labels.iter().map(|(kind, &payloads)| (kind, payloads)).collect();
+        let mut ranked: Vec<(&Kind, u64)> =
+            self.tally.labels.iter().map(|(kind, &payloads)| (kind, payloads)).collect();
         ranked.sort_by_key(|&(kind, payloads)| (Reverse(payloads), kind));
         let rest: u64 = ranked.iter().skip(CLASSIFICATIONS).map(|(_, payloads)| payloads).sum();
         ranked.truncate(CLASSIFICATIONS);

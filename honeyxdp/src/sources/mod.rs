@@ -23,11 +23,7 @@ pub use set::SourceSet;
 pub use sketch::Sketch;
 
 use self::{pairs::Pairs, windows::Window};
-use crate::{
-    Counts,
-    archive::ArchiveQueue,
-    filter::PortSet,
-};
+use crate::{Counts, archive::ArchiveQueue, filter::PortSet};
 
 /// What an [`SourceTracker`] keeps.
 #[derive(Clone, Debug)]
@@ -469,8 +465,9 @@ mod tests {
         pipeline.close(Timestamp::from_second(NOON + 13 * 3_600).unwrap()).unwrap();
         let report = pipeline.sources().report();
         let windows = report.windows(usize::MAX);
-        let value =
-            |window: &WindowReport| (window.start.as_second(), window.family("mirai").unwrap().value, window.port(23).unwrap().value);
+        let value = |window: &WindowReport| {
+            (window.start.as_second(), window.family("mirai").unwrap().value, window.port(23).unwrap().value)
+        };
         assert_eq!(value(&windows.hour), (NOON + 13 * 3_600, 10, 10));
         assert_eq!(value(windows.last_hour.as_ref().unwrap()), (NOON + 3_600, 60, 60));
         assert_eq!(value(&windows.day), (NOON + 12 * 3_600, 10, 10));
@@ -496,7 +493,8 @@ mod tests {
             tracker.close(&counts, Timestamp::from_second(NOON + minute * 60).unwrap()).unwrap();
             let minutes = |time: Timestamp| (time.as_second() - NOON) / 60;
             let windows = tracker.report().windows(usize::MAX);
-            let value = |window: &WindowReport| (minutes(window.start), minutes(window.since), window.port(80).unwrap().value);
+            let value =
+                |window: &WindowReport| (minutes(window.start), minutes(window.since), window.port(80).unwrap().value);
             (value(&windows.hour), windows.last_hour.as_ref().map(value))
         };
         assert_eq!(slice(&mut tracker, 61), ((0, 0, 1), None));

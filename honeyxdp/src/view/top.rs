@@ -173,9 +173,7 @@ fn sorted(view: &View, order: Order) -> Vec<&FamilyView> {
     match order {
         Order::Packets => families.sort_by_key(|family| Reverse(family.packets)),
         Order::Rate => families.sort_by(|a, b| b.per_second.total_cmp(&a.per_second)),
-        Order::Sources => families.sort_by_key(|family| {
-            Reverse(family.sources.value.max(family.sources.estimate))
-        }),
+        Order::Sources => families.sort_by_key(|family| Reverse(family.sources.value.max(family.sources.estimate))),
     }
     families
 }
