@@ -32,14 +32,14 @@ pub struct RestartScenario {
 }
 
 impl Fleet {
-    /// Starts a server, `s3`, and puts programs beside each other, each under the name that the others look for.
+    /// Starts the S3 server of `lab`, and puts programs beside each other, each under the name that the others look for.
     ///
     /// # Panics
     /// Without root.
-    pub fn new(s3: &str, programs: &[(&str, &str)]) -> Self {
+    pub fn new(lab: &str, programs: &[(&str, &str)]) -> Self {
         let hub = Namespace::new("hub").unwrap();
         hub.ip("link set lo up").unwrap();
-        let server = Server::start(s3, &hub).unwrap();
+        let server = Server::start(lab, &hub).unwrap();
         let directory = tempfile::tempdir().unwrap();
         s3::installed(directory.path(), programs).unwrap();
         Self { hub, server, programs: directory }

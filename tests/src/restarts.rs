@@ -2,7 +2,6 @@
 //! end.
 
 use std::{
-    collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
     process::Command,
@@ -71,7 +70,7 @@ impl RestartScenario {
         let namespace = &self.veth.sensor;
         let mut command =
             trap.map_or_else(|| namespace.command(&self.binary), |trap| trap.command(namespace, &self.binary));
-        command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--listen", "none"]);
+        command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history-age", "24h", "--listen", "none"]);
         command.args(["--sensor-id", "ours", "--pin", "--pin-path"]).arg(self.pins());
         command.arg("--archive").arg(self.archive().root()).arg("--out").arg(self.out());
         command
@@ -168,20 +167,10 @@ impl Drop for Over<'_> {
 /// # Panics
 /// When one is not whole, has not the number that its name says, or a number is missing.
 pub fn history(out: &Path) -> Vec<Snapshot> {
-    let entries = fs::read_dir(out.join("history")).expect("there is a history");
-    let mut all = BTreeMap::new();
-    for entry in entries {
-        let path = entry.expect("the history can be listed").path();
-        let json = fs::read(&path).expect("it can be read");
-        let snapshot: Snapshot =
-            serde_json::from_slice(&json).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let name = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        assert_eq!(name, Some(snapshot.sequence), "{} is another one", path.display());
-        all.insert(snapshot.sequence, snapshot);
-    }
-    let numbers: Vec<_> = all.keys().copied().collect();
+    let all = store::history(out).expect("the history can be read");
+    let numbers: Vec<_> = all.iter().map(|snapshot| snapshot.sequence).collect();
     assert!(numbers.windows(2).all(|pair| pair[0] + 1 == pair[1]), "the sequence has a gap: {numbers:?}");
-    all.into_values().collect()
+    all
 }
 
 /// Files that somebody began to write.

@@ -25,15 +25,15 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts `binary`, which is the tests' program `s3`, on all addresses of a namespace.
+    /// Starts the server of `lab`, the lab's executable, on all addresses of a namespace.
     ///
     /// # Errors
     /// When it does not listen.
-    pub fn start(binary: &str, namespace: &Namespace) -> anyhow::Result<Self> {
+    pub fn start(lab: &str, namespace: &Namespace) -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         std::fs::create_dir(directory.path().join(BUCKET))?;
-        let mut command = namespace.command(binary);
-        command.arg(directory.path()).arg(format!("0.0.0.0:{PORT}")).args([KEY, SECRET]);
+        let mut command = namespace.command(lab);
+        command.arg("s3").arg(directory.path()).arg(format!("0.0.0.0:{PORT}")).args([KEY, SECRET]);
         let mut child = command.stdout(Stdio::piped()).spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no standard output")?).read_line(&mut line)?;

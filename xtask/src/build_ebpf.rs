@@ -107,6 +107,11 @@ pub(crate) fn rebuild() -> Result<()> {
     main(&Args { route: Route::Auto, check: false, toolchain_dir: None, out: None })
 }
 
+/// Checks that the object in the repository can be rebuilt, for `cargo xtask test --long`.
+pub(crate) fn check_committed() -> Result<()> {
+    main(&Args { route: Route::Auto, check: true, toolchain_dir: None, out: None })
+}
+
 /// The routes to try, in this order.
 fn routes(wanted: Route, manifest: Option<&Manifest>) -> Vec<Route> {
     match wanted {

@@ -141,6 +141,36 @@ pub(crate) fn as_root(program: impl AsRef<OsStr>, variables: &[&str]) -> Result<
 /// Variables that a program in a terminal keeps under sudo.
 pub(crate) const TERMINAL: &[&str] = &["TERM", "COLORTERM", "NO_COLOR", "LANG", "LC_ALL", "RUST_LOG", "RUST_BACKTRACE"];
 
+/// Tasks whose options are those of the program that they start.
+const TRANSPARENT: &[&str] = &["demo", "bench", "soak"];
+
+/// This task's command line. For tasks whose options are those of a program, a leading `--` is dropped, so that
+/// `cargo xtask demo -- --help` is `cargo xtask demo --help` and builds nothing.
+pub(crate) fn arguments() -> Vec<OsString> {
+    without_separator(env::args_os().collect())
+}
+
+fn without_separator(mut args: Vec<OsString>) -> Vec<OsString> {
+    let is_transparent = args.get(1).is_some_and(|task| TRANSPARENT.iter().any(|name| task == name));
+    if is_transparent && args.get(2).is_some_and(|arg| arg == "--") {
+        args.remove(2);
+    }
+    args
+}
+
+/// A program of the lab, and the options that this task was called with.
+pub(crate) fn own_arguments(program: &str) -> Vec<OsString> {
+    let args = arguments();
+    // `fuzz frames` is the only task of two words.
+    let words = if args.get(1).is_some_and(|task| task == "fuzz") { 3 } else { 2 };
+    [program.into()].into_iter().chain(args.into_iter().skip(words)).collect()
+}
+
+/// Tells what is built before it is built, with the time that it takes on two CPUs and the disk space, both of the first time.
+pub(crate) fn announce(what: &str, time: &str, disk: &str) {
+    say(format!("building {what}: about {time} and {disk} the first time on 2 CPUs, seconds if it is built"));
+}
+
 /// Builds a program of the workspace for release and says where it is.
 pub(crate) fn build_release(package: &str, binary: &str) -> Result<PathBuf> {
     build("release", package, binary)
@@ -188,4 +218,16 @@ pub(crate) fn replace_by(mut command: Command) -> Result<()> {
     say(shown(&command));
     let error = command.exec();
     Err(error).with_context(|| not_started(&command))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn separator_is_dropped_before_options_of_the_lab_only() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(without_separator(words("xtask demo -- --help")), words("xtask demo --help"));
+        assert_eq!(without_separator(words("xtask run -- --help")), words("xtask run -- --help"));
+    }
 }

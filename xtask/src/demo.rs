@@ -1,23 +1,18 @@
 //! `cargo xtask demo`: honeyxdp at work, without a network and without an attacker.
 
-use std::ffi::OsString;
-
 use anyhow::Result;
 
 use crate::{
-    command::{become_as_root, build_release},
-    leftovers,
+    command::{become_as_root, own_arguments},
+    lab, leftovers,
 };
 
-/// Show honeyxdp at work: scans inside network namespaces of its own, and what honeyxdp makes of them
-#[derive(clap::Args)]
-pub(crate) struct Args {
-    /// Arguments for the demo; `cargo xtask demo -- --help` lists them
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
-    args: Vec<OsString>,
-}
+#[path = "../../tests/src/bin/lab/demo/args.rs"]
+mod args;
 
-pub(crate) fn main(args: Args) -> Result<()> {
+pub(crate) use args::Args;
+
+pub(crate) fn main(_: &Args) -> Result<()> {
     leftovers::remove()?;
-    become_as_root(&build_release("honeyxdp-tests", "demo")?, &args.args)
+    become_as_root(&lab::build(&[])?, &own_arguments("demo"))
 }

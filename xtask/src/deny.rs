@@ -72,6 +72,11 @@ pub(crate) fn main(args: &Args) -> Result<()> {
     advisories(args, &manifests, &config)
 }
 
+/// All checks, as without options.
+pub(crate) fn everything() -> Result<()> {
+    main(&Args { advisory_db: None, require_advisories: false })
+}
+
 /// That the lock file has everything, so that `--locked` builds what it says.
 fn complete_lock(manifest: &Path) -> Result<()> {
     let mut metadata = cargo();

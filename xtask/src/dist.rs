@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     command::{build_release, output, repository, run, say, target},
+    lab,
     programs::{self, Program},
     report, sbom,
     tools::Tool,
@@ -105,8 +106,7 @@ fn write_manual(release: &Path) -> Result<()> {
     if directory.exists() {
         fs::remove_dir_all(&directory)?;
     }
-    let program = build_release("honeyxdp-tests", "manual")?;
-    run(Command::new(program).arg(&directory))?;
+    run(Command::new(lab::build(&[])?).arg("manual").arg(&directory))?;
     let pages = fs::read_dir(&directory)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<PathBuf>>>()?;
     compress(pages.iter().filter(|page| page.extension().is_some_and(|section| section == "1")))
 }

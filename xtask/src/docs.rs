@@ -1,13 +1,17 @@
-//! `cargo xtask docs`: writes the parts of the documentation that come out of the program.
+//! `cargo xtask docs`: writes the generated parts of the documentation.
 
 use anyhow::Result;
 
-use crate::command::{cargo, run};
+use crate::{
+    command::{announce, cargo, run},
+    lab,
+};
 
-/// Write the generated parts of the documentation anew
+/// Write the generated parts of the documentation
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
 pub(crate) fn main(_: &Args) -> Result<()> {
-    run(cargo().args(["run", "--locked", "--package", "honeyxdp-tests", "--bin", "docs"]))
+    announce("the lab", "3 minutes", "2 GB");
+    run(cargo().args(["run", "--locked", "--no-default-features", "--package", lab::PACKAGE, "--bin", "lab", "docs"]))
 }

@@ -4,20 +4,17 @@ mod table;
 
 use std::{
     collections::BTreeSet,
-    ffi::OsString,
     fs,
-    path::Path,
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, Result, ensure};
 
-use self::table::{Row, Test};
+use self::table::Row;
 use crate::{
-    clippy::linted,
-    command::{cargo, repository, run, say},
+    command::{repository, say},
     leftovers,
-    test::{self, ALL_RESULTS, BUT_THE_REPORT},
+    test::{self, Pool},
 };
 
 /// Where the table is, in the repository.
@@ -40,17 +37,16 @@ pub(crate) fn main(args: &Args) -> Result<()> {
         .filter(|row| args.rows.as_ref().is_none_or(|text| row.fault.to_lowercase().contains(&text.to_lowercase())))
         .collect();
     ensure!(!rows.is_empty(), "No fault of {DOCUMENT} has this in its name.");
-    test::programs_of_the_tests()?;
+    test::programs_of_the_tests(true)?;
     leftovers::remove()?;
-    let all: Vec<&Test> = rows.iter().flat_map(|row| &row.tests).collect();
-    run(linted(cargo().arg("test").args(targets(&all)).arg("--no-run")))?;
+    let mut pool = Pool::new(&test::build()?)?;
 
     let start = Instant::now();
     let done: Vec<_> = rows
         .iter()
         .map(|row| {
             let start = Instant::now();
-            let result = stand(row);
+            let result = stand(row, &mut pool);
             if let Err(error) = &result {
                 say(format!("{}: {error:#}", row.fault));
             }
@@ -77,25 +73,12 @@ fn rows() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// cargo's arguments for the programs that hold these tests. The workspace is named and not its packages: else dependencies would
-/// be built once more, with fewer features.
-fn targets<'a>(tests: &[&'a Test]) -> Vec<&'a str> {
-    let mut args = BUT_THE_REPORT.to_vec();
-    let names: BTreeSet<&str> = tests.iter().map(|test| test.target.as_str()).collect();
-    for name in names {
-        if name == table::LIBRARY { args.push("--lib") } else { args.extend(["--test", name]) }
-    }
-    args
-}
-
 /// Runs the tests of a row.
-fn stand(row: &Row) -> Result<()> {
-    let tests: Vec<&Test> = row.tests.iter().collect();
-    let mut filter: Vec<OsString> = vec!["--exact".into()];
-    filter.extend(tests.iter().map(|test| OsString::from(&test.name)));
-    let results = test::cargo_test(&targets(&tests), &filter, &[(ALL_RESULTS, Path::new("all"))])?;
-    let (passed, named) = (results.passed, tests.len() as u64);
-    ensure!(passed == named, "{named} tests are named, and {passed} have run.");
+fn stand(row: &Row, pool: &mut Pool) -> Result<()> {
+    let named: BTreeSet<String> = row.tests.iter().map(ToString::to_string).collect();
+    let outcome = pool.run(|test| named.contains(&test.path()))?;
+    outcome.check()?;
+    ensure!(outcome.passed() == named.len(), "{} tests are named, and {} have run.", named.len(), outcome.passed());
     Ok(())
 }
 

@@ -81,6 +81,11 @@ enum Target {
     SignatureTimes(signature_times::Args),
 }
 
+/// Every target of cargo-fuzz, for `cargo xtask test --long`.
+pub(crate) fn all(seconds: u64, seed: u64) -> Result<()> {
+    all::main(&all::Args::new(seconds, seed))
+}
+
 pub(crate) fn main(args: Args) -> Result<()> {
     match args.target {
         Target::All(args) => all::main(&args),
@@ -92,7 +97,7 @@ pub(crate) fn main(args: Args) -> Result<()> {
         Target::Rules(args) => target::main("rules", &args),
         Target::Config(args) => target::main("config", &args),
         Target::Control(args) => target::main("control", &args),
-        Target::Frames(args) => frames::main(args),
+        Target::Frames(args) => frames::main(&args),
         Target::Responder(args) => responder::main(&args),
         Target::SignatureTimes(args) => signature_times::main(&args),
     }

@@ -14,6 +14,7 @@ mod docs;
 mod faults;
 mod fleet;
 mod fuzz;
+mod lab;
 mod leftovers;
 mod programs;
 mod report;
@@ -26,7 +27,7 @@ mod tools;
 mod vm;
 mod year;
 
-use std::{ffi::OsString, process::ExitCode};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -56,17 +57,11 @@ enum Task {
     Report(report::Args),
     Fleet(fleet::Args),
     Year(year::Args),
-    /// cargo's runner for test executables, see `test::runner`.
-    #[command(hide = true)]
-    TestRunner {
-        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
-        command: Vec<OsString>,
-    },
 }
 
 fn main() -> ExitCode {
     // Not as a result: that would add a backtrace, and the sentences of the errors are meant to be enough.
-    match start(Cli::parse().task) {
+    match start(Cli::parse_from(command::arguments()).task) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -80,9 +75,9 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::BuildEbpf(args) => build_ebpf::main(&args),
         Task::Run(args) => run::main(args),
         Task::Test(args) => test::main(&args),
-        Task::Demo(args) => demo::main(args),
-        Task::Bench(args) => bench::main(args),
-        Task::Soak(args) => soak::main(args),
+        Task::Demo(args) => demo::main(&args),
+        Task::Bench(args) => bench::main(&args),
+        Task::Soak(args) => soak::main(&args),
         Task::Docs(args) => docs::main(&args),
         Task::Faults(args) => faults::main(&args),
         Task::Fuzz(args) => fuzz::main(args),
@@ -93,7 +88,6 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Report(args) => report::main(args),
         Task::Fleet(args) => fleet::main(args),
         Task::Year(args) => year::main(args),
-        Task::TestRunner { command } => test::runner(&command),
     }
 }
 
@@ -102,7 +96,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     #[test]
-    fn the_command_line_is_consistent() {
+    fn command_line_is_consistent() {
         super::Cli::command().debug_assert();
     }
 }

@@ -4,9 +4,9 @@ use std::{ffi::OsString, fs, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result};
 
-use crate::command::{build, replace_by, target};
+use crate::command::{announce, build, replace_by, target};
 
-/// The profile of everything around the archive, see Cargo.toml.
+/// The profile of the report: the query engine at full speed, without linking all of it anew with every change. See Cargo.toml.
 pub(crate) const PROFILE: &str = "reporting";
 
 /// The program.
@@ -46,6 +46,7 @@ pub(crate) fn main(args: Args) -> Result<()> {
 
 /// Builds it and puts it where `honeyxdp report` looks for it.
 pub(crate) fn build_beside_honeyxdp() -> Result<PathBuf> {
+    announce("honeyxdp-report with its query engine", "20 minutes", "3 GB");
     let program = build(PROFILE, PROGRAM, PROGRAM)?;
     let directory = target().join("release");
     fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;

@@ -6,11 +6,8 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::command::{output, target};
 
-/// GiB that cargo's target directory takes when everything is built and tested, and some more.
-const TAKES: u64 = 20;
-
-/// Looks whether a build of everything fits, with what of it is there.
-pub(crate) fn check() -> Result<String> {
+/// Checks that the target directory can grow to this size, in GiB.
+pub(crate) fn check(takes: u64) -> Result<String> {
     let directory = target();
     fs::create_dir_all(&directory).with_context(|| format!("{} cannot be made.", directory.display()))?;
     let kibibytes = |command: &mut Command, line: usize, column: usize| -> Result<u64> {
@@ -21,8 +18,8 @@ pub(crate) fn check() -> Result<String> {
     let free = kibibytes(Command::new("df").args(["-k", "-P"]), 1, 3)? >> 20;
     let there = kibibytes(Command::new("du").args(["-k", "-s"]), 0, 0)? >> 20;
     ensure!(
-        free + there >= TAKES,
-        "{} has {free} GiB left and holds {there}, and building and testing everything takes {TAKES}: make room, or set CARGO_TARGET_DIR.",
+        free + there >= takes,
+        "{} has {free} GiB left and holds {there}, and building and testing everything takes {takes}: make room, or set CARGO_TARGET_DIR.",
         directory.display()
     );
     Ok(format!("{free} GiB, beside {there} that are built"))

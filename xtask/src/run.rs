@@ -4,7 +4,7 @@ use std::ffi::OsString;
 
 use anyhow::Result;
 
-use crate::command::{become_as_root, build_release};
+use crate::command::{announce, become_as_root, build_release};
 
 /// Build honeyxdp for release and start `honeyxdp run` with the rights it needs
 ///
@@ -18,6 +18,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn main(args: Args) -> Result<()> {
+    announce("honeyxdp with optimizations", "3 minutes", "1 GB");
     let program = build_release("honeyxdp", "honeyxdp")?;
     // An archive on object storage is brought there by a program of its own.
     if args.args.iter().any(|arg| arg.to_string_lossy().contains("://")) {

@@ -107,6 +107,12 @@ const TESTS: &[(&str, &[&str])] = &[
     ),
 ];
 
+/// The kernels of `cargo xtask vm` without options, for `cargo xtask test --long`.
+pub(crate) fn every_kernel() -> Result<()> {
+    let kernels = ["6.1", "6.12"].map(str::to_owned).into();
+    main(&Args { kernels, accelerator: "tcg".into(), minutes: 30, filter: String::new() })
+}
+
 pub(crate) fn main(args: &Args) -> Result<()> {
     let lines = matrix(args)?;
     say("kernels");
@@ -131,11 +137,11 @@ pub(crate) fn matrix(args: &Args) -> Result<Vec<Outcome>> {
     let tests = named(&args.filter);
     let expected: usize = tests.iter().map(|(_, tests)| tests.len()).sum();
     ensure!(expected > 0, "None of the tests that run on other kernels has {:?} in its name.", args.filter);
-    let executables = test::executables()?;
+    let built = test::build()?;
     let limit = Duration::from_secs(60 * args.minutes);
     let mut outcomes = Vec::new();
     for kernel in &kernels {
-        let image = Image::build(kernel, &executables, &tests)?;
+        let image = Image::build(kernel, &built, &tests)?;
         outcomes.push(machine::boot(kernel, &image, expected as u64, &args.accelerator, limit)?);
     }
     Ok(outcomes)

@@ -80,15 +80,16 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("honeyxdp.toml");
         fs::write(&path, "interval = \"1s\"\n[filters]\nport = 23\n").unwrap();
-        let mut reloads = start(&path, &["--history", "5"]);
+        let mut reloads = start(&path, &["--snapshot-ports", "5"]);
 
         let same = reloads.reload().unwrap();
         assert_eq!((same.changed.len(), same.restart.len()), (0, 0));
 
-        fs::write(&path, "interval = \"2s\"\nhistory = 9\n[filters]\nport = [23, 80]\nverdict = \"drop\"\n").unwrap();
+        fs::write(&path, "interval = \"2s\"\nsnapshot-ports = 9\n[filters]\nport = [23, 80]\nverdict = \"drop\"\n")
+            .unwrap();
         let changed = reloads.reload().unwrap();
         assert_eq!(changed.changed, ["filters.port", "filters.verdict"]);
-        assert_eq!(changed.restart, ["interval"], "the flag --history goes first");
+        assert_eq!(changed.restart, ["interval"], "the flag --snapshot-ports has precedence");
         assert!(changed.policy.filters.ports.contains(80) && !changed.policy.filters.ports.contains(81));
 
         // Filters that are in force are compared with the next time; what waits for a restart still waits.

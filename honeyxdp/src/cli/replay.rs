@@ -18,7 +18,10 @@ use crate::{
     archive::{self, Archiver, Opened},
     filter::Policy,
     replay,
-    snapshot::{PortLimit, Recorder, Run, Sensor, Span, store::Store},
+    snapshot::{
+        PortLimit, Recorder, Run, Sensor, Span,
+        store::{History, Store},
+    },
     view::{self, Room},
 };
 
@@ -59,7 +62,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
-    let store = Store::open(&args.out, 0)?;
+    let store = Store::open(&args.out, History::OFF)?;
     let filters = args.filters.filters()?;
     let settings = args.sources.settings()?;
     let mut pipeline = Pipeline::new(filters.clone(), &settings);

@@ -25,7 +25,7 @@ use crate::{
     kernel::{ModeChoice, pins},
     sensor::{self, Config, Identity, Reload},
     server::Address,
-    snapshot::{PortLimit, Sensor},
+    snapshot::{PortLimit, Sensor, store::History},
 };
 
 /// Watch interfaces and count
@@ -48,9 +48,12 @@ pub(super) struct Args {
     /// Directory for snapshot.json and history/
     #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", default_value = DEFAULT_DIRECTORY)]
     out: PathBuf,
-    /// How many snapshots stay in history/
-    #[arg(long, value_name = "N", env = "HONEYXDP_HISTORY", default_value_t = 360)]
-    history: usize,
+    /// Age up to which history/ keeps every snapshot; 0 keeps none for it
+    #[arg(long, value_name = "TIME", env = "HONEYXDP_HISTORY_AGE", default_value = "1h", value_parser = duration::age)]
+    history_age: Duration,
+    /// Age up to which history/ keeps one snapshot per minute; 0 keeps none for it
+    #[arg(long, value_name = "TIME", env = "HONEYXDP_HISTORY_MINUTES", default_value = "24h", value_parser = duration::age)]
+    history_minutes: Duration,
     /// Name of this sensor in its snapshots. Default: made from the machine's id, which it does not show
     #[arg(long, value_name = "ID", env = "HONEYXDP_SENSOR_ID", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: Option<String>,
@@ -166,7 +169,7 @@ impl Args {
             mode: self.mode,
             interval: self.interval,
             out: self.out,
-            history: self.history,
+            history: History::new(self.history_age, self.history_minutes, self.interval),
             snapshot_ports: self.snapshot_ports,
             quiet: self.quiet,
             listen: self.serve.listen,

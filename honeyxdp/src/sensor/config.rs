@@ -8,7 +8,7 @@ use crate::{
     kernel::ModeChoice,
     payloads::{PayloadCapture, Responder},
     server::Address,
-    snapshot::{PortLimit, Sensor},
+    snapshot::{PortLimit, Sensor, store::History},
     sources,
 };
 
@@ -23,8 +23,8 @@ pub struct Config {
     pub interval: Duration,
     /// Directory of snapshot.json and history/.
     pub out: PathBuf,
-    /// Number of snapshots kept in history/.
-    pub history: usize,
+    /// Which snapshots stay in history/.
+    pub history: History,
     /// Maximum number of ports in a list of a snapshot.
     pub snapshot_ports: PortLimit,
     /// Name and host of the sensor, for its output.

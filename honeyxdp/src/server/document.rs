@@ -1,4 +1,4 @@
-//! A snapshot in the forms that clients ask for. Each is made once, when the first client asks.
+//! A snapshot in the encodings that clients accept. Each is built once, when the first client asks for it.
 
 use std::{io::Write as _, sync::OnceLock};
 
@@ -11,7 +11,7 @@ use super::feed::Reading;
 #[derive(Debug)]
 pub(super) struct Document {
     pub(super) reading: Reading,
-    /// What tells this document from every other, with the quotes of an ETag.
+    /// Identifies this document among all others; the core of its ETags.
     tag: String,
     json: OnceLock<Bytes>,
     gzip: OnceLock<Bytes>,
@@ -24,7 +24,7 @@ impl Document {
         Self { reading, tag, json: OnceLock::new(), gzip: OnceLock::new() }
     }
 
-    /// The same bytes as in snapshot.json.
+    /// The bytes of snapshot.json.
     pub(super) fn json(&self) -> Bytes {
         let made = self.json.get_or_init(|| {
             let mut json = serde_json::to_vec(&*self.reading.snapshot).expect("a snapshot is JSON");
@@ -39,28 +39,27 @@ impl Document {
         self.gzip.get_or_init(|| compressed(&self.json())).clone()
     }
 
-    /// The ETag of one of the two: each has its own, as their bytes differ.
+    /// ETag of the plain or the compressed variant. Their bytes differ, so each has its own (RFC 9110, 8.8.3).
     pub(super) fn tag(&self, gzip: bool) -> String {
         if gzip { format!("\"{}-gzip\"", self.tag) } else { format!("\"{}\"", self.tag) }
     }
 
-    /// Whether an If-None-Match names this document, in any form (RFC 9110, 13.1.2: a weak comparison).
-    pub(super) fn matches(&self, if_none_match: &str) -> bool {
-        if_none_match.split(',').map(str::trim).any(|tag| {
-            let tag = tag.strip_prefix("W/").unwrap_or(tag);
-            tag == "*" || tag == self.tag(false) || tag == self.tag(true)
-        })
+    /// Whether an If-None-Match names this variant (RFC 9110, 13.1.2: a weak comparison). The tag of the other variant
+    /// does not validate this one.
+    pub(super) fn matches(&self, gzip: bool, if_none_match: &str) -> bool {
+        let own = self.tag(gzip);
+        if_none_match.split(',').map(str::trim).any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == own)
     }
 }
 
-/// Bytes as gzip. The fast level: it is made while clients wait.
-fn compressed(bytes: &[u8]) -> Bytes {
+/// Bytes as gzip, at the fast level because a client waits.
+pub(super) fn compressed(bytes: &[u8]) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 8), Compression::fast());
-    encoder.write_all(bytes).expect("a vector takes all");
-    encoder.finish().expect("a vector takes all").into()
+    encoder.write_all(bytes).expect("writing to a vector cannot fail");
+    encoder.finish().expect("writing to a vector cannot fail").into()
 }
 
-/// Whether an Accept-Encoding takes gzip (RFC 9110, 12.5.3).
+/// Whether an Accept-Encoding accepts gzip (RFC 9110, 12.5.3).
 pub(super) fn takes_gzip(accept_encoding: &str) -> bool {
     let quality = |wanted: &str| {
         accept_encoding.split(',').find_map(|part| {
@@ -80,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gzip_is_sent_to_those_who_take_it() {
+    fn accepts_gzip_by_name_or_wildcard_unless_refused() {
         for yes in ["gzip", "deflate, GZIP;q=0.5, br", "*", "br;q=1, *;q=0.1"] {
             assert!(takes_gzip(yes), "{yes}");
         }

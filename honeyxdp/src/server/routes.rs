@@ -1,4 +1,4 @@
-//! The routes that every listener has. All of them only read.
+//! Routes of every listener. They are all read-only.
 
 use std::{
     sync::{Arc, Mutex},
@@ -8,7 +8,7 @@ use std::{
 use axum::{
     Json, Router,
     extract::{Query, State},
-    http::{HeaderMap, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -17,7 +17,7 @@ use tokio::sync::watch;
 
 use super::{
     dashboard,
-    document::takes_gzip,
+    document::{compressed, takes_gzip},
     feed::{Feed, Look},
     live::Live,
     metrics::{Format, Metrics},
@@ -42,7 +42,7 @@ impl App {
         self.feed.borrow().clone()
     }
 
-    /// Keeps a sample of every snapshot that is stored: so a page that is opened has a past to show.
+    /// Keeps a sample of every stored snapshot, so that a newly opened dashboard has a history to show.
     pub(super) async fn keep_samples(self: Arc<Self>) {
         let mut feed = self.feed.clone();
         while feed.changed().await.is_ok() {
@@ -64,22 +64,23 @@ pub(super) fn routes(app: Arc<App>) -> Router {
         .route("/readyz", get(ready))
         .with_state(app)
         .merge(dashboard::routes())
-        .fallback(async || (StatusCode::NOT_FOUND, "there is nothing here; the routes are in docs/http.md\n"))
+        .fallback(async || {
+            (StatusCode::NOT_FOUND, "there is nothing here; the routes are in docs/operate/http-and-metrics.md\n")
+        })
 }
 
 async fn snapshot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let Some(document) = app.feed().newest else {
         return unavailable("there is no snapshot yet; the first one comes with the first interval");
     };
-    let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
-    let gzip = text(header::ACCEPT_ENCODING).is_some_and(takes_gzip);
+    let gzip = text(&headers, &header::ACCEPT_ENCODING).is_some_and(takes_gzip);
     let common = [
         (header::ETAG, document.tag(gzip)),
         (header::VARY, "Accept-Encoding".to_owned()),
         (header::CACHE_CONTROL, "no-cache".to_owned()),
         (header::CONTENT_TYPE, "application/json".to_owned()),
     ];
-    if text(header::IF_NONE_MATCH).is_some_and(|tags| document.matches(tags)) {
+    if text(&headers, &header::IF_NONE_MATCH).is_some_and(|tags| document.matches(gzip, tags)) {
         return (StatusCode::NOT_MODIFIED, common).into_response();
     }
     match gzip {
@@ -89,11 +90,19 @@ async fn snapshot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 }
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
-    let accept = headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()).unwrap_or("");
-    let format = Format::accepted(accept);
+    let format = Format::accepted(text(&headers, &header::ACCEPT).unwrap_or(""));
     let feed = app.feed();
-    let text = app.metrics.lock().expect("nothing panics there").text(&feed, app.interval, format);
-    ([(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept")], text).into_response()
+    let body = app.metrics.lock().expect("nothing panics there").text(&feed, app.interval, format);
+    let common = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
+    match text(&headers, &header::ACCEPT_ENCODING).is_some_and(takes_gzip) {
+        true => (common, [(header::CONTENT_ENCODING, "gzip")], compressed(&body)).into_response(),
+        false => (common, body).into_response(),
+    }
+}
+
+/// A header as text, if it is there and is text.
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Response {
@@ -111,8 +120,8 @@ struct After {
 }
 
 async fn live(State(app): State<Arc<App>>, Query(After { after }): Query<After>) -> Response {
-    // A task of its own, which goes on when the client goes away: else who asks and hangs up, again and again, could ask the
-    // drain for more than one look a second.
+    // A task that survives a disconnect. Otherwise a client that asks and hangs up in a loop could make the drain look more
+    // than once a second.
     let view = tokio::spawn(async move {
         let ready = app.readiness();
         let feed = app.feed();

@@ -4,6 +4,8 @@
 //! traffic. New keys may be added; a change in the meaning of a key gets a new schema name. docs/snapshot.md explains the
 //! document, and docs/snapshot.schema.json is generated from these types.
 
+#[cfg(test)]
+mod bounds;
 mod build;
 mod limit;
 mod payloads;

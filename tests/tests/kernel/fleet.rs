@@ -14,12 +14,12 @@ use lab::{
 };
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::BINARY;
+use crate::{BINARY, FLEET, LAB};
 
-const PROGRAMS: [(&str, &str); 2] = [("honeyxdp", BINARY), ("honeyxdp-fleet", env!("CARGO_BIN_EXE_fleet-under-test"))];
+const PROGRAMS: [(&str, &str); 2] = [("honeyxdp", BINARY), ("honeyxdp-fleet", FLEET)];
 
 fn fleet() -> Fleet {
-    Fleet::new(env!("CARGO_BIN_EXE_s3"), &PROGRAMS)
+    Fleet::new(LAB, &PROGRAMS)
 }
 
 #[test]

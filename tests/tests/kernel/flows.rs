@@ -53,7 +53,7 @@ fn a_record_holds_the_fields_of_its_first_and_last_syn() {
     ] {
         lab::bench::test_run(&mut program, &frame).unwrap();
     }
-    let cut = maps.cut().unwrap();
+    let cut = maps.flip().unwrap();
     let mut flows: Vec<Flow> = Vec::new();
     maps.records(Some(&cut), |flow| flows.push(*flow));
     let packets: u32 = flows.iter().map(|flow| flow.packets).sum();

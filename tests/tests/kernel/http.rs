@@ -81,11 +81,18 @@ fn the_snapshot_is_the_one_in_the_directory_compressed_for_those_who_take_it_and
     std::fs::write(&packed, &gzip.body).unwrap();
     assert_eq!(Command::new("gzip").arg("-dc").arg(&packed).output().unwrap().stdout, plain.body);
 
-    for answer in [&plain, &gzip] {
-        let again = get(&veth, "/snapshot.json", &[&format!("If-None-Match: W/{}", answer.header("etag"))]);
-        assert_eq!((again.status, again.body.len()), (304, 0));
-        assert_eq!(again.header("etag"), plain.header("etag"));
+    // A tag validates its own variant and no other.
+    for (own, other, accept) in [(&plain, &gzip, "identity"), (&gzip, &plain, "gzip")] {
+        let ask = |tag: &str| {
+            let headers = [format!("If-None-Match: W/{tag}"), format!("Accept-Encoding: {accept}")];
+            get(&veth, "/snapshot.json", &headers.each_ref().map(String::as_str))
+        };
+        let again = ask(own.header("etag"));
+        assert_eq!((again.status, again.body.len(), again.header("etag")), (304, 0, own.header("etag")));
+        assert_eq!(ask(other.header("etag")).status, 200, "{accept}");
     }
+    let metrics = get(&veth, "/metrics", &["Accept-Encoding: gzip"]);
+    assert_eq!((metrics.header("content-encoding"), metrics.header("vary")), ("gzip", "Accept, Accept-Encoding"));
     assert_eq!(get(&veth, "/snapshot.json", &["If-None-Match: \"another\""]).status, 200);
     let over_unix = http::unix(&socket(&sensor), "GET", "/snapshot.json", &[]).unwrap();
     assert_eq!(over_unix.body, plain.body);

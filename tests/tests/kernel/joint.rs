@@ -18,7 +18,7 @@ use lab::{
     sensor::Sensor,
 };
 
-use crate::BINARY;
+use crate::{BINARY, FLEET, LAB};
 
 /// 1 November 2026, and the days from then on that every sensor has written before.
 const NOVEMBER: i64 = 1_793_491_200_000;
@@ -140,12 +140,9 @@ fn column(tables: &[(String, String)], file: &str, name: &str) -> Vec<String> {
 fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_when_one_is_killed() {
     let report_program = Path::new(BINARY).with_file_name("honeyxdp-report");
     assert!(report_program.is_file(), "{} is missing: run `cargo xtask test`", report_program.display());
-    let programs = [
-        ("honeyxdp", BINARY),
-        ("honeyxdp-fleet", env!("CARGO_BIN_EXE_fleet-under-test")),
-        ("honeyxdp-report", report_program.to_str().unwrap()),
-    ];
-    let fleet = Fleet::new(env!("CARGO_BIN_EXE_s3"), &programs);
+    let programs =
+        [("honeyxdp", BINARY), ("honeyxdp-fleet", FLEET), ("honeyxdp-report", report_program.to_str().unwrap())];
+    let fleet = Fleet::new(LAB, &programs);
     let posts: Vec<RestartScenario> = (1..=4).map(|number| fleet.post(number)).collect();
     let start = |post: &RestartScenario| {
         let (sensor, site) = (format!("sensor-{}", post.number), if post.number <= 2 { "tokyo" } else { "osaka" });

@@ -95,13 +95,13 @@ fn after_the_cut_and_before_the_snapshot_is_written() {
 
 #[test]
 fn while_the_snapshot_is_written() {
-    killed_at("drain", &[("write", 1), ("fsync", 1)]);
+    killed_at("drain", &[("write", 2), ("fsync", 2)]);
 }
 
 #[test]
 fn between_the_snapshots_name_in_the_history_and_its_name_as_the_newest() {
-    // Before the first name, between the two, before the disk has them, after it.
-    killed_at("drain", &[("linkat", 1), ("rename", 1), ("openat", 3), ("fsync", 2)]);
+    // Before the first rename, between the two, before the directory is synced.
+    killed_at("drain", &[("rename", 2), ("openat", 3), ("fsync", 3)]);
 }
 
 #[test]
@@ -125,8 +125,8 @@ fn while_it_ends() {
     let post = RestartScenario::new(BINARY).unwrap();
     let mut sensor = post.start(None).unwrap();
     let sensor = post.under_traffic(|| {
-        for call in ["linkat", "rename"] {
-            let trap = Trap::at(call, 1, Fault::Kill).unwrap();
+        for nth in 1..=2 {
+            let trap = Trap::at("rename", nth, Fault::Kill).unwrap();
             let attached = trap.attach(sensor.pid(), "drain").unwrap();
             sensor.signal(Signal::TERM).unwrap();
             trap.killed_before().unwrap();

@@ -42,3 +42,7 @@ mod unit;
 
 /// The command line under test.
 const BINARY: &str = env!("CARGO_BIN_EXE_honeyxdp-under-test");
+/// honeyxdp-fleet under test.
+const FLEET: &str = env!("CARGO_BIN_EXE_fleet-under-test");
+/// The lab's programs.
+const LAB: &str = env!("CARGO_BIN_EXE_lab");

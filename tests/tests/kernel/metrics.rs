@@ -60,7 +60,9 @@ fn promtool_finds_nothing_and_the_numbers_are_the_snapshots() {
     let data = from.packet(&[&data.bytes()[..], b"GET /shell?id HTTP/1.1\r\n\r\n"].concat());
     veth.send(&[craft::v4(&from, &syn), craft::ethernet(&[], 0x0800, &data)]).unwrap();
     let seen = |snapshot: &Snapshot| snapshot.interval.frames.seen == 0 && snapshot.frames.seen > 100;
-    sensor.wait_for(|snapshot| seen(snapshot) && snapshot.payloads.as_ref().is_some_and(|p| p.classified == 1)).unwrap();
+    sensor
+        .wait_for(|snapshot| seen(snapshot) && snapshot.payloads.as_ref().is_some_and(|p| p.classified == 1))
+        .unwrap();
     let snapshot: Snapshot =
         serde_json::from_slice(&get(&veth, SENSOR_AT, "/snapshot.json", &[]).unwrap().body).unwrap();
     let answer = get(&veth, SENSOR_AT, "/metrics", &[]).unwrap();

@@ -29,7 +29,7 @@ fn mirai(source: u8) -> Vec<u8> {
 
 fn pinned_sensor(veth: &VethPair, pins: &Path, out: &Path, args: &str) -> anyhow::Result<Sensor> {
     let mut command = veth.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--pin", "--pin-path"]);
+    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history-age", "24h", "--pin", "--pin-path"]);
     command.arg(pins).arg("--out").arg(out).args(args.split_whitespace());
     Sensor::spawn(command, out.to_owned())
 }
@@ -59,11 +59,7 @@ fn under_traffic(veth: &VethPair, work: impl FnOnce()) -> u64 {
 }
 
 fn history(out: &Path) -> Vec<Snapshot> {
-    let entries = fs::read_dir(out.join("history")).unwrap();
-    let read = |path| serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
-    let mut snapshots: Vec<Snapshot> = entries.map(|entry| read(entry.unwrap().path())).collect();
-    snapshots.sort_by_key(|snapshot| snapshot.sequence);
-    snapshots
+    store::history(out).unwrap()
 }
 
 /// Seconds that a test under traffic takes. The figures in docs/benchmarks.md are of longer ones.

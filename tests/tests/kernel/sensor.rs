@@ -13,7 +13,7 @@ use honeyxdp::{
     filter::Filters,
     kernel::needed_capabilities,
     sandbox::Capability,
-    snapshot::{Snapshot, json_schema},
+    snapshot::{Snapshot, json_schema, store},
     sources::Settings,
 };
 use honeyxdp_common::{Disposition, Family, dissect};
@@ -87,22 +87,17 @@ fn mirai(frames: usize) -> Vec<Vec<u8>> {
 #[test]
 fn intervals_add_up_to_the_total_and_the_history_keeps_them() {
     let veth = VethPair::silent(1_500).unwrap();
-    let sensor = start(&veth, "--history 1000");
+    let sensor = start(&veth, "--history-age 24h");
     for _ in 0..20 {
         veth.send(&mirai(100)).unwrap();
         thread::sleep(Duration::from_millis(70));
     }
-    let directory = sensor.directory().join("history");
     sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 2_000).unwrap();
     sensor.signal(Signal::TERM).unwrap();
     let mut sensor = sensor;
     assert!(sensor.wait().unwrap().success());
 
-    let mut snapshots: Vec<Snapshot> = fs::read_dir(directory)
-        .unwrap()
-        .map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap())
-        .collect();
-    snapshots.sort_by_key(|snapshot| snapshot.sequence);
+    let snapshots = store::history(sensor.directory()).unwrap();
     assert!(snapshots.len() > 5, "{} snapshots", snapshots.len());
     assert!(snapshots.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence), "the sequence has a gap");
     assert!(snapshots.windows(2).all(|pair| pair[0].interval.end == pair[1].interval.start), "the time has a gap");
@@ -119,7 +114,7 @@ fn the_end_of_a_login_ends_it_like_ctrl_c_but_not_under_nohup() {
     veth.send(&mirai(8)).unwrap();
     sensor.signal(Signal::HUP).unwrap();
     assert!(sensor.wait().unwrap().success(), "{}", sensor.printed());
-    let last = honeyxdp::snapshot::store::read(sensor.directory()).unwrap();
+    let last = store::read(sensor.directory()).unwrap();
     assert_eq!(last.family("mirai").packets, 8);
 
     let directory = tempfile::tempdir().unwrap();
@@ -150,7 +145,12 @@ fn a_last_snapshot_that_cannot_be_stored_is_printed() {
 #[test]
 fn a_reader_never_sees_half_a_snapshot() {
     let veth = VethPair::silent(1_500).unwrap();
-    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 100ms --history 3")).unwrap();
+    let sensor = Sensor::start(
+        BINARY,
+        &veth.sensor,
+        &format!("-i {SENSOR} --interval 100ms --history-age 300ms --history-minutes 0"),
+    )
+    .unwrap();
     veth.send(&mirai(10)).unwrap();
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
     let path = sensor.directory().join("snapshot.json");
@@ -348,9 +348,9 @@ fn quiet_says_nothing_unless_something_is_wrong() {
     let mut command = veth.sensor.command(BINARY);
     command.args(["run", "-q", "-i", SENSOR, "--interval", "200ms", "--out"]).arg(directory.path());
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait(|| honeyxdp::snapshot::store::read(directory.path()).is_ok());
+    wait(|| store::read(directory.path()).is_ok());
     veth.sensor.ip(&format!("link del {SENSOR}")).unwrap();
-    wait(|| honeyxdp::snapshot::store::read(directory.path()).is_ok_and(|snapshot| snapshot.interfaces.is_empty()));
+    wait(|| store::read(directory.path()).is_ok_and(|snapshot| snapshot.interfaces.is_empty()));
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     let output = child.wait_with_output().unwrap();
@@ -370,7 +370,7 @@ fn kill_9_detaches_and_leaves_a_whole_snapshot() {
     sensor.wait().unwrap();
     thread::sleep(Duration::from_millis(200));
     assert!(!attached(&veth), "the program outlived its process");
-    let after = honeyxdp::snapshot::store::read(sensor.directory()).unwrap();
+    let after = store::read(sensor.directory()).unwrap();
     assert_eq!(after.families, before.families);
 
     // A new sensor in the same directory starts at zero and goes on with the sequence.
@@ -412,7 +412,7 @@ fn a_full_disk_is_said_and_costs_no_count() {
     let directory = tempfile::tempdir().unwrap();
     // `ip netns exec` gives the command a mount namespace of its own, so this mount goes with it.
     let script = format!(
-        "mount -t tmpfs -o size=256k tmpfs {0} && exec {BINARY} run -i {SENSOR} --interval 200ms --history 2 --out {0}",
+        "mount -t tmpfs -o size=256k tmpfs {0} && exec {BINARY} run -i {SENSOR} --interval 200ms --history-age 400ms --history-minutes 0 --out {0}",
         directory.path().display()
     );
     let mut command = veth.sensor.command("sh");
@@ -421,7 +421,7 @@ fn a_full_disk_is_said_and_costs_no_count() {
     let inside = tempfile::tempdir().unwrap();
     let view = inside.path().join("view");
     symlink(format!("/proc/{}/root{}", sensor.pid(), directory.path().display()), &view).unwrap();
-    let newest = || honeyxdp::snapshot::store::read(&view);
+    let newest = || store::read(&view);
 
     veth.send(&mirai(10)).unwrap();
     wait(|| newest().is_ok_and(|snapshot| snapshot.family("mirai").packets == 10));

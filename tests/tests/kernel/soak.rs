@@ -12,11 +12,11 @@ use std::{
 use lab::network::SENSOR;
 use rustix::process::{Pid, Signal, kill_process};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_soak");
+use crate::LAB;
 
 fn soak(args: &str) -> Child {
-    let mut command = Command::new(BINARY);
-    command.args(args.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    let mut command = Command::new(LAB);
+    command.arg("soak").args(args.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
 fn printed(output: &Output) -> String {

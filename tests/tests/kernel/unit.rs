@@ -87,7 +87,11 @@ fn it_runs_as_its_own_user_with_few_capabilities_and_the_watchdog_bites() {
     assert_eq!((value("NoNewPrivs:").as_str(), value("Seccomp:").as_str()), ("1", "2"));
 
     veth.send(&vec![craft::mirai([198, 18, 0, 100].into(), [198, 18, 0, 1].into(), 23); 7]).unwrap();
-    wait_for(&machine, "jq '.families[] | select(.name == \"mirai\").packets' /var/lib/honeyxdp/snapshot.json", |packets| packets == "7");
+    wait_for(
+        &machine,
+        "jq '.families[] | select(.name == \"mirai\").packets' /var/lib/honeyxdp/snapshot.json",
+        |packets| packets == "7",
+    );
     let told = wait_for(&machine, "systemctl show -P StatusText honeyxdp", |text| text.contains("frames"));
     assert!(told.contains("syn "), "{told}");
     let owners = machine.run("stat -c '%U %a %n' /var/lib/honeyxdp /sys/fs/bpf/honeyxdp").unwrap();

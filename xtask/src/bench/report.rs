@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
@@ -11,39 +10,20 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, ensure};
-use clap::Parser;
 use serde_json::Value;
 
+use super::args::Report as Args;
 use crate::{
     command::{build, repository, run, say, shown, target},
     programs::{self, Program},
     report::PROFILE,
 };
 
-/// Options of `bench report`.
-#[derive(Parser)]
-#[command(name = "bench report", no_binary_name = true)]
-struct Args {
-    /// Rows of the year, which is made once and kept in the target directory
-    #[arg(long, value_name = "N", default_value_t = 200_000_000)]
-    rows: u64,
-    /// Rounds; medians are shown
-    #[arg(long, value_name = "N", default_value_t = 3)]
-    rounds: usize,
-    /// Threads of both
-    #[arg(long, value_name = "N", default_value_t = 2)]
-    threads: usize,
-    /// Memory of both, in GiB
-    #[arg(long, value_name = "N", default_value_t = 4)]
-    memory: u64,
-}
-
 const PROGRAMS: &[Program] = &[("python3", "python3"), ("pip3", "python3-pip")];
 /// The version that docs/benchmarks.md has figures of.
 const DUCKDB: &str = "duckdb==2.0.0";
 
-pub(super) fn main(args: &[OsString]) -> Result<()> {
-    let args = Args::parse_from(args);
+pub(super) fn main(args: &Args, rounds: u32) -> Result<()> {
     programs::install("The measurements", PROGRAMS)?;
     let report = build(PROFILE, "honeyxdp-report", "honeyxdp-report")?;
     let directory = target().join("tmp").join(format!("year-{}", args.rows));
@@ -81,8 +61,8 @@ pub(super) fn main(args: &[OsString]) -> Result<()> {
         command
     };
     let mut taken: BTreeMap<&str, Vec<Taken>> = BTreeMap::new();
-    for round in 1..=args.rounds {
-        say(format!("round {round} of {}", args.rounds));
+    for round in 1..=rounds {
+        say(format!("round {round} of {rounds}"));
         let _ = fs::remove_dir_all(&rollups);
         for (name, command) in [
             ("1 honeyxdp report", report()),
@@ -98,7 +78,7 @@ pub(super) fn main(args: &[OsString]) -> Result<()> {
             }
         }
     }
-    println!("{} rows, {} threads, {} GiB; medians of {}", args.rows, args.threads, args.memory, args.rounds);
+    println!("{} rows, {} threads, {} GiB; medians of {rounds}", args.rows, args.threads, args.memory);
     println!("{:<34} {:>9} {:>9} {:>9} {:>11}", "", "wall s", "least", "CPU s", "memory MiB");
     for (name, runs) in &taken {
         let of = |value: fn(&Taken) -> f64| {

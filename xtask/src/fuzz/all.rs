@@ -23,6 +23,13 @@ pub(crate) struct Args {
     seed: u32,
 }
 
+impl Args {
+    pub(super) fn new(seconds: u64, seed: u64) -> Self {
+        // libFuzzer takes 32 bits.
+        Self { seconds, seed: u32::try_from(seed).unwrap_or(1) }
+    }
+}
+
 pub(crate) fn main(args: &Args) -> Result<()> {
     let programs = build(&[])?;
     let (mut table, mut failed) = (Vec::new(), Vec::new());

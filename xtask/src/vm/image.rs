@@ -1,7 +1,6 @@
 //! What is in the virtual machine: a file system in memory, with the tests at the paths that they were built for.
 
 use std::{
-    collections::BTreeMap,
     fs,
     os::unix::fs::{PermissionsExt as _, symlink},
     path::{Path, PathBuf},
@@ -12,7 +11,10 @@ use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use super::kernel::Kernel;
-use crate::command::{find, output, repository, say};
+use crate::{
+    command::{find, output, repository, say},
+    test::Built,
+};
 
 /// The sensor's program, as the tests call it.
 const SENSOR: &str = "honeyxdp-under-test";
@@ -35,11 +37,7 @@ pub(super) struct Image {
 
 impl Image {
     /// Puts kernel modules, tests and programs together.
-    pub(super) fn build(
-        kernel: &Kernel,
-        executables: &BTreeMap<String, PathBuf>,
-        tests: &[(&str, Vec<&str>)],
-    ) -> Result<Self> {
+    pub(super) fn build(kernel: &Kernel, built: &Built, tests: &[(&str, Vec<&str>)]) -> Result<Self> {
         let directory = tempfile::Builder::new().prefix("image-").tempdir_in(super::directory())?;
         let root = Root { directory: directory.path().join("root") };
         for made in ["proc", "sys", "dev", "tmp", "run", "root", "etc", "bin", "modules"] {
@@ -49,12 +47,9 @@ impl Image {
         for name in PROGRAMS {
             root.program(&find(name).with_context(|| format!("There is no program {name}."))?)?;
         }
-        let executable = |name: &str| {
-            executables.get(name).with_context(|| format!("cargo built no program {name} with the tests."))
-        };
-        let sensor = executable(SENSOR)?;
+        let sensor = built.executable(SENSOR)?;
         root.stripped(sensor)?;
-        let kernel_tests = executable(KERNEL_TESTS)?;
+        let kernel_tests = built.executable(KERNEL_TESTS)?;
         root.stripped(kernel_tests)?;
         let mut lines = String::new();
         for (module, tests) in tests {

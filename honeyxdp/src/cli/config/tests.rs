@@ -90,11 +90,11 @@ fn every_flag_of_run_is_a_setting_with_a_variable() {
 #[test]
 fn flags_go_before_the_file_and_the_file_before_defaults() {
     let (_directory, path) = file(
-        "interval = \"30s\"\nhistory = 0x10\n[filters]\nport = [23, \"80-81\"]\nignore-port = 80\n[sources]\nmemory = \"1GiB\"\n",
+        "interval = \"30s\"\nsnapshot-ports = 0x10\n[filters]\nport = [23, \"80-81\"]\nignore-port = 80\n[sources]\nmemory = \"1GiB\"\n",
     );
     let settings = settings(&path, &["--interval", "5s", "--port", "7"]).unwrap();
     assert_eq!(value(&settings, "interval"), (vec!["5s".to_owned()], Source::Flag));
-    assert_eq!(value(&settings, "history"), (vec!["16".to_owned()], Source::File));
+    assert_eq!(value(&settings, "snapshot-ports"), (vec!["16".to_owned()], Source::File));
     assert_eq!(value(&settings, "filters.port"), (vec!["7".to_owned()], Source::Flag), "lists are not joined");
     assert_eq!(value(&settings, "filters.ignore-port"), (vec!["80".to_owned()], Source::File));
     assert_eq!(value(&settings, "mode"), (vec!["auto".to_owned()], Source::Default));
@@ -116,14 +116,14 @@ fn what_is_dumped_is_a_file_that_says_the_same() {
 
 #[test]
 fn every_error_is_named_with_its_line_and_the_nearest_key() {
-    let wrong = "intervall = \"30s\"\nmode = \"fast\"\nport = 23\nquiet = 1\nhistory = 1.5\ninterval = \"0s\"\n\
+    let wrong = "intervall = \"30s\"\nmode = \"fast\"\nport = 23\nquiet = 1\nsnapshot-ports = 1.5\ninterval = \"0s\"\n\
                  [filters]\nignore_src = []\nfamily = [\"mirai\", \"mira\"]\nport = [true]\n[sourcs]\nmemory = 1\n";
     let expected = [
         (1, "there is no setting \"intervall\"; the nearest is interval"),
         (2, "mode cannot be \"fast\": it is one of auto, native, generic"),
         (3, "port belongs into the section [filters]"),
         (4, "quiet is true or false, and not a number"),
-        (5, "history is one string or number, and not a number with a fraction"),
+        (5, "snapshot-ports is one string or number, and not a number with a fraction"),
         (6, "interval cannot be \"0s\": it is from 100ms to 24h"),
         (8, "there is no setting \"filters.ignore_src\"; the nearest is filters.ignore-src"),
         (9, "filters.family cannot be \"mira\": there is no family \"mira\": the families are mirai, "),
