@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use crate::{
     Counts,
     archive::ArchiveQueue,
-    kernel::{Cut, Maps, MapsError},
+    kernel::{Flip, Maps, MapsError},
     payloads::{PayloadCapture, Tally as Labels},
     snapshot::{Captured, FamilyPackets, InterfaceReport},
     sources::{Imbalance, Settings, SourceTracker, Tally},
@@ -58,7 +58,7 @@ impl Collector {
     }
 
     /// Takes records, up to a cut if there is one.
-    fn records(&mut self, cut: Option<&Cut>) -> f64 {
+    fn records(&mut self, cut: Option<&Flip>) -> f64 {
         let Some(responder) = &mut self.responder else {
             return self.maps.records(cut, |flow| self.sources.record(flow));
         };
@@ -107,7 +107,7 @@ impl Collector {
     pub fn cut(&mut self, now: Timestamp) -> Result<(), CutError> {
         // Payloads that are read before the cut have their marks in its records; of later ones the mark may come after it.
         self.payloads();
-        let cut = self.maps.cut()?;
+        let cut = self.maps.flip()?;
         self.records(Some(&cut));
         self.label();
         for &family in Family::ALL {
@@ -124,7 +124,7 @@ impl Collector {
     pub fn resume(&mut self, before: impl FnOnce(&Counts) -> Tally, now: Timestamp) -> Result<(), MapsError> {
         // It may have been killed between a cut and the end of reading, so either half may hold flows that nobody has read.
         for _ in 0..GENERATIONS {
-            let cut = self.maps.cut()?;
+            let cut = self.maps.flip()?;
             self.records(Some(&cut));
             for &family in Family::ALL {
                 self.maps.sketch(&cut, family, self.sources.sketch(family));

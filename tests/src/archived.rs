@@ -13,11 +13,8 @@ use honeyxdp_archive::{Archive, Checked, Reader, Table, check};
 use crate::{
     craft,
     network::{SENSOR, VethPair},
-    sensor::Sensor,
+    sensor::{Sensor, patience},
 };
-
-/// How long a sensor may take to write what it has counted.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 /// SYNs with Mirai's mark to port 23, of so many sources in turn from 198.18.1.0 on.
 pub fn mirai(sources: u32, frames: u32) -> Vec<Vec<u8>> {
@@ -53,7 +50,7 @@ pub fn good(archive: &Archive) -> Checked {
 pub fn wait_for(archive: &Archive, property: impl Fn(&Checked) -> bool) {
     let start = Instant::now();
     while !check(archive).is_ok_and(|checked| property(&checked)) {
-        assert!(start.elapsed() < PATIENCE, "not in {PATIENCE:?}: {:?}", check(archive));
+        assert!(start.elapsed() < patience(), "not within {:?}: {:?}", patience(), check(archive));
         thread::sleep(Duration::from_millis(20));
     }
 }

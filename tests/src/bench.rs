@@ -105,7 +105,7 @@ impl Bench {
     /// # Panics
     /// When the maps cannot be cut, or records and counters do not add up.
     pub fn counts(&mut self) -> &Counts {
-        let cut = self.maps.cut().expect("the maps can be cut");
+        let cut = self.maps.flip().expect("the maps can be cut");
         self.maps.records(Some(&cut), |flow| self.flows.add(flow));
         let counts = self.maps.counts(&cut);
         let accounted = self.flows.packets() + counts.lost_packets() + counts.sampled_out();

@@ -13,10 +13,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use tempfile::TempDir;
 
-use crate::network::Namespace;
-
-/// How long anything may take that should come at once: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::{network::Namespace, sensor::patience};
 
 /// Runs in namespaces of its own, in `$1`, and becomes systemd. `$2` is a directory that is copied over the system's files.
 const BOOT: &str = r#"
@@ -96,7 +93,7 @@ impl Booted {
             {
                 return Ok(());
             }
-            ensure!(start.elapsed() < PATIENCE, "systemd does not come up");
+            ensure!(start.elapsed() < patience(), "systemd does not come up");
             thread::sleep(Duration::from_millis(100));
         }
     }
@@ -127,7 +124,7 @@ impl Drop for Booted {
         let _ = self.unshare.wait();
         let systemd = PathBuf::from(format!("/proc/{}", self.systemd));
         let start = Instant::now();
-        while self.systemd != 0 && systemd.exists() && start.elapsed() < PATIENCE {
+        while self.systemd != 0 && systemd.exists() && start.elapsed() < patience() {
             thread::sleep(Duration::from_millis(10));
         }
         self.group.remove();

@@ -18,10 +18,8 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::network::Namespace;
+use crate::{network::Namespace, sensor::patience};
 
-/// How long anything may take: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Where the browser reads commands and writes answers.
 const COMMANDS: i32 = 3;
 const ANSWERS: i32 = 4;
@@ -132,7 +130,7 @@ impl Browser {
     pub fn wait(&mut self, expression: &str) -> anyhow::Result<()> {
         let start = Instant::now();
         while self.evaluate(expression)? != json!(true) {
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > patience() {
                 let text = self.evaluate("document.body.innerText")?;
                 bail!(
                     "`{expression}` did not come true; the page shows:\n{}\n{:?}",
@@ -200,7 +198,7 @@ impl Browser {
         self.commands.write_all(&bytes).with_context(|| format!("{method}: the browser is gone"))?;
         let start = Instant::now();
         loop {
-            let left = PATIENCE.saturating_sub(start.elapsed());
+            let left = patience().saturating_sub(start.elapsed());
             let answer = self.messages.recv_timeout(left).with_context(|| format!("{method}: no answer"))?;
             if answer["id"] == self.number {
                 ensure!(answer.get("error").is_none(), "{method}: {}", answer["error"]);

@@ -1,6 +1,13 @@
 //! A fleet of sensors: an S3 server, and posts that watch veth pairs of their own and have a way to it that can be cut.
 
-use std::{fs, net::Ipv4Addr, path::PathBuf, process::Command, thread, time::Duration};
+use std::{
+    fs,
+    net::Ipv4Addr,
+    path::PathBuf,
+    process::Command,
+    thread,
+    time::{Duration, Instant},
+};
 
 use honeyxdp_archive::{Archive, Table};
 use tempfile::TempDir;
@@ -9,7 +16,7 @@ use crate::{
     craft,
     network::{Namespace, SENSOR, VethPair},
     s3::{self, BUCKET, Server},
-    sensor::Sensor,
+    sensor::{Sensor, patience},
 };
 
 /// A server, and programs as they are installed.
@@ -138,16 +145,14 @@ impl RestartScenario {
     }
 }
 
-/// Waits for something that comes soon.
+/// Waits until a condition holds.
 ///
 /// # Panics
-/// When it does not come within 30 s.
+/// Panics if it does not hold within [`patience`].
 pub fn wait_until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..600 {
-        if is_so() {
-            return;
-        }
+    let start = Instant::now();
+    while !is_so() {
+        assert!(start.elapsed() < patience(), "not within {:?}: {what}", patience());
         thread::sleep(Duration::from_millis(50));
     }
-    panic!("it did not come to that in 30 s: {what}");
 }

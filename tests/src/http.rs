@@ -6,13 +6,11 @@ use std::{
     net::{SocketAddr, TcpStream},
     os::unix::net::UnixStream,
     path::Path,
-    time::Duration,
 };
 
 use anyhow::{Context as _, ensure};
 
-/// How long a server may be silent.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::sensor::patience;
 
 /// An answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +44,7 @@ impl Answer {
 /// When nobody answers, or with something that is not HTTP.
 pub fn tcp(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> anyhow::Result<Answer> {
     let stream = TcpStream::connect(address).with_context(|| format!("connecting to {address}"))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience()))?;
     ask(stream, method, path, headers)
 }
 
@@ -56,7 +54,7 @@ pub fn tcp(address: SocketAddr, method: &str, path: &str, headers: &[&str]) -> a
 /// As [`tcp`].
 pub fn unix(socket: &Path, method: &str, path: &str, headers: &[&str]) -> anyhow::Result<Answer> {
     let stream = UnixStream::connect(socket).with_context(|| format!("connecting to {}", socket.display()))?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience()))?;
     ask(stream, method, path, headers)
 }
 

@@ -26,6 +26,7 @@ pub mod python;
 pub mod restarts;
 pub mod rights;
 pub mod s3;
+pub mod sample;
 pub mod sensor;
 pub mod strace;
 mod syscall;

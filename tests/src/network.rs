@@ -8,6 +8,7 @@ use std::{
     fs::File,
     io,
     os::fd::{AsFd as _, AsRawFd as _, FromRawFd as _, OwnedFd},
+    os::unix::process::CommandExt as _,
     path::Path,
     process::{self, Command, Stdio},
     sync::atomic::{AtomicU32, Ordering},
@@ -58,12 +59,24 @@ impl Namespace {
         ip(&args)
     }
 
-    /// A command that will run in this namespace.
+    /// A command that will run in this namespace, with the default disposition of signals: under nohup SIGHUP is ignored, and a
+    /// process inherits that.
     pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.name]).arg(program).stdin(Stdio::null());
         // As people see it, though no terminal is there.
         command.env("HONEYXDP_LOG_FORMAT", "text");
+        let restore = || {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                // SAFETY: a system call without pointers, which may be called between fork and exec.
+                if unsafe { libc::signal(signal, libc::SIG_DFL) } == libc::SIG_ERR {
+                    return Err(io::Error::last_os_error());
+                }
+            }
+            Ok(())
+        };
+        // SAFETY: only system calls between fork and exec.
+        unsafe { command.pre_exec(restore) };
         command
     }
 

@@ -17,11 +17,11 @@ use tempfile::TempDir;
 
 use crate::network::Namespace;
 
-/// How long anything may take that should come at once: the machine may be busy. HONEYXDP_PATIENCE, in seconds, is for one that is
-/// emulated.
+/// How long to wait for what should come at once, on a machine that may be loaded. HONEYXDP_PATIENCE, in seconds, is for one that
+/// is emulated.
 pub fn patience() -> Duration {
     let seconds = env::var("HONEYXDP_PATIENCE").ok().and_then(|text| text.parse().ok());
-    Duration::from_secs(seconds.unwrap_or(30))
+    Duration::from_secs(seconds.unwrap_or(120))
 }
 
 /// A sensor. It is killed when this is dropped.

@@ -11,10 +11,7 @@ use std::{
 use anyhow::{Context as _, bail, ensure};
 use tempfile::TempDir;
 
-use crate::network::Namespace;
-
-/// How long anything may take that should come at once: the machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::{network::Namespace, sensor::patience};
 
 /// What happens at a system call.
 #[derive(Clone, Copy, Debug)]
@@ -89,7 +86,7 @@ impl Trap {
         };
         let start = Instant::now();
         while !traced() {
-            ensure!(start.elapsed() < PATIENCE, "strace does not get hold of thread {thread}");
+            ensure!(start.elapsed() < patience(), "strace does not get hold of thread {thread}");
             thread::sleep(Duration::from_millis(5));
         }
         Ok(attached)
@@ -109,7 +106,7 @@ impl Trap {
             if let [.., call, KILLED] = lines[..] {
                 return Ok(call.to_owned());
             }
-            if start.elapsed() > PATIENCE || log.contains("+++ exited") {
+            if start.elapsed() > patience() || log.contains("+++ exited") {
                 bail!("it was not killed: {:?}", lines.iter().rev().take(5).collect::<Vec<_>>());
             }
             thread::sleep(Duration::from_millis(5));

@@ -3,8 +3,10 @@
 use std::{
     process::{self, Command},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
+
+use crate::sensor::patience;
 
 /// A terminal with a shell command in it. The tmux server is the test's own, and goes with it.
 pub struct Terminal {
@@ -46,14 +48,15 @@ impl Terminal {
     /// # Panics
     /// When it does not, with what it shows.
     pub fn wait(&self, property: impl Fn(&str) -> bool) -> String {
-        for _ in 0..300 {
+        let start = Instant::now();
+        loop {
             let screen = self.screen();
             if property(&screen) {
                 return screen;
             }
+            assert!(start.elapsed() < patience(), "not within {:?}:\n{screen}", patience());
             thread::sleep(Duration::from_millis(50));
         }
-        panic!("not in 15 seconds:\n{}", self.screen());
     }
 }
 

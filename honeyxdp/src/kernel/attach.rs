@@ -1,8 +1,8 @@
-//! Attaching the program to an interface, by a BPF link.
+//! Attaches the program to an interface by a BPF link.
 //!
-//! aya attaches too, but when the kernel refuses a link with EINVAL it falls back to an attachment over netlink, which
-//! outlives the process that made it. So the link is created here: the kernel detaches the program when the last
-//! descriptor of the link is closed, whatever ends the process.
+//! aya's attach falls back to a netlink attachment when the kernel refuses a link with EINVAL, and that attachment outlives
+//! the process. This module creates the link itself: the kernel detaches the program when the last descriptor of the link
+//! is closed, however the process ends.
 
 use std::{
     io,
@@ -22,11 +22,11 @@ use super::{
 /// The program on one interface. Dropping it detaches.
 #[derive(Debug)]
 pub struct Attachment {
-    /// The interface as it was found.
+    /// The interface at the time of attaching.
     pub interface: Interface,
-    /// The mode that the kernel reports.
+    /// Mode, as the kernel reports it.
     pub mode: Mode,
-    /// Why native mode was not to be had, when it was tried first.
+    /// Reason for the fallback from native mode, if it was tried first.
     pub fallback: Option<String>,
     /// The BPF link that keeps it attached.
     link: OwnedFd,
@@ -38,7 +38,7 @@ impl Attachment {
         &self.link
     }
 
-    /// Puts another program in the place of the present one, in one step.
+    /// Replaces the program atomically.
     pub(super) fn replace(&self, program: &Program) -> io::Result<()> {
         syscall::update_link(self.link.as_fd(), program.fd().map_err(io::Error::other)?.as_fd())
     }
@@ -47,7 +47,7 @@ impl Attachment {
 /// Why the program cannot be attached.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
-    /// The process may not attach programs.
+    /// The process lacks the privileges to attach.
     #[error("attaching to {interface} is not permitted: {rights}")]
     Rights {
         /// Where.
@@ -55,17 +55,17 @@ pub enum AttachError {
         /// What is missing.
         rights: Rights,
     },
-    /// Another program holds the place.
+    /// Another XDP program is attached.
     #[error("{interface} already has an XDP program: {program}; {remedy}")]
     Occupied {
         /// Where.
         interface: String,
-        /// Its id, and its name where that may be read.
+        /// Id of that program, with its name if that may be read.
         program: String,
-        /// What to do about it.
+        /// Command that resolves the conflict.
         remedy: String,
     },
-    /// The driver has no native XDP, or not with its present settings.
+    /// The driver does not support native XDP, or not with its current settings.
     #[error("{interface} refuses {mode} XDP: {source} ({hint})")]
     Refused {
         /// Where.
@@ -74,14 +74,14 @@ pub enum AttachError {
         mode: Mode,
         /// What the kernel said.
         source: io::Error,
-        /// What usually stands in the way.
+        /// The usual cause.
         hint: String,
     },
-    /// What is pinned runs in another mode than was asked for.
+    /// The pinned link has another mode than requested.
     #[error(
-        "{interface} is attached in {found} mode, and {asked} was asked for: `honeyxdp detach -i {interface}` first, or --mode auto"
+        "{interface} is attached in {found} mode, but --mode {asked} was requested: run `honeyxdp detach -i {interface}` first, or use --mode auto"
     )]
-    MapId {
+    PinnedMode {
         /// Where.
         interface: String,
         /// How it is attached.
@@ -89,8 +89,8 @@ pub enum AttachError {
         /// What was asked for.
         asked: Mode,
     },
-    /// The kernel reports something else than what was asked for.
-    #[error("{interface}: the kernel reports {found} where {mode} was asked for")]
+    /// The kernel reports another mode or program than requested.
+    #[error("{interface}: the kernel reports {found}, but {mode} mode was requested")]
     Changed {
         /// Where.
         interface: String,
@@ -99,13 +99,13 @@ pub enum AttachError {
         /// What netlink says.
         found: String,
     },
-    /// It was there when the start began.
-    #[error("{interface} is gone: it was removed while the start was under way; start again when it is back")]
+    /// The interface disappeared during the start.
+    #[error("{interface} was removed during the start; start again when it is back")]
     Gone {
         /// What is gone.
         interface: String,
     },
-    /// The interface could not be asked.
+    /// The interface could not be queried.
     #[error(transparent)]
     Interface(#[from] InterfaceError),
     /// The program is not loaded.
@@ -116,7 +116,7 @@ pub enum AttachError {
 /// Attaches `program` to `interface`.
 ///
 /// # Errors
-/// See [`AttachError`]. Nothing stays attached then.
+/// Returns an error if the program cannot be attached; nothing stays attached then.
 pub async fn attach(
     program: &Program,
     interfaces: &Interfaces,
@@ -139,7 +139,7 @@ pub async fn attach(
     Ok(Attachment { interface, mode, fallback, link })
 }
 
-/// Puts `program` into a link that a process before this one has left on `interface`.
+/// Puts `program` into the link that an earlier process pinned for `interface`.
 pub(super) async fn adopt(
     program: &Program,
     interfaces: &Interfaces,
@@ -148,11 +148,11 @@ pub(super) async fn adopt(
     link: OwnedFd,
 ) -> Result<Attachment, AttachError> {
     let name = || interface.name.clone();
-    // Whether it could be done is asked before it is done: the mode of a link stays.
+    // Check first: the mode of a link cannot change.
     let mode = interface.xdp.and_then(|xdp| xdp.mode);
     let mode = match (mode, choice) {
         (Some(found), ModeChoice::Only(asked)) if found != asked => {
-            return Err(AttachError::MapId { interface: name(), found, asked });
+            return Err(AttachError::PinnedMode { interface: name(), found, asked });
         }
         (Some(found), _) => found,
         (None, _) => {
@@ -165,7 +165,7 @@ pub(super) async fn adopt(
         interface: name(),
         mode,
         source,
-        hint: "it holds a program of another kind; take it off with `honeyxdp detach`".to_owned(),
+        hint: "it holds a program of another type; remove it with `honeyxdp detach`".to_owned(),
     })?;
     let found = interfaces.indexed(interface.index).await?.xdp;
     if found.is_some_and(|xdp| xdp.program_id == id && xdp.mode == Some(mode)) {
@@ -174,7 +174,7 @@ pub(super) async fn adopt(
     Err(AttachError::Changed { interface: name(), mode, found: format!("{found:?}") })
 }
 
-/// Attaches in this mode, and asks the kernel whether it did.
+/// Attaches in this mode and verifies the result.
 async fn attach_as(
     program: &Program,
     interfaces: &Interfaces,
@@ -184,7 +184,7 @@ async fn attach_as(
     let id = program.id();
     let link = match syscall::create_link(program.fd()?.as_fd(), interface.index, mode.flags()) {
         Ok(link) => link,
-        // As it is now: the program that is in the way may have come after the list was read.
+        // Query again: a conflicting program may have been attached after the list was read.
         Err(error) => {
             return Err(match interfaces.indexed(interface.index).await {
                 Ok(found) => explain(error, found, mode),
@@ -201,13 +201,13 @@ async fn attach_as(
     Err(AttachError::Changed { interface: interface.name.clone(), mode, found })
 }
 
-/// Puts the kernel's errno into words: bpf(2) hands out no reason with it.
+/// Explains an errno: bpf(2) returns no reason.
 fn explain(error: io::Error, interface: Interface, mode: Mode) -> AttachError {
     let errno = error.raw_os_error().unwrap_or(0);
     if let (libc::EBUSY | libc::EEXIST, Some(xdp)) = (errno, interface.xdp) {
         let name = program_name(xdp.program_id).map_or_else(String::new, |name| format!(" ({})", name.escape_debug()));
         let remedy = format!(
-            "stop what owns it, or take it off with `ip link set dev {name} xdp off` (`bpftool net` lists all)",
+            "stop its owner, or remove it with `ip link set dev {name} xdp off` (`bpftool net` lists all)",
             name = interface.name
         );
         let mode = xdp.mode.map_or_else(String::new, |mode| format!(", {mode}"));
@@ -233,7 +233,7 @@ fn explain(error: io::Error, interface: Interface, mode: Mode) -> AttachError {
     AttachError::Refused { interface: interface.name, mode, source: error, hint }
 }
 
-/// Name of a loaded program. Listing programs takes CAP_SYS_ADMIN: without it the id has to do.
+/// Name of a loaded program; `None` without CAP_SYS_ADMIN, which listing programs needs.
 pub(crate) fn program_name(id: u32) -> Option<String> {
     let program = loaded_programs().filter_map(Result::ok).find(|info| info.id() == id)?;
     program.name_as_str().map(str::to_owned)

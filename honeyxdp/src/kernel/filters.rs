@@ -1,4 +1,4 @@
-//! The filters in the form that the kernel program looks at.
+//! Filters as globals and maps of the XDP program.
 
 use aya::{
     Ebpf, EbpfLoader,
@@ -12,12 +12,12 @@ use honeyxdp_common::{
 };
 
 use super::{
-    maps::{MapsError, Shared},
+    memory::{MapsError, Shared},
     translation::Translation,
 };
 use crate::filter::{Filters, PrefixSet};
 
-/// Lengths of IPv4 prefixes that are one network, and one block.
+/// Prefix lengths of an IPv4 network and of a block.
 const NETWORK_PREFIX: u8 = 16;
 const BLOCK_PREFIX: u8 = 24;
 
@@ -52,7 +52,7 @@ impl<'a> FilterMaps<'a> {
         }
     }
 
-    /// Decides what is part of the program, and the sizes of the maps. What is off has one element.
+    /// Sets the globals and the sizes of the maps. A filter that is off has one element.
     pub(super) fn announce(&'a self, loader: &mut EbpfLoader<'a>) {
         let size = |on: u32, size: usize| u32::try_from(on as usize * size).unwrap_or(u32::MAX).max(1);
         loader
@@ -112,7 +112,7 @@ fn fill_prefixes(
         map.insert(&key(Address::from_v6(prefix.network().into()), false, prefix.prefix_len()), 1, 0)?;
     }
     let words = memory(ebpf, blocks)?;
-    // Prefixes do not overlap, so nothing is both in the set as a whole and in part.
+    // Prefixes do not overlap, so no block is covered both wholly and partly.
     let set_cover = |(word, bit): (u32, u32), cover: u64| words.set_bits(word as usize, cover << bit);
     for prefix in set.v4() {
         let (first, last) = (u32::from(prefix.network()), u32::from(prefix.broadcast()));

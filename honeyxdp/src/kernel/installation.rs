@@ -1,4 +1,4 @@
-//! The program on its interfaces: installed once, then replaced, attached again and taken off while the map_set goes on.
+//! The program on its interfaces: installed once, then replaced, reattached and detached over the same map set.
 
 use std::{collections::BTreeSet, io, net::IpAddr, path::PathBuf, sync::Arc};
 
@@ -10,7 +10,8 @@ use super::{
     filters::FilterMapsError,
     interfaces::{Interface, InterfaceError, Interfaces},
     map_set::{MapSet, MapSetError},
-    maps::{Maps, MapsError},
+    maps::Maps,
+    memory::MapsError,
     mode::ModeChoice,
     pins::{About, Opened, PinError, Pins},
     program::{self, LoadError, OBJECT, Options, Program},
@@ -28,7 +29,7 @@ pub enum InstallError {
     /// The pins cannot be used.
     #[error(transparent)]
     Pins(#[from] PinError),
-    /// The kernel does not put the new program in the place of the old one. The old one goes on.
+    /// The kernel does not replace the old program, which keeps running.
     #[error("the kernel does not replace the program on {interface}: {source}")]
     Replace {
         /// Where.
@@ -47,20 +48,20 @@ impl From<MapSetError> for InstallError {
     }
 }
 
-/// What is to be installed.
+/// Plan of an installation.
 #[derive(Debug)]
 pub struct Plan {
-    /// How the program is loaded; its interfaces are filled in from `interfaces`.
+    /// Load-time options; the interface indices are set from `interfaces`.
     pub options: Options,
-    /// Where it is attached.
+    /// Interfaces to attach to.
     pub interfaces: Vec<Interface>,
-    /// How.
+    /// Requested attach mode.
     pub mode: ModeChoice,
-    /// Directory of pins, if the program is to outlive the process.
+    /// Directory of pins, if the program shall outlive the process.
     pub pins: Option<PathBuf>,
 }
 
-/// The program on its interfaces. Dropping it takes it off, unless it is pinned.
+/// An installed program. Dropping it detaches the program, unless it is pinned.
 #[derive(Debug)]
 pub struct Installation {
     map_set: Arc<MapSet>,
@@ -73,33 +74,33 @@ pub struct Installation {
     resumed: bool,
 }
 
-/// An interface that has counters of its own.
+/// An interface with its own counters.
 #[derive(Debug)]
 struct Slot {
     name: String,
-    /// Whether it is to be watched: one that was watched by a process before may not be.
+    /// Whether the interface is watched. One that an earlier process watched may not be.
     wanted: bool,
     attachment: Option<Attachment>,
-    /// What was said last about why it is not attached.
+    /// The last reported reason why it is not attached.
     trouble: Option<String>,
 }
 
-/// What became of an interface.
+/// A change of an interface.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is gone, or somebody took the program off.
+    /// The interface is gone, or the program was detached by others.
     Lost {
         /// Its name.
         interface: String,
-        /// Whether it is still there.
+        /// Whether the interface still exists.
         taken_off: bool,
     },
-    /// It is watched again.
+    /// The interface is attached again.
     Back {
         /// Its name.
         interface: String,
     },
-    /// It is there, and cannot be watched.
+    /// The interface exists but cannot be attached.
     Refused {
         /// Its name.
         interface: String,
@@ -109,11 +110,11 @@ pub enum Change {
 }
 
 impl Installation {
-    /// Loads the program and attaches it. With pins it goes on with what is pinned.
+    /// Loads and attaches the program. With pins it resumes on existing pinned maps and links.
     ///
     /// # Errors
-    /// See [`InstallError`]. What was not attached before is not attached then, and what was not pinned is not pinned; but on pins that are
-    /// there already, what was attached before the error goes on with them.
+    /// Returns an error if loading, attaching or pinning fails. A new installation leaves nothing attached or pinned; on existing
+    /// pins, interfaces that were attached before the error stay attached.
     pub async fn install(plan: Plan, interfaces: &Interfaces, now: Timestamp) -> Result<Self, InstallError> {
         let Plan { mut options, interfaces: chosen, mode, pins } = plan;
         let cpus = program::prepare()?;
@@ -136,17 +137,17 @@ impl Installation {
             }
         }
         if about.interfaces.len() > INTERFACES {
-            // Before it is written down: those of earlier starts have their counters here too.
+            // Checked before pinning: interfaces of earlier starts count too.
             return Err(LoadError::TooManyInterfaces(about.interfaces.len()).into());
         }
         let find = |name: &String| chosen.iter().find(|interface| interface.name == *name);
         options.interfaces = about.interfaces.iter().map(|name| find(name).map_or(0, |found| found.index)).collect();
         if let Some(pins) = &pins {
-            // Before the program writes to a slot, it is known whose the slot is.
+            // The owner of a slot is recorded before the program writes to it.
             pins.write_about(&about)?;
         }
         let map_set = Arc::new(map_set);
-        // Here and not on another thread, which would keep rights that this one gives away afterwards.
+        // On this thread: another one would keep the capabilities that this one drops later.
         let program = Program::load_with(OBJECT, &options, &map_set)?;
         let slots = about.interfaces.iter().map(|name| Slot {
             name: name.clone(),
@@ -167,21 +168,21 @@ impl Installation {
         Ok(this)
     }
 
-    /// The start has succeeded: what is pinned outlives the process from now on. Before, it goes with this.
+    /// Confirms the start: from now on pins outlive the process. Before, dropping this removes new pins.
     pub fn keep(&mut self) {
         if let Some(pins) = &mut self.pins {
             pins.keep();
         }
     }
 
-    /// Puts the program on an interface: into the link that is pinned for it, or into a new one.
+    /// Attaches the program by the interface's pinned link, or by a new one.
     async fn attach(&mut self, slot: usize, interfaces: &Interfaces, interface: Interface) -> Result<(), InstallError> {
         let pinned = self.pins.as_ref().and_then(|pins| pins.link(slot));
         let pinned = pinned.filter(|(_, info)| info.interface == interface.index);
         let attachment = match pinned {
             Some((link, _)) => attach::adopt(&self.program, interfaces, interface, self.mode, link).await?,
             None => {
-                // One of an interface that is gone.
+                // A link of an interface that is gone.
                 self.pins.as_ref().map_or(Ok(()), |pins| pins.drop_link(slot))?;
                 let attachment = attach::attach(&self.program, interfaces, interface, self.mode).await?;
                 self.pins.as_ref().map_or(Ok(()), |pins| pins.keep_link(slot, attachment.link()))?;
@@ -192,15 +193,15 @@ impl Installation {
         Ok(())
     }
 
-    /// Puts a program with other options in the place of the present one. No frame meets none, or both.
+    /// Replaces the program by one with other options, atomically for each interface.
     ///
     /// # Errors
-    /// When it cannot be loaded, or the kernel does not take it: then the old one goes on, on every interface.
+    /// Returns an error if the new program cannot be loaded or linked. The old one then stays on every interface.
     pub async fn replace(&mut self, mut options: Options) -> Result<(), InstallError> {
         options.interfaces.clone_from(&self.options.interfaces);
         let next = load(options.clone(), &self.map_set).await?;
         if let Err(error) = self.point_links_at(&next) {
-            // Either all links have the new one, or none.
+            // All links have the new program, or none.
             self.point_links_at(&self.program)?;
             return Err(error);
         }
@@ -217,10 +218,10 @@ impl Installation {
         Ok(())
     }
 
-    /// Looks which interfaces are gone, and attaches to those that came back.
+    /// Detects lost interfaces and reattaches to those that came back.
     ///
     /// # Errors
-    /// When the kernel does not tell its interfaces.
+    /// Returns an error if the kernel does not list its interfaces.
     pub async fn survey(&mut self, interfaces: &Interfaces) -> Result<Vec<Change>, InterfaceError> {
         let there = interfaces.all().await?;
         let mut changes = Vec::new();
@@ -239,7 +240,7 @@ impl Installation {
                 }
                 self.slots[slot].attachment = None;
                 if let Some(pins) = &self.pins {
-                    // A link that is on nothing is only in the way of the next one.
+                    // A link without an interface would block the next one.
                     let _ = pins.drop_link(slot);
                 }
                 changes.push(Change::Lost { interface: name.clone(), taken_off: present.is_some() });
@@ -255,7 +256,7 @@ impl Installation {
                 }
                 Err(error) => {
                     let reason = error.to_string();
-                    // Once, and not every time that it is tried.
+                    // Reported once, not at every attempt.
                     if self.slots[slot].trouble.as_ref() != Some(&reason) {
                         self.slots[slot].trouble = Some(reason.clone());
                         changes.push(Change::Refused { interface: name, reason });
@@ -273,18 +274,18 @@ impl Installation {
         interface: Interface,
     ) -> Result<(), InstallError> {
         let index = std::mem::replace(&mut self.options.interfaces[slot], interface.index);
-        // The program tells several interfaces apart by their indices.
+        // The program identifies several interfaces by their indices.
         if index != interface.index && self.slots.len() > 1 {
             self.replace(self.options.clone()).await?;
         }
         self.attach(slot, interfaces, interface).await
     }
 
-    /// Says which addresses are the host's own now: nobody answers for those. One that it no longer has stays out until another
+    /// Updates the host's own addresses, which the responder never answers for. A removed address stays excluded until the next
     /// program is loaded.
     ///
     /// # Errors
-    /// When the kernel does not take one.
+    /// Returns an error if the kernel refuses an address.
     pub fn own(&mut self, addresses: BTreeSet<IpAddr>) -> Result<(), FilterMapsError> {
         if self.options.responder.responds() && addresses != self.options.responder.own {
             self.program.except(addresses.difference(&self.options.responder.own))?;
@@ -293,15 +294,15 @@ impl Installation {
         Ok(())
     }
 
-    /// The maps, to read them.
+    /// Maps the map set into memory.
     ///
     /// # Errors
-    /// When they cannot be mapped.
+    /// Returns an error if mmap(2) fails.
     pub fn maps(&self) -> Result<Maps, MapsError> {
         Maps::take(&self.map_set)
     }
 
-    /// The program as it is now.
+    /// The current program.
     pub const fn program(&mut self) -> &mut Program {
         &mut self.program
     }
@@ -311,38 +312,38 @@ impl Installation {
         (self.program.id(), self.program.tag())
     }
 
-    /// How the program was loaded.
+    /// Load-time options of the current program.
     pub const fn options(&self) -> &Options {
         &self.options
     }
 
-    /// Where it is attached, with the slot of each interface's counters.
+    /// Attachments, with the counter slot of each interface.
     pub fn attachments(&self) -> impl Iterator<Item = (usize, &Attachment)> {
         self.slots.iter().enumerate().filter_map(|(at, slot)| Some((at, slot.attachment.as_ref()?)))
     }
 
-    /// Names of the interfaces that it should be attached to and is not.
+    /// Names of watched interfaces that are not attached.
     pub fn missing(&self) -> impl Iterator<Item = &str> {
         self.slots.iter().filter(|slot| slot.wanted && slot.attachment.is_none()).map(|slot| slot.name.as_str())
     }
 
-    /// Since when the map_set counts.
+    /// Start time of the counters.
     pub const fn started_at(&self) -> Timestamp {
         self.about.started_at
     }
 
-    /// Whether it goes on with what a process before it had pinned.
+    /// Whether this resumed on the pins of an earlier process.
     pub const fn resumed(&self) -> bool {
         self.resumed
     }
 
-    /// Whether the program goes on when this is dropped.
+    /// Whether the program outlives this process.
     pub const fn pinned(&self) -> bool {
         self.pins.is_some()
     }
 }
 
-/// Loads on a thread of its own: it takes half a second, and meanwhile there is other work.
+/// Loads on a separate thread: it takes half a second.
 async fn load(options: Options, map_set: &Arc<MapSet>) -> Result<Program, InstallError> {
     let map_set = Arc::clone(map_set);
     let thread = tokio::task::spawn_blocking(move || Program::load_with(OBJECT, &options, &map_set));

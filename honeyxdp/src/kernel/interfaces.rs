@@ -1,4 +1,4 @@
-//! The network interfaces of this namespace, as rtnetlink(7) tells them.
+//! Network interfaces of this network namespace, by rtnetlink(7).
 
 use std::{collections::BTreeSet, net::IpAddr};
 
@@ -39,18 +39,18 @@ pub struct Attached {
 /// Why an interface cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum InterfaceError {
-    /// There is none of this name.
-    #[error("there is no interface {name:?}; those there are: {available}")]
+    /// No interface has this name.
+    #[error("there is no interface {name:?}; available: {available}")]
     Unknown {
-        /// What was asked for.
+        /// Requested name.
         name: String,
-        /// The names of all.
+        /// Names of all interfaces.
         available: String,
     },
     /// No interface was named, and none has a default route.
     #[error("no interface has a default route; name one with -i: {available}")]
     NoDefaultRoute {
-        /// The names of all.
+        /// Names of all interfaces.
         available: String,
     },
     /// Netlink failed.
@@ -68,7 +68,7 @@ impl Interfaces {
     /// Opens a netlink socket in this network namespace. Must be called in a Tokio runtime.
     ///
     /// # Errors
-    /// When no socket can be had.
+    /// Returns an error if no socket can be opened.
     pub fn open() -> Result<Self, InterfaceError> {
         let (connection, handle, _) =
             rtnetlink::new_connection().map_err(|error| InterfaceError::Netlink(error.to_string()))?;
@@ -79,7 +79,7 @@ impl Interfaces {
     /// All interfaces, in the kernel's order.
     ///
     /// # Errors
-    /// When netlink fails.
+    /// Returns an error if netlink fails.
     pub async fn all(&self) -> Result<Vec<Interface>, InterfaceError> {
         let links: Vec<LinkMessage> = self.handle.link().get().execute().try_collect().await.map_err(netlink)?;
         Ok(links.into_iter().map(interface).collect())
@@ -88,7 +88,7 @@ impl Interfaces {
     /// The interface with this name.
     ///
     /// # Errors
-    /// When there is none, with the names of those there are.
+    /// Returns an error with the names of all interfaces if there is none.
     pub async fn named(&self, name: &str) -> Result<Interface, InterfaceError> {
         let mut all = self.all().await?;
         match all.iter().position(|interface| interface.name == name) {
@@ -97,10 +97,10 @@ impl Interfaces {
         }
     }
 
-    /// The interface with this index, as it is now.
+    /// The current state of the interface with this index.
     ///
     /// # Errors
-    /// When it is gone.
+    /// Returns an error if it is gone.
     pub async fn indexed(&self, index: u32) -> Result<Interface, InterfaceError> {
         let all = self.all().await?;
         let available = names(&all);
@@ -112,7 +112,7 @@ impl Interfaces {
     /// All addresses of this host, broadcast addresses too.
     ///
     /// # Errors
-    /// When netlink fails.
+    /// Returns an error if netlink fails.
     pub async fn addresses(&self) -> Result<BTreeSet<IpAddr>, InterfaceError> {
         let messages: Vec<AddressMessage> =
             self.handle.address().get().execute().try_collect().await.map_err(netlink)?;
@@ -129,7 +129,7 @@ impl Interfaces {
     /// The interface of the default route: IPv4's first, then IPv6's; the lowest metric of each.
     ///
     /// # Errors
-    /// When there is no default route.
+    /// Returns an error if there is no default route.
     pub async fn of_default_route(&self) -> Result<Interface, InterfaceError> {
         let v4 = RouteMessageBuilder::<std::net::Ipv4Addr>::new().build();
         let v6 = RouteMessageBuilder::<std::net::Ipv6Addr>::new().build();

@@ -1,7 +1,7 @@
-//! The maps that outlive a program: everything that was counted, and what the next program goes on from.
+//! The map set: maps that outlive a program and hold all counts and flows.
 //!
-//! A program is replaced while frames come, for other filters, for an interface that came back, or by a new process after an
-//! old one was killed. All of them write the same map_set, so nothing is carried over, lost or counted twice.
+//! A program is replaced under traffic for other filters, for an interface that came back, or by a new process. All programs
+//! write the same maps, so no count is transferred, lost or counted twice.
 
 use std::{
     io,
@@ -17,14 +17,14 @@ use honeyxdp_common::{
 };
 
 use super::{
-    maps::{MapsError, Shared, Sizes},
+    memory::{MapsError, Shared, Sizes},
     syscall::{self, MapInfo},
 };
 
 /// BPF_F_MMAPABLE of linux/bpf.h.
 const MMAPABLE: u32 = 1 << 10;
 
-/// A map of the map_set.
+/// A map of the set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MapId {
     /// SYNs by port and family.
@@ -39,15 +39,15 @@ pub(super) enum MapId {
     Positions,
     /// HyperLogLog registers.
     Sketches,
-    /// Registers of the whole run. No program knows it: user space keeps it here because it outlives the process.
+    /// Registers of the whole run. Unused by programs: user space stores them here, so that they outlive the process.
     Totals,
-    /// Which generation is written: the program's only variable.
+    /// The active generation, the program's only variable.
     Generation,
     /// The rings of payloads.
     Payloads,
     /// Positions in them.
     PayloadPositions,
-    /// What the responder did.
+    /// Event counters of the responder.
     Events,
 }
 
@@ -67,7 +67,7 @@ impl MapId {
         Self::Events,
     ];
 
-    /// Its name, in the kernel and as a pin: a BPF file system knows no names with dots.
+    /// Name in the kernel and of the pin. A BPF file system rejects names with dots.
     pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Ports => "PORTS",
@@ -84,7 +84,7 @@ impl MapId {
         }
     }
 
-    /// Its name in the object, if the program uses it.
+    /// Name in the object, if the program uses the map.
     const fn in_object(self) -> Option<&'static str> {
         match self {
             Self::Generation => Some(".bss"),
@@ -93,26 +93,26 @@ impl MapId {
         }
     }
 
-    /// Bytes of an element, and elements.
+    /// Bytes of an element, and number of elements.
     fn size(self, sizes: Sizes) -> (usize, usize) {
-        let parts = GENERATIONS * sizes.cpus;
+        let shards = GENERATIONS * sizes.cpus;
         match self {
-            Self::Ports => (8, parts * PORTS * FAMILY_SLOTS),
-            Self::Interfaces => (size_of::<Counter>(), parts * INTERFACES * INTERFACE_COUNTERS),
-            Self::Flows => (FLOW_BYTES, parts << sizes.flow_bits),
+            Self::Ports => (8, shards * PORTS * FAMILY_SLOTS),
+            Self::Interfaces => (size_of::<Counter>(), shards * INTERFACES * INTERFACE_COUNTERS),
+            Self::Flows => (FLOW_BYTES, shards << sizes.flow_bits),
             Self::Records => (FLOW_BYTES, sizes.cpus << sizes.ring_bits),
             Self::Positions => (size_of::<Position>(), sizes.cpus * 2),
-            Self::Sketches => (8, parts * FAMILY_SLOTS * sketch::WORDS),
+            Self::Sketches => (8, shards * FAMILY_SLOTS * sketch::WORDS),
             Self::Totals => (8, FAMILY_SLOTS * sketch::WORDS),
             Self::Generation => (8, 1),
             Self::Payloads => (PAYLOAD_BYTES, sizes.cpus << PAYLOAD_BITS),
             Self::PayloadPositions => (size_of::<Position>(), sizes.cpus * 2),
-            Self::Events => (8, parts * EVENTS),
+            Self::Events => (8, shards * EVENTS),
         }
     }
 }
 
-/// Why there is no map_set.
+/// Why the map set cannot be created or opened.
 #[derive(Debug, thiserror::Error)]
 pub enum MapSetError {
     /// A map cannot have more than 2^32 elements.
@@ -128,19 +128,19 @@ pub enum MapSetError {
         /// What the kernel said.
         error: io::Error,
     },
-    /// A map has another size than this version gives it.
-    #[error("map {map} has another size than this version of honeyxdp gives it")]
+    /// A map has another size than in this version.
+    #[error("map {map} has another size than in this version of honeyxdp")]
     Size {
         /// Which map.
         map: &'static str,
     },
-    /// What has a map's name is none that honeyxdp made.
-    #[error("{map} is not the map that honeyxdp makes under this name")]
+    /// An object with a map's name was not created by honeyxdp.
+    #[error("{map} is not a map that honeyxdp created")]
     Foreign {
         /// Which map.
         map: &'static str,
     },
-    /// A map of the object could not be replaced by that of the map_set.
+    /// A map of the object could not be replaced by that of the set.
     #[error("map {map} cannot be handed to the program: {source}")]
     Handed {
         /// Which map.
@@ -150,21 +150,20 @@ pub enum MapSetError {
     },
 }
 
-/// What to do when the kernel refuses memory, or anything else.
+/// Advice for a refusal by the kernel.
 pub(super) fn remedy(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::OutOfMemory => {
-            "there is too little memory, or its control group has too low a limit (MemoryMax= of a unit): give it more, or ask for \
-             less with --record-buffer"
+            "memory is too low, or the limit of its control group (MemoryMax= of a unit): raise it, or lower --record-buffer"
         }
         io::ErrorKind::PermissionDenied => {
-            "a seccomp filter or a security module forbids it, `honeyxdp doctor` says which rights there are"
+            "a seccomp filter or a security module forbids it; `honeyxdp doctor` lists the capabilities"
         }
-        _ => "`honeyxdp doctor` says what this kernel lacks",
+        _ => "`honeyxdp doctor` lists what this kernel lacks",
     }
 }
 
-/// The maps, each in the place of its number.
+/// The maps, indexed by [`MapId`].
 #[derive(Debug)]
 pub struct MapSet {
     maps: [OwnedFd; MapId::ALL.len()],
@@ -173,24 +172,24 @@ pub struct MapSet {
 }
 
 impl MapSet {
-    /// An empty one. `seed` is what hashes begin with; it stays the same for as long as the map_set lives.
+    /// Creates an empty set. `seed` of all hashes stays the same for the life of the set.
     pub(super) fn create(sizes: Sizes, seed: u64) -> Result<Self, MapSetError> {
-        Self::of(sizes, seed, |kept| {
-            let (bytes, elements) = kept.size(sizes);
+        Self::of(sizes, seed, |id| {
+            let (bytes, elements) = id.size(sizes);
             let number = |size| u32::try_from(size).map_err(|_| MapSetError::TooManyCpus(sizes.cpus));
-            syscall::create_array(kept.name(), number(bytes)?, number(elements)?, MMAPABLE)
-                .map_err(|error| MapSetError::Refused { map: kept.name(), bytes: bytes * elements, error })
+            syscall::create_array(id.name(), number(bytes)?, number(elements)?, MMAPABLE)
+                .map_err(|error| MapSetError::Refused { map: id.name(), bytes: bytes * elements, error })
         })
     }
 
-    /// One whose maps `open` has, by name. Their sizes are compared: the program writes where its own sizes say.
+    /// Opens a set, whose maps `open` returns by name. Compares their sizes, because the program writes by its own sizes.
     pub(super) fn open(
         sizes: Sizes,
         seed: u64,
         open: impl Fn(&'static str) -> io::Result<OwnedFd>,
     ) -> Result<Self, MapSetError> {
-        Self::of(sizes, seed, |kept| {
-            let map = kept.name();
+        Self::of(sizes, seed, |id| {
+            let map = id.name();
             let handed = |source| MapSetError::Handed { map, source };
             let fd = open(map).map_err(handed)?;
             if !syscall::is_map(fd.as_fd()) {
@@ -200,7 +199,7 @@ impl MapSet {
                 syscall::map_info(fd.as_fd()).map_err(handed)?;
             if (kind, key_size, flags) != (syscall::ARRAY, 4, MMAPABLE) {
                 Err(MapSetError::Foreign { map })
-            } else if kept.size(sizes) != (value_size as usize, max_entries as usize) {
+            } else if id.size(sizes) != (value_size as usize, max_entries as usize) {
                 Err(MapSetError::Size { map })
             } else {
                 Ok(fd)
@@ -208,9 +207,9 @@ impl MapSet {
         })
     }
 
-    /// Bytes that the maps of such a map_set take.
+    /// Bytes of all maps of such a set.
     pub(super) fn bytes(sizes: Sizes) -> usize {
-        MapId::ALL.into_iter().map(|kept| kept.size(sizes)).map(|(bytes, elements)| bytes * elements).sum()
+        MapId::ALL.into_iter().map(|id| id.size(sizes)).map(|(bytes, elements)| bytes * elements).sum()
     }
 
     fn of(
@@ -222,46 +221,46 @@ impl MapSet {
         Ok(Self { maps: maps.try_into().expect("there is one for each"), sizes, seed })
     }
 
-    /// How large it is.
+    /// Sizes of the maps.
     pub const fn sizes(&self) -> Sizes {
         self.sizes
     }
 
-    /// What hashes begin with.
+    /// Seed of the hashes.
     pub(super) const fn seed(&self) -> u64 {
         self.seed
     }
 
-    pub(super) fn fd(&self, kept: MapId) -> BorrowedFd<'_> {
-        self.maps[kept as usize].as_fd()
+    pub(super) fn fd(&self, id: MapId) -> BorrowedFd<'_> {
+        self.maps[id as usize].as_fd()
     }
 
-    /// A map's memory, as `elements` of `T`.
-    pub(super) fn memory<T: Copy>(&self, kept: MapId, elements: usize) -> Result<Shared<T>, MapsError> {
-        Shared::map(self.fd(kept), kept.name(), elements)
+    /// Maps the memory of a map, as `elements` of `T`.
+    pub(super) fn memory<T: Copy>(&self, id: MapId, elements: usize) -> Result<Shared<T>, MapsError> {
+        Shared::map(self.fd(id), id.name(), elements)
     }
 
-    /// Has the object's own maps made as small as can be: they are thrown away.
+    /// Makes the object's own maps minimal, because they are replaced.
     pub(super) fn announce(loader: &mut EbpfLoader<'_>) {
         for name in MapId::ALL.into_iter().filter_map(MapId::in_object) {
             loader.map_max_entries(name, 1);
         }
     }
 
-    /// Puts the map_set's maps in the place of the object's own, which is loaded and whose program is not.
+    /// Replaces the object's own maps by those of the set, after the object and before the program is loaded.
     ///
-    /// aya takes over maps only from pins. But it has written the numbers of its descriptors into the program's
-    /// instructions, and the kernel looks up what they are when the program is loaded: so they are made to be the map_set's.
+    /// aya reuses maps only from pins. It has written its descriptor numbers into the program's instructions, and the kernel
+    /// resolves them when the program is loaded. dup3(2) makes these numbers refer to the maps of the set.
     pub(super) fn hand_to(&self, ebpf: &Ebpf) -> Result<(), MapSetError> {
-        for kept in MapId::ALL {
-            let Some(name) = kept.in_object() else { continue };
-            let handed = |source| MapSetError::Handed { map: kept.name(), source };
+        for id in MapId::ALL {
+            let Some(name) = id.in_object() else { continue };
+            let handed = |source| MapSetError::Handed { map: id.name(), source };
             let own = match ebpf.map(name) {
                 Some(aya::maps::Map::Array(map)) => map.fd().as_fd().as_raw_fd(),
                 _ => return Err(handed(io::Error::other("the object has no such array"))),
             };
             // SAFETY: `own` stays open and stays aya's to close; only what it refers to changes, to another array map.
-            if unsafe { libc::dup3(self.fd(kept).as_raw_fd(), own, libc::O_CLOEXEC) } < 0 {
+            if unsafe { libc::dup3(self.fd(id).as_raw_fd(), own, libc::O_CLOEXEC) } < 0 {
                 return Err(handed(io::Error::last_os_error()));
             }
         }

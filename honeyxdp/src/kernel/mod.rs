@@ -1,4 +1,4 @@
-//! The kernel's side, seen from user space: load the program, attach it, read its maps.
+//! Access to the kernel: load the XDP program, attach it, read its maps. Knows no statistics and no outlets.
 
 mod attach;
 mod filters;
@@ -6,6 +6,7 @@ mod installation;
 mod interfaces;
 mod map_set;
 mod maps;
+mod memory;
 mod mode;
 pub mod pins;
 mod program;
@@ -14,6 +15,7 @@ mod rights;
 mod syscall;
 pub mod trace;
 mod translation;
+mod version;
 
 pub(crate) use attach::program_name;
 pub use attach::{AttachError, Attachment, attach};
@@ -21,10 +23,11 @@ pub use filters::FilterMapsError;
 pub use installation::{Change, InstallError, Installation, Plan};
 pub use interfaces::{Interface, InterfaceError, Interfaces};
 pub use map_set::{MapSet, MapSetError};
-pub use maps::{Cut, Events, InterfaceCounts, Maps, MapsError, Sizes};
+pub use maps::{Events, Flip, InterfaceCounts, Maps};
+pub use memory::{MapsError, Sizes};
 pub use mode::{Mode, ModeChoice};
 pub use program::{LoadError, OBJECT, Options, Program};
-pub(crate) use program::{OLDEST_KERNEL, OLDEST_SUPPORTED, release, version};
 pub use rights::Rights;
 pub use rights::needed as needed_capabilities;
 pub(crate) use rights::{current as rights, list};
+pub(crate) use version::{OLDEST_KERNEL, OLDEST_SUPPORTED, release, version};

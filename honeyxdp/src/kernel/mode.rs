@@ -1,18 +1,18 @@
-//! Where an XDP program can run.
+//! XDP attach modes.
 
 use std::{fmt, str::FromStr};
 
-/// Where the program runs.
+/// An attach mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// In the driver, before the kernel makes a socket buffer.
     Native,
-    /// In the network stack, on socket buffers: on every interface, and slower.
+    /// In the network stack, on socket buffers: every interface, but slower.
     Generic,
 }
 
 impl Mode {
-    /// As the snapshot has it.
+    /// Name in the snapshot.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Native => "native",
@@ -35,13 +35,13 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Which mode the operator asked for.
+/// The mode that the operator requests.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ModeChoice {
-    /// Native if the driver can, else generic and a warning.
+    /// Native if the driver supports it, else generic with a warning.
     #[default]
     Auto,
-    /// This one or none.
+    /// Only this mode.
     Only(Mode),
 }
 
@@ -53,7 +53,7 @@ impl FromStr for ModeChoice {
             "auto" => Ok(Self::Auto),
             "native" => Ok(Self::Only(Mode::Native)),
             "generic" => Ok(Self::Only(Mode::Generic)),
-            _ => Err("it is one of auto, native, generic".to_owned()),
+            _ => Err("must be auto, native or generic".to_owned()),
         }
     }
 }

@@ -1,8 +1,8 @@
-//! What stays in the kernel when the process ends: the map_set's maps and the links, as names in a BPF file system.
+//! Pins: the maps and links that outlive the process, as names in a BPF file system.
 //!
-//! Beside them lies `about`: who began the map_set, when, and with which sizes and rules. It is written last, so a directory without
-//! it is one that somebody was killed in, and is cleared. A lock on the directory is held by the sensor that reads the maps, and
-//! falls with its process.
+//! Map `about` records who created the map set, when, and with which sizes and rules. It is written last: a directory without it
+//! is left over from a killed start and is cleared. The sensor that reads the maps holds a lock on the directory; the kernel
+//! releases it with the process.
 
 mod begun;
 
@@ -22,18 +22,18 @@ use serde::{Deserialize, Serialize};
 use self::begun::Begun;
 use super::{
     map_set::{MapId, MapSet, MapSetError, remedy},
-    maps::Sizes,
+    memory::Sizes,
     syscall::{self, LinkInfo},
 };
 
-/// Where pins lie when nothing else is said.
+/// Default directory of the pins.
 pub const DIRECTORY: &str = "/sys/fs/bpf/honeyxdp";
 
 /// BPF_FS_MAGIC of linux/magic.h.
 const BPF_FS: i64 = 0xcafe_4a11;
-/// Name of the map that says whose the others are.
+/// Name of the map that describes the others.
 const ABOUT: &str = "about";
-/// Its size: JSON, and zeros behind it.
+/// Its size: JSON, padded with zeros.
 const ABOUT_BYTES: usize = 4_096;
 
 /// Why pins cannot be used.
@@ -253,7 +253,7 @@ impl Pins {
     }
 }
 
-/// What is pinned, for whoever wants to know.
+/// Contents of a pin directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pinned {
     /// Where.
@@ -266,21 +266,21 @@ pub struct Pinned {
     pub links: Vec<PinnedLink>,
 }
 
-/// An interface that a pinned link is for.
+/// A pinned link and its interface.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PinnedLink {
-    /// Name of the interface when it was attached.
+    /// Name of the interface at the time of attaching.
     pub interface: String,
-    /// Its index; `None` when it is gone, or was never there.
+    /// Interface index; `None` if the interface is gone or was never attached.
     pub index: Option<u32>,
     /// The kernel's id of the program.
     pub program_id: Option<u32>,
 }
 
-/// What is pinned in a directory; `None` when nothing is.
+/// Reads what is pinned in a directory; `None` if nothing is.
 ///
 /// # Errors
-/// When it cannot be read.
+/// Returns an error if the pins cannot be read.
 pub fn pinned(directory: &Path) -> Result<Option<Pinned>, PinError> {
     let Some((_, about)) = read_about(directory)? else {
         return Ok(None);
@@ -299,10 +299,10 @@ pub fn pinned(directory: &Path) -> Result<Option<Pinned>, PinError> {
     Ok(Some(Pinned { directory: directory.to_owned(), about, in_use, links }))
 }
 
-/// Takes the link of one interface off. Returns whether there was one.
+/// Detaches one interface. Returns whether it was attached.
 ///
 /// # Errors
-/// When a sensor uses the pins, or the kernel refuses.
+/// Returns an error if a sensor uses the pins, or the kernel refuses.
 pub fn detach(directory: &Path, interface: &str) -> Result<bool, PinError> {
     let _lock = lock(directory)?;
     let Some((_, about)) = read_about(directory)? else {
@@ -314,15 +314,15 @@ pub fn detach(directory: &Path, interface: &str) -> Result<bool, PinError> {
     remove_link(&directory.join(link_name(slot)))
 }
 
-/// Takes everything in the directory off: links, maps, and with them all counts. Returns how many links there were.
+/// Removes all links and maps in the directory, and with them all counts. Returns the number of detached links.
 ///
 /// # Errors
-/// When a sensor uses the pins, or the kernel refuses.
+/// Returns an error if a sensor uses the pins, or the kernel refuses.
 pub fn detach_all(directory: &Path) -> Result<usize, PinError> {
     let lock = lock(directory)?;
     let links = clear(directory)?;
     drop(lock);
-    // Somebody else may have made the directory for us, and then it stays, empty.
+    // A directory that was created for us (tmpfiles.d) may not be removable; it stays, empty.
     let _ = fs::remove_dir(directory);
     Ok(links)
 }
@@ -332,7 +332,7 @@ pub fn is_there(directory: &Path) -> bool {
     fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some())
 }
 
-/// Removes what lies in the directory: links first, so that nothing writes to maps that nobody can find any more.
+/// Removes everything in the directory: links first, so that no program writes to maps without a name.
 fn clear(directory: &Path) -> Result<usize, PinError> {
     let entries = fs::read_dir(directory).map_err(io("read", directory))?;
     let mut names: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -348,9 +348,9 @@ fn clear(directory: &Path) -> Result<usize, PinError> {
     Ok(links)
 }
 
-/// Takes a link off its interface, also when some process still holds it. Returns whether it was on one.
+/// Detaches and removes a link, even if a process still holds it. Returns whether it was attached.
 fn remove_link(path: &Path) -> Result<bool, PinError> {
-    // What has a link's name and is none, is only in the way of the next one.
+    // Another object under a link's name would block the next link.
     let link = pinned_link(path).filter(|(_, info)| info.interface != 0);
     if let Some((link, _)) = &link {
         syscall::detach_link(link.as_fd()).map_err(io("detach", path))?;
@@ -369,7 +369,7 @@ fn pinned_link(path: &Path) -> Option<(OwnedFd, LinkInfo)> {
 
 const LINK: &str = "link_";
 
-/// Not the interface's name, which may have a dot.
+/// Not the interface's name, which may contain a dot.
 fn link_name(slot: usize) -> String {
     format!("{LINK}{slot}")
 }
@@ -390,7 +390,7 @@ fn lock(directory: &Path) -> Result<File, PinError> {
     }
 }
 
-/// The map that says whose the others are, and what it says.
+/// The map `about` and its contents.
 fn read_about(directory: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
     let path = directory.join(ABOUT);
     let fd = match syscall::pinned(&path) {
@@ -406,7 +406,7 @@ fn read_about(directory: &Path) -> Result<Option<(OwnedFd, About)>, PinError> {
     };
     match read() {
         Ok(about) => Ok(Some((fd, about))),
-        // Another version may say other things of itself.
+        // Another version may write another document.
         Err(error) => {
             Err(PinError::Mismatch { directory: directory.to_owned(), reason: format!("{}: {error}", path.display()) })
         }

@@ -1,4 +1,4 @@
-//! The built object, and how it is loaded.
+//! The eBPF object and its loading.
 
 use std::{
     fs,
@@ -18,48 +18,46 @@ use honeyxdp_common::{counters::INTERFACES, flow::FLOW_BYTES};
 use super::{
     filters::{FilterMaps, FilterMapsError},
     map_set::{MapSet, MapSetError, remedy},
-    maps::{Maps, MapsError, Sizes},
+    maps::Maps,
+    memory::{MapsError, Sizes},
     responder::{self, ResponderMaps},
     rights::{self, Rights},
+    version::{OLDEST_KERNEL, release, version},
 };
 use crate::{filter::Filters, payloads::Responder};
 
 #[cfg(target_endian = "big")]
 compile_error!("the eBPF object in the repository is little-endian; honeyxdp does not run on big-endian machines yet");
 
-/// The eBPF object that this binary carries, an ELF file. It belongs to the sources in honeyxdp-ebpf.
+/// The embedded eBPF object, an ELF file built from honeyxdp-ebpf.
 pub static OBJECT: &[u8] = aya::include_bytes_aligned!(env!("HONEYXDP_EBPF_OBJECT_PATH"));
 
-/// First kernel with XDP programs on frames of several buffers, and with `bpf_xdp_load_bytes`.
-pub(crate) const OLDEST_KERNEL: (u32, u32) = (5, 18);
-/// First kernel that is supported: the oldest one that tests boot (`cargo xtask vm`).
-pub(crate) const OLDEST_SUPPORTED: (u32, u32) = (6, 1);
-/// Bytes that the rings of all CPUs take together when nobody says more: a tenth of a second of a flood that no flow repeats in.
+/// Default size of the rings of all CPUs, bytes: a tenth of a second of a flood in which no flow repeats.
 const RECORD_MEMORY: usize = 64 << 20;
 
 /// Name of the program in the object.
 const PROGRAM: &str = "honeyxdp";
-/// Name of the one that it goes on with where it is told to answer or observe.
+/// Name of the program that it tail-calls to answer or observe.
 const SECOND: &str = "responder";
 
-/// What is decided when the program is loaded.
+/// Load-time options of the program.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Indices of the interfaces that it will be attached to, at most [`INTERFACES`], each in its slot; 0 where one is gone.
+    /// Interface indices by slot, at most [`INTERFACES`]; 0 for an interface that is gone.
     pub interfaces: Vec<u32>,
-    /// Marked SYNs logged per second on each CPU; 0 leaves logging out of the program.
+    /// Most log lines per second and CPU for SYNs that match; 0 removes logging from the program.
     pub trace_per_second: u32,
     /// Which SYNs are counted.
     pub filters: Filters,
-    /// Whether a counted SYN is dropped; else it goes on.
+    /// Whether counted SYNs are dropped.
     pub drop_counted: bool,
-    /// Flow records take one SYN in so many; 1 takes all.
+    /// Record one SYN in this many; 1 records all.
     pub sample: u32,
-    /// Places in the flow cache of each CPU, as a power of two; 0 turns flow records off.
+    /// Slots of each CPU's flow cache, as a power of two; 0 turns flow records off.
     pub flow_bits: u32,
     /// Bytes of the rings of all CPUs together; rounded to powers of two.
     pub record_memory: usize,
-    /// What is observed and answered.
+    /// Settings of payload capture and the responder.
     pub responder: Responder,
 }
 
@@ -79,16 +77,16 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Bytes that the maps take on this machine.
+    /// Memory of all maps on this machine, bytes.
     ///
     /// # Errors
-    /// When the number of CPUs cannot be read.
+    /// Returns an error if the number of CPUs cannot be read.
     pub(crate) fn kernel_memory(&self) -> io::Result<u64> {
         Ok(MapSet::bytes(self.sizes(possible_cpus()?)) as u64)
     }
 
     pub(super) fn sizes(&self, cpus: u32) -> Sizes {
-        // Each CPU has its own ring. Below a thousand records a ring would be full before anybody can look.
+        // Each CPU has its own ring. A ring below 1,024 records would fill up between two polls.
         let records = self.record_memory / FLOW_BYTES / cpus as usize;
         Sizes { cpus: cpus as usize, flow_bits: self.flow_bits, ring_bits: records.max(1_024).ilog2() }
     }
@@ -97,7 +95,7 @@ impl Options {
 /// Why the program could not be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
-    /// The kernel lacks what the program calls.
+    /// The kernel is too old.
     #[error(
         "kernel {release} is too old: honeyxdp needs Linux 5.18 or later (XDP on frames of several buffers, bpf_xdp_load_bytes)"
     )]
@@ -105,24 +103,24 @@ pub enum LoadError {
         /// What `uname -r` says.
         release: String,
     },
-    /// The process may not load programs.
+    /// The process lacks the privileges to load.
     #[error("loading an XDP program is not permitted: {0}")]
     Rights(Rights),
     /// More interfaces than a program has slots for.
     #[error(
-        "{0} interfaces are too many: one sensor watches at most {INTERFACES}, those counted that are pinned from earlier starts"
+        "{0} interfaces are too many: a sensor watches at most {INTERFACES}, including those pinned by earlier starts"
     )]
     TooManyInterfaces(usize),
-    /// There are no maps for the program.
+    /// The map set cannot be created.
     #[error(transparent)]
     MapSet(MapSetError),
     /// The list of CPUs could not be read.
-    #[error("cannot read /sys/devices/system/cpu/possible, which tells how many CPUs to count on: {0}")]
+    #[error("cannot read the number of CPUs from /sys/devices/system/cpu/possible: {0}")]
     Cpus(io::Error),
     /// The kernel, or aya, refused the object.
     #[error("the kernel refused the XDP program: {}", chain(.0))]
     Refused(#[from] EbpfError),
-    /// The kernel has no memory for the object, or forbids it though the capabilities are there.
+    /// The kernel is out of memory, or forbids the object despite all capabilities.
     #[error("the kernel refused the XDP program: {}; {}", chain(.error), remedy(.refusal))]
     Denied {
         /// What aya said.
@@ -152,7 +150,7 @@ impl From<MapSetError> for LoadError {
     }
 }
 
-/// The program, loaded. Dropping it unloads it, unless something else holds it.
+/// A loaded program. Dropping it unloads it, unless a link or pin holds it.
 #[derive(Debug)]
 pub struct Program {
     ebpf: Ebpf,
@@ -161,24 +159,24 @@ pub struct Program {
 }
 
 impl Program {
-    /// Loads the program and takes its maps.
+    /// Loads the program with a new map set.
     ///
     /// # Errors
-    /// See [`LoadError`].
+    /// Returns an error if the kernel refuses the program or its maps.
     pub fn load(options: &Options) -> Result<(Self, Maps), LoadError> {
         Self::load_object(OBJECT, options)
     }
 
-    /// The same from another object with the same program, variables and maps. The benchmarks load one that is written in C.
+    /// Loads another object with the same programs, globals and maps, such as the C reference program of the benchmarks.
     ///
     /// # Errors
-    /// See [`LoadError`].
+    /// As [`Program::load`].
     pub fn load_object(object: &[u8], options: &Options) -> Result<(Self, Maps), LoadError> {
         let map_set = MapSet::create(options.sizes(prepare()?), seed())?;
         Ok((Self::load_with(object, options, &map_set)?, Maps::take(&map_set)?))
     }
 
-    /// Loads a program that writes to an existing map_set. Sizes are the map_set's; those of `options` do not matter.
+    /// Loads a program that writes to an existing map set, whose sizes take precedence over those of `options`.
     pub(super) fn load_with(object: &[u8], options: &Options, map_set: &MapSet) -> Result<Self, LoadError> {
         if options.interfaces.len() > INTERFACES {
             return Err(LoadError::TooManyInterfaces(options.interfaces.len()));
@@ -229,7 +227,7 @@ impl Program {
         self.tag
     }
 
-    /// aya's handle on the program, to attach it or to run it on a frame.
+    /// aya's handle of the program, to attach it or to run it on a frame.
     pub fn xdp(&mut self) -> &mut Xdp {
         self.ebpf
             .program_mut(PROGRAM)
@@ -237,7 +235,7 @@ impl Program {
             .expect("it was loaded under this name and type")
     }
 
-    /// Never answers for these addresses.
+    /// Excludes these addresses from answers.
     pub(super) fn except<'a>(&mut self, addresses: impl Iterator<Item = &'a IpAddr>) -> Result<(), FilterMapsError> {
         responder::except(&mut self.ebpf, addresses)
     }
@@ -254,8 +252,8 @@ impl Program {
     }
 }
 
-/// Loads the second program, and tells the first one where it is, for as long as the object is there: the kernel empties an array
-/// of programs when nobody in user space holds it.
+/// Loads the second program and registers it for the tail call. The kernel clears a program array when no process holds it, so
+/// the registration ends with this process.
 fn load_second(ebpf: &mut Ebpf) -> Result<(), LoadError> {
     load_program(ebpf, SECOND).map_err(refused)?;
     let program: &Xdp = ebpf.program(SECOND).expect("it was loaded").try_into().map_err(EbpfError::from)?;
@@ -272,14 +270,14 @@ fn load_program(ebpf: &mut Ebpf, name: &str) -> Result<(u32, u64), EbpfError> {
     Ok((info.id(), info.tag()))
 }
 
-/// Tells a lack of rights from everything else that the kernel may refuse.
+/// Distinguishes missing privileges from other refusals.
 fn refused(error: EbpfError) -> LoadError {
     let errno = sources(&error).find_map(|source| source.downcast_ref::<io::Error>()?.raw_os_error());
     let rights = rights::current();
     match errno {
         Some(libc::EPERM) if !rights.suffice() => LoadError::Rights(rights),
         Some(libc::EACCES) if !rights.missing.is_empty() => LoadError::Rights(rights),
-        // The verifier's word for some of what it forbids to who lacks CAP_PERFMON, where the one above is its word for the rest.
+        // The verifier returns EINVAL for some operations that need CAP_PERFMON, and EACCES for the others.
         Some(libc::EINVAL) if rights.missing.contains(&Capability::CAP_PERFMON) => LoadError::Rights(rights),
         Some(errno @ (libc::EPERM | libc::ENOMEM)) => {
             LoadError::Denied { error, refusal: io::Error::from_raw_os_error(errno) }
@@ -294,7 +292,7 @@ fn sources<'a>(
     std::iter::successors(Some(error), |error| error.source())
 }
 
-/// The error and its causes. Of the verifier's log, which runs to thousands of lines, the last ones say what is wrong.
+/// The error and its causes. Of the verifier's log, thousands of lines, only the last ones, which name the fault.
 fn chain(error: &EbpfError) -> String {
     const LINES: usize = 12;
     let mut text = String::new();
@@ -316,13 +314,13 @@ fn chain(error: &EbpfError) -> String {
     }
 }
 
-/// Looks whether a program can be loaded at all. Returns how many CPUs have to have counters.
+/// Checks the kernel version. Returns the number of possible CPUs.
 pub(super) fn prepare() -> Result<u32, LoadError> {
     check_kernel()?;
     possible_cpus().map_err(LoadError::Cpus)
 }
 
-/// What hashes begin with: nobody outside may know it, or he could choose sources that meet in one place.
+/// A random hash seed. It is secret, so that nobody can choose colliding sources.
 pub(super) fn seed() -> u64 {
     RandomState::new().hash_one("honeyxdp")
 }
@@ -333,17 +331,6 @@ fn check_kernel() -> Result<(), LoadError> {
         Some(version) if version < OLDEST_KERNEL => Err(LoadError::Kernel { release }),
         _ => Ok(()),
     }
-}
-
-/// `uname -r`.
-pub(crate) fn release() -> String {
-    rustix::system::uname().release().to_string_lossy().into_owned()
-}
-
-/// Major and minor number of a kernel release.
-pub(crate) fn version(release: &str) -> Option<(u32, u32)> {
-    let mut numbers = release.split(|c: char| !c.is_ascii_digit());
-    Some((numbers.next()?.parse().ok()?, numbers.next()?.parse().ok()?))
 }
 
 /// One more than the highest CPU number that can ever appear: numbers may have gaps.
@@ -361,16 +348,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kernel_release_is_read_by_its_first_two_numbers() {
-        assert_eq!(version("6.18.44-generic"), Some((6, 18)));
-        assert_eq!(version("5.4.0"), Some((5, 4)));
-        assert_eq!(version("garbage"), None);
-        assert!(version("5.17.9").unwrap() < OLDEST_KERNEL);
-        assert!(version("5.18").unwrap() >= OLDEST_KERNEL);
-    }
-
-    #[test]
-    fn the_highest_cpu_ends_the_list() {
+    fn highest_cpu_is_last_in_the_list() {
         assert_eq!(highest("0\n"), Some(0));
         assert_eq!(highest("0-127\n"), Some(127));
         assert_eq!(highest("0-3,8-11\n"), Some(11));
@@ -379,17 +357,17 @@ mod tests {
     }
 
     #[test]
-    fn too_many_interfaces_are_refused_in_words() {
+    fn rejects_too_many_interfaces() {
         let options = Options { interfaces: (1..=17).collect(), ..Options::default() };
         let error = Program::load(&options).unwrap_err().to_string();
         assert_eq!(
             error,
-            "17 interfaces are too many: one sensor watches at most 16, those counted that are pinned from earlier starts"
+            "17 interfaces are too many: a sensor watches at most 16, including those pinned by earlier starts"
         );
     }
 
     #[test]
-    fn the_object_is_one_that_aya_reads() {
+    fn object_is_readable_by_aya() {
         let object = aya_obj::Object::parse(OBJECT).unwrap();
         assert!(object.programs.contains_key(PROGRAM));
         for map in ["PORTS", "INTERFACES", "FLOWS", "RECORDS", "SKETCHES", "PAYLOADS", "EVENTS", ".bss", "TRACE_BUDGET"]

@@ -1,4 +1,4 @@
-//! What is observed and answered, in the form that the kernel program looks at.
+//! Settings of the responder and of payload capture as globals and maps of the XDP program.
 
 use std::net::IpAddr;
 
@@ -15,10 +15,10 @@ use honeyxdp_common::{
 use super::filters::{FilterMapsError, key, map};
 use crate::{filter::PortSet, payloads::Responder};
 
-/// What an address leads to that is answered for, and one of the host itself.
+/// Values in the trie: addresses to answer for, and the host's own addresses.
 const ANSWERED: u32 = 1;
 const OWN: u32 = 0;
-/// Addresses that a host may have: prefixes in the trie beside those that are answered for.
+/// Most addresses of a host: room in the trie beside the prefixes to answer for.
 const OWN_ADDRESSES: usize = 1_024;
 
 /// The settings, as globals and maps.
@@ -33,7 +33,7 @@ impl<'a> ResponderMaps<'a> {
         Self { responder, on: bit(&responder.observed, OBSERVE) | bit(&responder.answered, RESPOND) }
     }
 
-    /// Decides what is part of the program, and the sizes of the maps. What is off has one element.
+    /// Sets the globals and the sizes of the maps. A feature that is off has one element.
     pub(super) fn announce(&'a self, loader: &mut EbpfLoader<'a>) {
         let when = |bit: u32, size: usize| if self.on & bit == 0 { 1 } else { u32::try_from(size).unwrap_or(u32::MAX) };
         let Responder { answers, payloads, .. } = self.responder;
@@ -81,7 +81,7 @@ impl<'a> ResponderMaps<'a> {
     }
 }
 
-/// Never answers for these addresses: they are the host's.
+/// Excludes these addresses, the host's own, from answers.
 pub(super) fn except<'a>(
     ebpf: &mut Ebpf,
     mut addresses: impl Iterator<Item = &'a IpAddr>,

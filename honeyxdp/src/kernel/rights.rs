@@ -1,18 +1,18 @@
-//! What the process is allowed to do, said in the kernel's own terms.
+//! Privileges of the process: capabilities and seccomp.
 
 use std::{fmt, fs};
 
 use caps::{CapSet, Capability};
 
-use super::program::{release, version};
+use super::version::{release, version};
 
-/// The first kernel that is known to take the program without CAP_PERFMON: 6.1 and 6.12 refuse it, between 6.12 and 6.18 none was tried.
+/// First kernel known to load the program without CAP_PERFMON. 6.1 and 6.12 reject it; versions in between were not tested.
 ///
-/// Who lacks CAP_PERFMON is held to rules against speculation (Spectre v1), so the verifier also follows ways that no frame can take, and
-/// older kernels refuse a program for what it finds there. New ones put a barrier in its place.
+/// Without CAP_PERFMON the verifier checks speculative paths (Spectre v1), which no frame can take. Older kernels reject a
+/// program for what they find there; newer ones insert a barrier.
 const WITHOUT_PERFMON: (u32, u32) = (6, 18);
 
-/// What loading and attaching takes, and nothing else.
+/// Capabilities for loading and attaching.
 const NEEDED: [Capability; 2] = [Capability::CAP_BPF, Capability::CAP_NET_ADMIN];
 /// The same before [`WITHOUT_PERFMON`].
 const NEEDED_BEFORE: [Capability; 3] = [Capability::CAP_BPF, Capability::CAP_PERFMON, Capability::CAP_NET_ADMIN];
@@ -25,22 +25,22 @@ pub fn needed() -> &'static [Capability] {
 fn needed_on(release: &str) -> &'static [Capability] {
     match version(release) {
         Some(version) if version >= WITHOUT_PERFMON => &NEEDED,
-        // Nobody knows that one of no version does without.
+        // An unknown version may need it.
         _ => &NEEDED_BEFORE,
     }
 }
 
-/// The rights of this process, as far as they decide over XDP.
+/// Privileges of this process that XDP needs.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Rights {
-    /// Capabilities that are needed and not held.
+    /// Missing capabilities.
     pub missing: Vec<Capability>,
     /// Whether a seccomp filter is in force (containers have one).
     pub seccomp: bool,
 }
 
 impl Rights {
-    /// Whether nothing that is looked at stands in the way.
+    /// Whether all checked privileges are present.
     pub fn suffice(&self) -> bool {
         self.missing.is_empty() && !self.seccomp
     }
@@ -61,7 +61,7 @@ impl fmt::Display for Rights {
     }
 }
 
-/// The capabilities that are needed and that this thread does not have.
+/// Needed capabilities that this thread lacks.
 fn missing() -> Vec<Capability> {
     let held = |capability| caps::has_cap(None, CapSet::Effective, capability).unwrap_or(false);
     needed().iter().copied().filter(|&capability| !held(capability)).collect()
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn older_kernels_take_one_more() {
+    fn older_kernels_need_cap_perfmon() {
         assert_eq!(needed_on("6.12.117+deb13-amd64"), NEEDED_BEFORE);
         assert_eq!(needed_on("6.18.0"), NEEDED);
         assert_eq!(needed_on("of no version"), NEEDED_BEFORE);

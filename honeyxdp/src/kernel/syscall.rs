@@ -1,4 +1,4 @@
-//! The commands of bpf(2) that aya does not offer.
+//! Commands of bpf(2) that aya does not offer.
 
 use std::{
     ffi::CString,
@@ -37,20 +37,20 @@ pub(super) fn create_link(program: BorrowedFd<'_>, interface: u32, flags: u32) -
     descriptor(LINK_CREATE, &LinkCreate { program: program.as_raw_fd(), interface, attach_type: ATTACH_XDP, flags })
 }
 
-/// Puts another program into a link, in one step: every frame meets the one or the other.
+/// Replaces the program of a link atomically.
 pub(super) fn update_link(link: BorrowedFd<'_>, program: BorrowedFd<'_>) -> io::Result<()> {
     let attr = [link.as_raw_fd(), program.as_raw_fd(), 0, 0];
     // SAFETY: the head of the union for this command is two descriptors, flags and an old program, without pointers.
     unsafe { bpf(LINK_UPDATE, &attr) }.map(drop)
 }
 
-/// Takes a link off its interface. The link stays, and does nothing.
+/// Detaches a link from its interface. The link object stays, without effect.
 pub(super) fn detach_link(link: BorrowedFd<'_>) -> io::Result<()> {
     // SAFETY: the head of the union for this command is one descriptor.
     unsafe { bpf(LINK_DETACH, &link.as_raw_fd()) }.map(drop)
 }
 
-/// Makes an array map.
+/// Creates an array map.
 pub(super) fn create_array(name: &str, value_size: u32, max_entries: u32, flags: u32) -> io::Result<OwnedFd> {
     #[repr(C)]
     struct MapCreate {
@@ -67,11 +67,11 @@ pub(super) fn create_array(name: &str, value_size: u32, max_entries: u32, flags:
     let mut attr =
         MapCreate { kind: ARRAY, key_size: 4, value_size, max_entries, flags, inner: 0, numa_node: 0, name: [0; 16] };
     // The last byte stays 0.
-    attr.name.iter_mut().take(15).zip(name.bytes()).for_each(|(place, byte)| *place = byte);
+    attr.name.iter_mut().take(15).zip(name.bytes()).for_each(|(to, byte)| *to = byte);
     descriptor(MAP_CREATE, &attr)
 }
 
-/// What the kernel says of a map.
+/// Head of `struct bpf_map_info`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(super) struct MapInfo {
@@ -83,7 +83,7 @@ pub(super) struct MapInfo {
     pub(super) flags: u32,
 }
 
-/// What the kernel says of an XDP link.
+/// Head of `struct bpf_link_info` of an XDP link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[repr(C)]
 pub(super) struct LinkInfo {
@@ -92,7 +92,7 @@ pub(super) struct LinkInfo {
     /// Id of the program.
     pub(super) program: u32,
     _gap: u32,
-    /// Index of the interface; 0 when it is gone.
+    /// Interface index; 0 if the interface is gone.
     pub(super) interface: u32,
     _rest: u32,
 }
@@ -120,12 +120,12 @@ fn info<T: Default>(object: BorrowedFd<'_>) -> io::Result<T> {
     unsafe { bpf(OBJ_GET_INFO_BY_FD, &attr) }.map(|_| info)
 }
 
-/// Whether a descriptor is that of a map. The kernel answers for everything, and each answer has another layout.
+/// Whether a descriptor refers to a map. The kernel answers for every object type, each with another layout.
 pub(super) fn is_map(object: BorrowedFd<'_>) -> bool {
     is(object, "bpf-map")
 }
 
-/// Whether a descriptor is that of a link.
+/// Whether a descriptor refers to a link.
 pub(super) fn is_link(object: BorrowedFd<'_>) -> bool {
     is(object, "bpf_link") || is(object, "bpf-link")
 }
@@ -142,7 +142,7 @@ struct Pin {
     flags: u32,
 }
 
-/// Gives an object a name in a BPF file system; it lives as long as the name.
+/// Pins an object in a BPF file system.
 pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let attr = Pin { path: path.as_ptr() as u64, object: object.as_raw_fd(), flags: 0 };
@@ -150,7 +150,7 @@ pub(super) fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
     unsafe { bpf(OBJ_PIN, &attr) }.map(drop)
 }
 
-/// The object with this name in a BPF file system.
+/// Opens a pinned object.
 pub(super) fn pinned(path: &Path) -> io::Result<OwnedFd> {
     let path = CString::new(path.as_os_str().as_bytes())?;
     let attr = Pin { path: path.as_ptr() as u64, object: 0, flags: 0 };
@@ -160,7 +160,7 @@ pub(super) fn pinned(path: &Path) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Makes an array of maps with one place, for maps that are like `inner`.
+/// Creates an array of maps with one element, for maps like `inner`.
 pub(super) fn create_array_of_maps(inner: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     const ARRAY_OF_MAPS: u32 = 12;
 
@@ -185,7 +185,7 @@ pub(super) fn create_array_of_maps(inner: BorrowedFd<'_>) -> io::Result<OwnedFd>
     descriptor(MAP_CREATE, &attr)
 }
 
-/// Puts a map into the one place of an array of maps, and waits until no program runs any more that ran before.
+/// Sets the element of an array of maps, and waits until all programs that were running have ended.
 pub(super) fn put_map(outer: BorrowedFd<'_>, inner: BorrowedFd<'_>) -> io::Result<()> {
     #[repr(C)]
     struct MapUpdate {
@@ -215,7 +215,7 @@ fn descriptor<T>(command: libc::c_int, attr: &T) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// bpf(2). The kernel takes what is left out at the end of its union as 0.
+/// bpf(2). The kernel reads omitted bytes at the end of the union as 0.
 ///
 /// # Safety
 /// `attr` is the head of `union bpf_attr` for this command, and what it points to is alive.

@@ -1,4 +1,4 @@
-//! `--trace-matches`: the log lines that the kernel program writes for marked SYNs.
+//! `--trace-matches`: log lines that the XDP program writes for SYNs that match a fingerprint.
 
 use std::time::Duration;
 
@@ -11,13 +11,13 @@ use tokio::time;
 use super::program::Program;
 use crate::logging::MARK;
 
-/// How often the kernel's ring of log lines is emptied.
+/// Interval between two reads of the kernel's log ring.
 const EVERY: Duration = Duration::from_millis(200);
 
 /// Logs the program's lines until the future is dropped.
 ///
 /// # Errors
-/// When the object has no log.
+/// Returns an error if the object has no log map.
 pub fn lines(program: &mut Program) -> anyhow::Result<impl Future<Output = ()> + use<>> {
     let mut logger =
         EbpfLogger::init_with_logger(program.ebpf(), Named).context("the kernel program has no log to read")?;
@@ -30,7 +30,7 @@ pub fn lines(program: &mut Program) -> anyhow::Result<impl Future<Output = ()> +
     })
 }
 
-/// Puts the family's name in the place of its wire id, with which every line of the program begins.
+/// Replaces the wire id at the start of every line by the family's name.
 struct Named;
 
 impl Log for Named {

@@ -1,4 +1,4 @@
-//! The table of public addresses, so made that the kernel program finds each with one look.
+//! Table of public addresses, built so that the XDP program finds each with one lookup.
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -10,17 +10,17 @@ const TRIES: u32 = 64;
 /// Local addresses and their public ones in buckets, none of which overflows.
 #[derive(Debug, Default)]
 pub(super) struct Translation {
-    /// What addresses are multiplied by; 0 when there are none.
+    /// Hash multiplier; 0 without addresses.
     pub(super) multiplier: u32,
-    /// Bits of the number of a bucket.
+    /// Bits of a bucket index.
     pub(super) bits: u32,
     /// The buckets, `1 << bits`.
     pub(super) buckets: Vec<[u64; BUCKET]>,
 }
 
 impl Translation {
-    /// Looks for a multiplier and a size without overflow. There always is one: multiplied by an odd number, no two addresses
-    /// are the same, and 2^31 buckets of two hold them all.
+    /// Searches for a multiplier and a size without overflow. One exists: an odd multiplier maps no two addresses to the same
+    /// number, so 2^31 buckets of two entries hold all.
     pub(super) fn of(addresses: &BTreeMap<Ipv4Addr, Ipv4Addr>) -> Self {
         if addresses.is_empty() {
             return Self { bits: 1, ..Self::default() };
@@ -29,7 +29,7 @@ impl Translation {
         (smallest..=31)
             .flat_map(|bits| (0..TRIES).map(move |attempt| (bits, attempt)))
             .find_map(|(bits, attempt)| {
-                // Unsupported, and far from the one before: the golden ratio's multiples.
+                // Odd, and far from the previous one: multiples of the golden ratio.
                 let multiplier = 0x9e37_79b9_u32.wrapping_mul(2 * attempt + 1);
                 let buckets = fill(addresses, multiplier, bits)?;
                 Some(Self { multiplier, bits, buckets })
@@ -38,12 +38,12 @@ impl Translation {
     }
 }
 
-/// None when a bucket overflows.
+/// Fills the buckets; `None` if one overflows.
 fn fill(addresses: &BTreeMap<Ipv4Addr, Ipv4Addr>, multiplier: u32, bits: u32) -> Option<Vec<[u64; BUCKET]>> {
     let mut buckets = vec![[0; BUCKET]; 1 << bits];
     for (&local, &public) in addresses {
         let pair = translation(local.into(), public.into());
-        let free = buckets[bucket(local.into(), multiplier, bits) as usize].iter_mut().find(|place| **place == 0)?;
+        let free = buckets[bucket(local.into(), multiplier, bits) as usize].iter_mut().find(|entry| **entry == 0)?;
         *free = pair;
     }
     Some(buckets)
@@ -61,9 +61,9 @@ mod tests {
     }
 
     #[test]
-    fn every_address_has_a_place_in_a_small_table() {
+    fn small_table_holds_every_address() {
         for count in [1, 2, 16, 256, 4_096, 65_536_u32] {
-            // Neighbours, as in a network, and addresses at random.
+            // Adjacent addresses, as in a network, and scattered ones.
             for step in [1, 0x0101, 0x9e37_79b1_u32] {
                 let local = |number: u32| Ipv4Addr::from(0x0a00_0000_u32.wrapping_add(number.wrapping_mul(step)));
                 let public = |number: u32| Ipv4Addr::from(0xc633_6400 + number);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn without_addresses_nothing_is_translated() {
+    fn no_addresses_disable_translation() {
         assert_eq!(Translation::of(&BTreeMap::new()).multiplier, 0);
     }
 }

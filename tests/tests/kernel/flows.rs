@@ -53,7 +53,7 @@ fn a_record_holds_the_fields_of_its_first_and_last_syn() {
     ] {
         lab::bench::test_run(&mut program, &frame).unwrap();
     }
-    let cut = maps.cut().unwrap();
+    let cut = maps.flip().unwrap();
     let mut flows: Vec<Flow> = Vec::new();
     maps.records(Some(&cut), |flow| flows.push(*flow));
     let packets: u32 = flows.iter().map(|flow| flow.packets).sum();
@@ -99,7 +99,7 @@ fn random_frames_make_the_same_flows_in_any_cache() {
 fn without_flows_there_are_only_counters() {
     let mut bench = Bench::with(&Options { flow_bits: 0, ..Options::default() }).unwrap();
     (0..100).for_each(|_| bench.run(&syn(Ipv4Addr::LOCALHOST, Tcp::default())).unwrap());
-    let cut = bench.maps().cut().unwrap();
+    let cut = bench.maps().flip().unwrap();
     let mut records = 0;
     bench.maps().records(Some(&cut), |_| records += 1);
     assert_eq!((bench.maps().counts(&cut).syns(), records), (100, 0));
@@ -171,7 +171,7 @@ fn the_kernels_registers_estimate_within_two_percent() {
             .run(&syn(Ipv4Addr::from(0x0a00_0000 | host), Tcp { dport: (host % 7) as u16, ..Tcp::default() }))
             .unwrap();
     }
-    let cut = bench.maps().cut().unwrap();
+    let cut = bench.maps().flip().unwrap();
     bench.maps().sketch(&cut, Family::OTHER, &mut sketch);
     let estimate = sketch.estimate();
     assert!((98_000..102_000).contains(&estimate), "{estimate}");

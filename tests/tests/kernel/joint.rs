@@ -4,7 +4,7 @@
 
 use std::{
     fs,
-    net::Ipv4Addr,
+    net::{Ipv4Addr, TcpStream},
     path::Path,
     process::{Child, Stdio},
     thread,
@@ -30,7 +30,7 @@ const BEFORE: u32 = 500;
 /// Each sensor's sources begin so far behind those of the one before.
 const APART: u32 = 2_000;
 const SENSORS: u32 = 4;
-const PATIENCE: Duration = Duration::from_secs(150);
+const PATIENCE: Duration = Duration::from_secs(600);
 /// Ports that no connection is given as its own.
 const SCHEDULER: &str = "127.0.0.1:20050";
 
@@ -171,7 +171,12 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
     assert_eq!(column(&here, "sensors.csv", "alone"), alone);
 
     let cluster = |args: &[&str]| Process(fleet.honeyxdp(&[&["cluster"], args].concat()).spawn().unwrap());
+    let listening = |address: &str| {
+        let connects = || fleet.hub.inside(|| TcpStream::connect(address).is_ok()).unwrap();
+        wait_until(&format!("{address} listens"), connects);
+    };
     let _scheduler = cluster(&["scheduler", "--bind", SCHEDULER, "--executor-timeout", "7"]);
+    listening(SCHEDULER);
     let work = directory("work");
     let executor = |bind: &str| {
         let work = work.to_str().unwrap();
@@ -180,6 +185,8 @@ fn four_sensors_one_store_a_scheduler_and_two_executors_make_one_report_also_whe
     };
     let mut first = executor("127.0.0.1:20061");
     let mut second = executor("127.0.0.1:20062");
+    listening("127.0.0.1:20061");
+    listening("127.0.0.1:20062");
     let engine = format!("ballista://{SCHEDULER}");
     let asked = ["--engine", engine.as_str(), "--days-at-a-time", "2"];
     let (there, _) = made(report(&fleet, &directory("there"), &asked), &directory("there"));

@@ -167,7 +167,7 @@ fn in_the_sandbox_files_and_tcp_are_out_of_reach() {
             // What live operations take: another program with maps of its own, on an interface.
             let (mut program, mut maps) = Program::load(&Options::default()).unwrap();
             let link = program.xdp().attach(SENSOR, XdpMode::Driver).unwrap();
-            maps.cut().unwrap();
+            maps.flip().unwrap();
             program.xdp().detach(link).unwrap();
         })
         .unwrap();

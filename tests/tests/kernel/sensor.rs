@@ -5,7 +5,7 @@ use std::{
     os::unix::fs::symlink,
     process::{Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use honeyxdp::{
@@ -21,7 +21,7 @@ use lab::{
     craft, named,
     network::{Namespace, SENSOR, VethPair},
     rights,
-    sensor::Sensor,
+    sensor::{Sensor, patience},
 };
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -444,11 +444,9 @@ fn a_full_disk_is_said_and_costs_no_count() {
 }
 
 fn wait(property: impl Fn() -> bool) {
-    for _ in 0..500 {
-        if property() {
-            return;
-        }
+    let start = Instant::now();
+    while !property() {
+        assert!(start.elapsed() < patience(), "not within {:?}", patience());
         thread::sleep(Duration::from_millis(20));
     }
-    panic!("it did not happen in ten seconds");
 }

@@ -1,9 +1,12 @@
-//! Reading records: from the rings all the time, from the cache what a cut left there.
+//! Reads flow records: from the rings at any time, from the cache after a flip.
 
 use honeyxdp_common::{counters::GENERATIONS, flow::Flow};
 
-use super::{MapsError, Sizes, rings::Rings, shared::Shared};
-use crate::kernel::map_set::{MapId, MapSet};
+use super::rings::Rings;
+use crate::kernel::{
+    map_set::{MapId, MapSet},
+    memory::{MapsError, Shared, Sizes},
+};
 
 /// The flow caches and the rings.
 #[derive(Debug)]
@@ -23,11 +26,10 @@ impl Flows {
         })
     }
 
-    /// Takes the records in all rings; with a generation, only those that were counted in it. Returns the fill of the
-    /// fullest ring.
+    /// Reads the records in all rings, or only those of one generation. Returns the fill level of the fullest ring.
     pub(super) fn poll(&mut self, only: Option<usize>, mut take: impl FnMut(&Flow)) -> f64 {
         self.records.poll(|flow| {
-            // A CPU writes one generation after the other, so all that follow are of the other one as well.
+            // A CPU writes the generations one after the other, so all following records are of the other one too.
             let is_wanted = only.is_none_or(|generation| flow.generation() as usize == generation);
             if is_wanted {
                 take(flow);
@@ -36,13 +38,13 @@ impl Flows {
         })
     }
 
-    /// Takes the flows in these CPUs' caches and empties them. Nobody writes that generation.
+    /// Reads and clears the flow caches of these CPUs in the inactive generation.
     pub(super) fn flush(&mut self, generation: usize, cpus: &[usize], mut take: impl FnMut(&Flow)) {
         for cpu in cpus {
-            let start = self.sizes.part(generation, *cpu) << self.sizes.flow_bits;
-            for place in start..start + (1 << self.sizes.flow_bits) {
-                let flow = self.cache.element(place);
-                // SAFETY: the element is in the mapping, and the kernel writes the other generation until the next cut.
+            let start = self.sizes.shard(generation, *cpu) << self.sizes.flow_bits;
+            for slot in start..start + (1 << self.sizes.flow_bits) {
+                let flow = self.cache.element(slot);
+                // SAFETY: the element is in the mapping, and the kernel writes the other generation until the next flip.
                 unsafe {
                     if (*flow).packets != 0 {
                         take(&*flow);

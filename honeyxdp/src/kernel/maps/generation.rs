@@ -1,4 +1,4 @@
-//! Switching generations: from then on the program writes the other half of every map, and this half stands still.
+//! The generation flip: afterwards the program writes the other generation of every map, and this one is stable.
 
 use std::{
     fmt, io,
@@ -8,13 +8,13 @@ use std::{
 use aya::maps::{Array, Map, MapData, MapError};
 use honeyxdp_common::counters::GENERATIONS;
 
-use super::MapsError;
 use crate::kernel::{
     map_set::{MapId, MapSet},
+    memory::MapsError,
     syscall,
 };
 
-/// Which generation the program writes.
+/// The active generation.
 pub(super) struct Generation {
     variable: Array<MapData, u64>,
     written: usize,
@@ -37,12 +37,12 @@ impl Generation {
         Ok(Self { variable, written, grace })
     }
 
-    /// Switches, and waits until no run of the program is left that began before: some milliseconds. Returns the generation
-    /// that nobody writes any more.
+    /// Flips the generations and waits some milliseconds until every run of the program that began before has ended. Returns
+    /// the inactive generation.
     ///
     /// # Errors
-    /// When the kernel does not let us wait. Then nothing was switched.
-    pub(super) fn switch(&mut self) -> Result<usize, MapsError> {
+    /// Returns an error if the kernel refuses the wait. The generation is unchanged then.
+    pub(super) fn flip(&mut self) -> Result<usize, MapsError> {
         let (before, next) = (self.written, (self.written + 1) % GENERATIONS);
         self.set(next)?;
         if let Err(error) = self.grace.wait() {
@@ -62,10 +62,10 @@ fn refused(error: MapError) -> MapsError {
     MapsError::Grace(io::Error::other(error))
 }
 
-/// A way to wait for the end of every run of a program that has begun.
+/// Waits for the end of all running BPF programs.
 ///
-/// When a map in an array of maps is replaced, the kernel waits for that before it returns (`maybe_wait_bpf_programs` in
-/// kernel/bpf/syscall.c, for this very purpose). No program uses the array: only the waiting is needed.
+/// Replacing a map in an array of maps waits for them before it returns (`maybe_wait_bpf_programs` in kernel/bpf/syscall.c).
+/// No program uses this array; only the wait matters.
 #[derive(Debug)]
 struct Grace {
     outer: OwnedFd,

@@ -1,4 +1,4 @@
-//! First payloads, and what the responder did.
+//! Reads captured payloads and the responder's event counters.
 
 use std::sync::atomic::Ordering;
 
@@ -7,20 +7,23 @@ use honeyxdp_common::{
     responder::{EVENTS, Event, PAYLOAD_BITS, Payload},
 };
 
-use super::{MapsError, rings::Rings, shared::Shared};
-use crate::kernel::map_set::{MapId, MapSet};
+use super::rings::Rings;
+use crate::kernel::{
+    map_set::{MapId, MapSet},
+    memory::{MapsError, Shared},
+};
 
-/// What the responder did, since the map_set was begun, by [`Event`].
+/// Events of the responder since the map set was created, by [`Event`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Events([u64; EVENTS]);
 
 impl Events {
-    /// How often that was.
+    /// Number of these events.
     pub const fn of(&self, event: Event) -> u64 {
         self.0[event as usize]
     }
 
-    /// What came after an earlier state.
+    /// Difference to an earlier state.
     pub(crate) fn since(&self, before: &Self) -> Self {
         Self(std::array::from_fn(|at| self.0[at].saturating_sub(before.0[at])))
     }
@@ -48,7 +51,7 @@ impl Responder {
         })
     }
 
-    /// The counters as they are at this moment: no SYN is counted here, so nothing has to agree with a cut.
+    /// The current counters. No SYN is counted here, so they need not agree with a flip.
     pub(super) fn events(&self) -> Events {
         let mut events = Events::default();
         for (at, counter) in self.events.words(0, self.events.len()).iter().enumerate() {

@@ -1,15 +1,17 @@
-//! The rings that the program writes, one for each CPU, and this process reads.
+//! Reader of the single-producer rings, one for each CPU.
 
 use std::sync::atomic::Ordering;
 
 use honeyxdp_common::flow::Position;
 
-use super::{MapsError, shared::Shared};
-use crate::kernel::map_set::{MapId, MapSet};
+use crate::kernel::{
+    map_set::{MapId, MapSet},
+    memory::{MapsError, Shared},
+};
 
 /// Words of a [`Position`].
 const LINE: usize = size_of::<Position>() / 8;
-/// Elements between two times that the kernel is told of room.
+/// Elements between two updates of the reader's position.
 const BATCH: u64 = 1_024;
 
 /// Rings of 2^`bits` elements.
@@ -32,14 +34,14 @@ impl<T: Copy> Rings<T> {
         })
     }
 
-    /// Takes what waits, CPU after CPU, oldest first; of a CPU until `take` says that it does not want one, which stays. Returns
-    /// the fill of the fullest ring, from 0 to 1.
+    /// Reads the rings CPU by CPU, oldest element first, until `take` returns false, which leaves that element in the ring.
+    /// Returns the fill level of the fullest ring, from 0 to 1.
     pub(super) fn poll(&mut self, mut take: impl FnMut(&T) -> bool) -> f64 {
         let mut fullest = 0;
         for cpu in 0..self.cpus {
             let lines = self.positions.words(cpu * 2 * LINE, 2 * LINE);
             let (kernels, ours) = (&lines[0], &lines[LINE]);
-            // Everything that was written before the position is seen after it.
+            // Acquire: elements written before the position are visible after it.
             let end = kernels.load(Ordering::Acquire);
             let mut at = ours.load(Ordering::Relaxed);
             fullest = fullest.max(end - at);
@@ -49,7 +51,7 @@ impl<T: Copy> Rings<T> {
                 while reached < stop && take(&self.element(cpu, reached)) {
                     reached += 1;
                 }
-                // The kernel may write there again only when it is read.
+                // Release: the kernel may overwrite elements only after they are read.
                 ours.store(reached, Ordering::Release);
                 if reached < stop {
                     break;

@@ -1,4 +1,4 @@
-//! Reading the registers of the half that stands still.
+//! Reads the HyperLogLog registers of the inactive generation.
 
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use honeyxdp_common::{
     sketch::WORDS,
 };
 
-use super::{MapsError, Sizes, shared::Shared};
+use crate::kernel::memory::{MapsError, Shared, Sizes};
 use crate::{
     kernel::map_set::{MapId, MapSet},
     sources::Sketch,
@@ -18,7 +18,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Sketches {
     registers: Shared<u64>,
-    /// What was ever taken, all CPUs together: it outlives this process.
+    /// Registers of the whole run and all CPUs. They outlive this process.
     totals: Shared<u64>,
     sizes: Sizes,
 }
@@ -41,17 +41,17 @@ impl Sketches {
         }
     }
 
-    /// Moves a family's registers into `sketch` and into those of the whole run. Nobody writes that generation.
+    /// Moves a family's registers of the inactive generation into `sketch` and into those of the whole run.
     pub(super) fn take_family(&mut self, generation: usize, cpus: &[usize], family: Family, sketch: &mut Sketch) {
         let totals = self.totals.words(family.wire_id() * WORDS, WORDS);
         for cpu in cpus {
-            let part = self.sizes.part(generation, *cpu);
-            let words = self.registers.words((part * FAMILY_SLOTS + family.wire_id()) * WORDS, WORDS);
+            let shard = self.sizes.shard(generation, *cpu);
+            let words = self.registers.words((shard * FAMILY_SLOTS + family.wire_id()) * WORDS, WORDS);
             for (at, word) in words.iter().enumerate() {
                 let registers = word.load(Ordering::Relaxed);
                 if registers != 0 {
                     sketch.raise(at, registers);
-                    // Before they are cleared: whoever is killed in between has counted nothing twice, registers only rise.
+                    // Before they are cleared: registers only rise, so a kill in between counts nothing twice.
                     totals[at].store(higher(totals[at].load(Ordering::Relaxed), registers), Ordering::Relaxed);
                     word.store(0, Ordering::Relaxed);
                 }

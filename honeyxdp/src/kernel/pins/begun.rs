@@ -1,9 +1,9 @@
-//! A start that fails leaves no pins behind: nobody reads them, and they hold all the memory of a sensor.
+//! Cleanup after a failed start: unused pins would hold all the memory of a sensor.
 
 use std::{fs, path::PathBuf};
 
-/// A directory that this start has begun to fill, and whether it has made it. What lies in it is taken away when this is dropped before
-/// it is kept.
+/// A pin directory that this start fills, and whether it created the directory. Dropping it before [`Begun::keep`] removes the
+/// pins.
 #[derive(Debug, Default)]
 pub(super) struct Begun(Option<(PathBuf, bool)>);
 
@@ -20,9 +20,9 @@ impl Begun {
 impl Drop for Begun {
     fn drop(&mut self) {
         if let Some((directory, made)) = self.0.take() {
-            // If this fails too, the next start clears it, or `honeyxdp detach --all`.
+            // On failure the next start clears it, or `honeyxdp detach --all`.
             let _ = super::clear(&directory);
-            // Else it is somebody's who knows for which user (tmpfiles.d), and who may not be able to make it again.
+            // A directory that existed before has its owner from tmpfiles.d and stays.
             if made {
                 let _ = fs::remove_dir(&directory);
             }

@@ -220,7 +220,7 @@ fn timed<T>(into: &mut Vec<f64>, keep: bool, work: impl FnOnce() -> T) -> T {
 fn single_steps(maps: &mut Maps, steps: &mut Steps, keep: bool) -> anyhow::Result<()> {
     let mut packets = 0;
     maps.records(None, |flow| packets += u64::from(flow.packets));
-    let cut = timed(&mut steps.cut, keep, || maps.cut())?;
+    let cut = timed(&mut steps.cut, keep, || maps.flip())?;
     timed(&mut steps.flows, keep, || maps.records(Some(&cut), |flow| packets += u64::from(flow.packets)));
     ensure!(packets > 0, "there are no flows");
     let mut sketches: Vec<_> = Family::ALL.iter().map(|_| Sketch::EMPTY).collect();

@@ -100,7 +100,7 @@ impl Subject {
                     }
                     thread::sleep(POLL);
                 }
-                let cut = maps.cut()?;
+                let cut = maps.flip()?;
                 maps.records(Some(&cut), |flow| packets += u64::from(flow.packets));
                 maps.counts(&cut);
                 Ok(packets)
