@@ -29,15 +29,15 @@ impl Frame for Split<'_> {
     }
 }
 
-/// The frame with so many matched put in before its type.
-fn matched(frame: &[u8], matched: usize) -> Vec<u8> {
+/// The frame with this many VLAN tags before its type.
+fn tagged(frame: &[u8], tags: usize) -> Vec<u8> {
     let (addresses, rest) = frame.split_at(ADDRESSES);
     let [high, low] = ETHERTYPE_VLAN.to_be_bytes();
-    [addresses, &[high, low, 0, 100].repeat(matched), rest].concat()
+    [addresses, &[high, low, 0, 100].repeat(tags), rest].concat()
 }
 
-/// How many matched a frame begins with, as far as they are followed.
-fn matched(frame: &[u8]) -> usize {
+/// How many VLAN tags a frame begins with, as far as they are followed.
+fn tags(frame: &[u8]) -> usize {
     let types = (0..2).map_while(|tag| frame.get(ADDRESSES + 4 * tag..)?.first_chunk::<2>());
     types.take_while(|kind| matches!(kind, [0x81, 0x00] | [0x88, 0xa8])).count()
 }
