@@ -1,4 +1,4 @@
-//! The kernel's records and counters, gathered into sets of sources.
+//! From the kernel's maps to the consumers of records, counters and payloads.
 
 use honeyxdp_common::{Disposition, Family, counters::GENERATIONS};
 use jiff::Timestamp;
@@ -6,153 +6,138 @@ use jiff::Timestamp;
 use crate::{
     Counts,
     archive::ArchiveQueue,
+    consumers::Consumers,
     kernel::{Flip, Maps, MapsError},
-    payloads::{PayloadCapture, Tally as Labels},
+    payloads::{PayloadCapture, Tally as PayloadTally},
     snapshot::{Captured, FamilyPackets, InterfaceReport},
     sources::{Imbalance, Settings, SourceTracker, Tally},
 };
 
-/// Why a cut failed.
+/// Why a collection failed.
 #[derive(Debug, thiserror::Error)]
-pub enum CutError {
-    /// The maps could not be cut. Nothing is lost; try again.
+pub enum CollectError {
+    /// The generations could not be flipped. Nothing is lost; try again.
     #[error(transparent)]
     Maps(#[from] MapsError),
-    /// The numbers are there, but do not add up.
+    /// Everything was read, but records and counters do not add up.
     #[error(transparent)]
     Imbalance(#[from] Imbalance),
 }
 
-/// Takes what the kernel program leaves in its maps.
+/// Reads the kernel program's maps.
 #[derive(Debug)]
 pub struct Collector {
     maps: Maps,
-    sources: SourceTracker,
-    responder: Option<PayloadCapture>,
+    consumers: Consumers,
     responds: bool,
 }
 
 impl Collector {
-    /// Collects from these maps, from now on.
+    /// Collects from these maps, from `now` on.
     pub fn new(maps: Maps, settings: &Settings, now: Timestamp) -> Self {
-        Self { maps, sources: SourceTracker::new(settings, now), responder: None, responds: false }
+        Self { maps, consumers: Consumers::new(settings, now), responds: false }
     }
 
-    /// From now on payloads are labelled. `responds` says whether SYNs are answered.
-    pub fn responder(&mut self, payload_capture: PayloadCapture, responds: bool) {
-        (self.responder, self.responds) = (Some(payload_capture), responds);
+    /// Adds payload capture. `responds` says whether the responder answers SYNs.
+    pub fn responder(&mut self, capture: PayloadCapture, responds: bool) {
+        self.consumers.set_payloads(capture);
+        self.responds = responds;
     }
 
-    /// Takes the records that wait. To be called so often that no ring fills up; returns how full the fullest was, from 0 to
-    /// 1.
+    /// Adds an archive.
+    pub fn archive(&mut self, queue: ArchiveQueue) {
+        self.consumers.set_archive(queue);
+    }
+
+    /// Takes waiting records and payloads. Call it before a ring can fill up. Returns how full the fullest ring was, from 0
+    /// to 1.
     pub fn poll(&mut self) -> f64 {
         let payloads = self.payloads();
         self.records(None).max(payloads)
     }
 
-    /// Takes payloads, if anybody looks at them.
     fn payloads(&mut self) -> f64 {
-        let Some(responder) = &mut self.responder else { return 0.0 };
-        let now = Timestamp::now();
-        self.maps.payloads(|payload| responder.payload(payload, now))
+        let Some(capture) = self.consumers.payloads_mut() else { return 0.0 };
+        capture.set_time(Timestamp::now());
+        self.maps.payloads(|payload| capture.payload(payload))
     }
 
-    /// Takes records, up to a cut if there is one.
-    fn records(&mut self, cut: Option<&Flip>) -> f64 {
-        let Some(responder) = &mut self.responder else {
-            return self.maps.records(cut, |flow| self.sources.record(flow));
-        };
-        let now = Timestamp::now();
-        self.maps.records(cut, |flow| {
-            self.sources.record(flow);
-            responder.record(flow, now);
-        })
+    /// Takes records: those in the rings, and with a flip those of the inactive generation too.
+    fn records(&mut self, flip: Option<&Flip>) -> f64 {
+        if let Some(capture) = self.consumers.payloads_mut() {
+            capture.set_time(Timestamp::now());
+        }
+        self.maps.records(flip, |flow| self.consumers.record(flow))
     }
 
-    /// Labels what came up to now, after all marks up to a cut are known.
-    fn label(&mut self) {
-        let Some(responder) = &mut self.responder else { return };
-        let mut queue = self.sources.queue();
-        responder.close(Timestamp::now(), |payload| {
-            if let Some(queue) = &mut queue {
-                queue.payload(payload);
-            }
-        });
-    }
-
-    /// Nothing more will come: what goes on is over at the next cut.
+    /// Ends all logins that are still open: the next collection is the last.
     pub fn end(&mut self) {
-        if let Some(responder) = &mut self.responder {
-            responder.end();
+        if let Some(capture) = self.consumers.payloads_mut() {
+            capture.end();
         }
     }
 
-    /// Goes on with what a process before had labelled.
-    pub fn go_on(&mut self, labels: Labels) {
-        if let Some(responder) = &mut self.responder {
-            responder.resume(labels);
-        }
+    /// Continues with the payload counters of another process.
+    pub fn resume_payloads(&mut self, tally: PayloadTally) {
+        self.consumers.resume_payloads(tally);
     }
 
-    /// Payloads up to the last cut, if anybody looks at them.
+    /// Payload counters up to the last collection, if payloads are captured.
     pub fn captured(&self) -> Option<Captured> {
-        let tally = self.responder.as_ref()?.tally().clone();
+        let tally = self.consumers.payloads()?.tally().clone();
         Some(Captured { tally, events: self.maps.events(), responds: self.responds })
     }
 
-    /// Cuts, and takes everything up to the cut: then counters, records and sets of sources are of one moment.
+    /// Flips the generations and takes everything up to the flip, so that counters, records and sets of sources are of one
+    /// moment.
     ///
     /// # Errors
-    /// See [`CutError`].
-    pub fn cut(&mut self, now: Timestamp) -> Result<(), CutError> {
-        // Payloads that are read before the cut have their marks in its records; of later ones the mark may come after it.
+    /// See [`CollectError`].
+    pub fn collect(&mut self, now: Timestamp) -> Result<(), CollectError> {
+        // Payloads read before the flip have the fingerprints of their sources in its records. Those of later payloads may
+        // only be in the next generation.
         self.payloads();
-        let cut = self.maps.flip()?;
-        self.records(Some(&cut));
-        self.label();
+        let flip = self.maps.flip()?;
+        self.records(Some(&flip));
+        self.consumers.classify(Timestamp::now());
         for &family in Family::ALL {
-            self.maps.sketch(&cut, family, self.sources.sketch(family));
+            self.maps.sketch(&flip, family, self.consumers.sketch(family));
         }
-        self.sources.close(self.maps.counts(&cut), now)?;
+        self.consumers.close(self.maps.counts(&flip), now)?;
         Ok(())
     }
 
-    /// Goes on where another process ended: takes all that it left. `before` is what it had said of records.
+    /// Continues after another process: takes everything it left. `before` returns the records that it reported.
     ///
     /// # Errors
-    /// When the maps cannot be cut.
+    /// Returns an error if the generations cannot be flipped.
     pub fn resume(&mut self, before: impl FnOnce(&Counts) -> Tally, now: Timestamp) -> Result<(), MapsError> {
-        // It may have been killed between a cut and the end of reading, so either half may hold flows that nobody has read.
+        // A process killed between a flip and the end of reading leaves unread flows in either generation.
         for _ in 0..GENERATIONS {
-            let cut = self.maps.flip()?;
-            self.records(Some(&cut));
+            let flip = self.maps.flip()?;
+            self.records(Some(&flip));
             for &family in Family::ALL {
-                self.maps.sketch(&cut, family, self.sources.sketch(family));
+                self.maps.sketch(&flip, family, self.consumers.sketch(family));
             }
-            self.maps.counts(&cut);
+            self.maps.counts(&flip);
         }
         let counts = self.maps.counted();
-        self.sources.resume(counts, before(counts), now);
+        self.consumers.resume(counts, before(counts), now);
         for &family in Family::ALL {
-            self.maps.total_sketch(family, self.sources.total_sketch(family));
+            self.maps.total_sketch(family, self.consumers.total_sketch(family));
         }
         Ok(())
     }
 
-    /// From now on every record goes into an archive too.
-    pub fn archive(&mut self, queue: ArchiveQueue) {
-        self.sources.archive(queue);
-    }
-
-    /// Where records go besides, and the counters at the last cut.
+    /// The archive queue, if there is an archive, and the counters at the last collection.
     pub const fn queue(&mut self) -> Option<(&mut ArchiveQueue, &Counts)> {
-        match self.sources.queue() {
+        match self.consumers.archive() {
             Some(queue) => Some((queue, self.maps.counted())),
             None => None,
         }
     }
 
-    /// Ends an interval of the archive at the last cut, if there is an archive.
+    /// Ends an interval of the archive at the last collection, if there is an archive.
     pub fn account(&mut self, end: Timestamp) {
         let lost = self.captured().map_or(0, |captured| captured.lost());
         if let Some((queue, counts)) = self.queue() {
@@ -161,12 +146,12 @@ impl Collector {
         }
     }
 
-    /// The counters at the last cut.
+    /// The counters at the last collection.
     pub const fn counts(&self) -> &Counts {
         self.maps.counted()
     }
 
-    /// Says of an interface what it saw up to the last cut. `slot` is the place of its counters.
+    /// Fills in what an interface saw up to the last collection. `slot` is that of its counters.
     pub fn interface(&self, slot: usize, report: &mut InterfaceReport) {
         let counts = self.maps.interface(slot);
         let dispositions = Disposition::ALL.into_iter();
@@ -180,13 +165,13 @@ impl Collector {
         report.families = families.map(packets).collect();
     }
 
-    /// The sources up to the last cut.
+    /// The sources up to the last collection.
     pub const fn sources(&self) -> &SourceTracker {
-        &self.sources
+        self.consumers.sources()
     }
 
-    /// The interval was stored: the next one begins.
+    /// Ends the interval, which was stored.
     pub fn stored(&mut self) {
-        self.sources.stored();
+        self.consumers.sources_mut().stored();
     }
 }

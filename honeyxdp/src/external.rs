@@ -24,3 +24,8 @@ pub(crate) fn command(program: &str, what: &str) -> anyhow::Result<Command> {
     }
     Ok(Command::new(path))
 }
+
+/// Whether a program is installed beside this one.
+pub(crate) fn is_installed(program: &str) -> bool {
+    env::current_exe().is_ok_and(|this| this.with_file_name(program).exists())
+}

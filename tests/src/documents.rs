@@ -4,7 +4,7 @@ mod signatures;
 
 use std::fmt::Write as _;
 
-use honeyxdp::{config::Kind, snapshot::json_schema, sources::Pair};
+use honeyxdp::{config::Kind, pairs::Pair, snapshot::json_schema};
 use honeyxdp_common::{Family, family::Confidence};
 
 /// Path from the repository's root, and content.

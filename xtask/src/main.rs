@@ -16,6 +16,7 @@ mod fleet;
 mod fuzz;
 mod lab;
 mod leftovers;
+mod modules;
 mod programs;
 mod report;
 mod room;
@@ -48,6 +49,7 @@ enum Task {
     Bench(bench::Args),
     Soak(soak::Args),
     Docs(docs::Args),
+    Modules(modules::Args),
     Faults(faults::Args),
     Fuzz(fuzz::Args),
     Vm(vm::Args),
@@ -79,6 +81,7 @@ fn start(task: Task) -> anyhow::Result<()> {
         Task::Bench(args) => bench::main(&args),
         Task::Soak(args) => soak::main(&args),
         Task::Docs(args) => docs::main(&args),
+        Task::Modules(args) => modules::main(&args),
         Task::Faults(args) => faults::main(&args),
         Task::Fuzz(args) => fuzz::main(args),
         Task::Vm(args) => vm::main(&args),

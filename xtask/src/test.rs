@@ -22,7 +22,7 @@ use crate::{
     build_ebpf,
     clippy::about,
     command::{announce, cargo, output, run, say},
-    leftovers,
+    leftovers, modules,
     programs::{self, LIBBPF_HEADERS, Program},
     room,
 };
@@ -133,6 +133,7 @@ fn prepare(args: &Args, stages: &mut Stages) -> Result<()> {
 /// A stage that fails keeps none of the others from running, but for the tests if they are not built.
 fn every_stage(args: &Args, seed: u64, stages: &mut Stages) {
     let _ = stages.run("formatting", formatting);
+    let _ = stages.run("modules", modules::check);
     announce("the tests of the whole workspace", "15 minutes", "8 GB");
     let mut built = None;
     let _ = stages.run("build, clippy", || {

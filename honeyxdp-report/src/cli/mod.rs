@@ -41,16 +41,7 @@ pub fn command() -> clap::Command {
 
 /// Does what the command line says. Errors go to standard error, in one sentence.
 pub fn main() -> ExitCode {
-    let settings: Vec<OsString> = std::env::vars_os()
-        .filter(|(name, value)| value.is_empty() && name.to_string_lossy().starts_with("HONEYXDP_"))
-        .map(|(name, _)| name)
-        .collect();
-    for name in settings {
-        // An empty line of an environment file means that nothing is set.
-        // SAFETY: the process has no other thread yet.
-        unsafe { std::env::remove_var(name) };
-    }
-    main_from(std::env::args_os())
+    honeyxdp_cli::main(main_from)
 }
 
 /// Does what these arguments say; the first one is the name of the program.
@@ -61,11 +52,5 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Campaigns(args) => campaigns::campaigns(&args),
         Command::Cluster(args) => cluster::cluster(args),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("honeyxdp-report: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    honeyxdp_cli::finish("honeyxdp-report", result)
 }

@@ -15,7 +15,7 @@ use honeyxdp_common::{FilterReason, flow::Flow};
 use jiff::{SignedDuration, Timestamp};
 
 use super::ticks::{Jiffies, Ticks};
-use crate::{Counts, sources::Pair};
+use crate::{Counts, pairs::Pair};
 
 /// The shortest interval.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);

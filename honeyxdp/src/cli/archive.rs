@@ -10,7 +10,7 @@ use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::json;
 
 use super::snapshot::print;
-use crate::{archive::Options, snapshot::Sensor};
+use crate::{archive::Options, config::Fault, snapshot::Sensor};
 
 /// Where flow records are kept.
 #[derive(Clone, Debug, clap::Args)]
@@ -70,13 +70,9 @@ impl ArchiveArgs {
         sensor: &Sensor,
         upkeep: Option<Retention>,
         live: bool,
-    ) -> anyhow::Result<Option<Options>> {
-        let Some(directory) = directory else {
-            if self.files().next().is_some() {
-                bail!("--geoip and --asn are for the archive; name its directory with --archive");
-            }
-            return Ok(None);
-        };
+    ) -> Result<Option<Options>, Fault> {
+        self.judge()?;
+        let Some(directory) = directory else { return Ok(None) };
         let (sensor, site) = (sensor.id.clone(), sensor.site.clone());
         let (country, asn) = (self.geoip.clone(), self.asn.clone());
         Ok(Some(Options { directory, sensor, site, country, asn, upkeep, live }))
@@ -93,12 +89,30 @@ impl ArchiveArgs {
         }
     }
 
+    /// Its directory, if it is in one.
+    fn local(&self) -> Option<PathBuf> {
+        match &self.archive {
+            Some(Target::Directory(directory)) => Some(directory.clone()),
+            _ => None,
+        }
+    }
+
     /// The place on object storage that it is uploaded to, if it is.
     pub(super) fn place(&self) -> Option<&str> {
         match &self.archive {
             Some(Target::Place(place)) => Some(place),
             _ => None,
         }
+    }
+
+    /// Checks that databases are only set with an archive.
+    pub(super) fn judge(&self) -> Result<(), Fault> {
+        let set = [("geoip", self.geoip.is_some()), ("asn", self.asn.is_some())];
+        let set: Vec<_> = set.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect();
+        if self.archive.is_some() || set.is_empty() {
+            return Ok(());
+        }
+        Err(Fault::new(set, ": only an archive has countries and networks; set archive to its directory"))
     }
 
     /// Files that are read again when they change.
@@ -116,20 +130,19 @@ impl UpkeepArgs {
     ///
     /// # Errors
     /// When flags contradict each other.
-    pub(super) fn directory(&self, archive: &ArchiveArgs, out: &Path) -> anyhow::Result<Option<PathBuf>> {
+    pub(super) fn directory(&self, archive: &ArchiveArgs, out: &Path) -> Result<Option<PathBuf>, Fault> {
         if archive.place().is_none() {
             if self.archive_spool.is_some() {
-                bail!(
-                    "--archive-spool is for an archive on object storage: name that with --archive, as s3://bucket/prefix"
-                );
+                let what = " is for an archive on object storage: set archive to its address, as s3://bucket/prefix";
+                return Err(Fault::new(["archive-spool"], what));
             }
-            return archive.directory();
+            return Ok(archive.local());
         }
-        if self.archive_age.is_some() || self.archive_size.is_some() {
-            bail!(
-                "--archive-age and --archive-size are for an archive in a directory; on object storage the rules of the bucket \
-                 remove what is old"
-            );
+        let local = [("archive-age", self.archive_age.is_some()), ("archive-size", self.archive_size.is_some())];
+        let local: Vec<_> = local.into_iter().filter(|(_, is_set)| *is_set).map(|(name, _)| name).collect();
+        if !local.is_empty() {
+            let what = ": an archive on object storage is pruned by the rules of its bucket; leave this out";
+            return Err(Fault::new(local, what));
         }
         Ok(Some(self.archive_spool.clone().unwrap_or_else(|| out.join("archive"))))
     }

@@ -10,7 +10,7 @@ use clap::{Command, CommandFactory as _, FromArgMatches as _};
 use serde_json::json;
 
 use super::{Cli, DEFAULT_DIRECTORY, run, snapshot::print};
-use crate::config::{self, DEFAULT_FILE, Effective, File, FileError, Kind, Problem, Settings, Source};
+use crate::config::{self, DEFAULT_FILE, Effective, Fault, File, FileError, Kind, Problem, Settings, Source};
 use crate::kernel::pins;
 
 /// Look at the file of settings
@@ -61,7 +61,7 @@ pub(super) fn config(args: Args, settings: Option<Settings>) -> anyhow::Result<(
     match (args.command, settings) {
         (Inner::Check(args), _) => check(&args),
         (Inner::Dump(args), Some(settings)) => {
-            args.run.judge()?;
+            args.run.judge(Some(&settings))?;
             print(if args.json { json_of(&settings)? } else { toml_of(&settings)? }.trim_end())
         }
         (Inner::Dump(_), None) => bail!("the settings were not read; please report this"),
@@ -94,22 +94,26 @@ fn check(args: &CheckArgs) -> anyhow::Result<()> {
     }
 }
 
-/// The file, if all is right with it: by itself, whatever the environment says.
+/// The file, if it is valid by itself, without the environment.
 fn checked(path: &Path) -> Result<File, FileError> {
     let command = run_command();
     let keys = config::keys(&command);
-    let file = File::read(path, &command, &keys)?;
+    let (file, mut problems) = File::look(path, &command, &keys);
+    // One error hides no other: settings that are valid are checked against each other too.
     let flags = file.entries.iter().flat_map(config::Entry::flags);
-    let wrong = |message: String| FileError { file: path.to_owned(), problems: vec![file.place(message)] };
     let alone = command.mut_args(|arg| arg.env(None::<&str>));
     let parsed = alone.try_get_matches_from(["honeyxdp".to_owned()].into_iter().chain(flags));
-    let matches = parsed.map_err(|error| {
-        let text = error.to_string();
-        wrong(text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned())
-    })?;
-    let judged = run::Args::from_arg_matches(&matches).map_err(anyhow::Error::from).and_then(|args| args.judge());
-    judged.map_err(|error| wrong(format!("{error:#}")))?;
-    Ok(file)
+    match parsed.and_then(|matches| run::Args::from_arg_matches(&matches)) {
+        Ok(args) => {
+            // A setting that was rejected is not missing.
+            let is_known =
+                |fault: &&Fault| !fault.settings.iter().any(|name| file.rejected.iter().any(|other| other == name));
+            problems.extend(args.faults().iter().filter(is_known).map(|fault| file.problem(fault, &keys)));
+        }
+        Err(error) => problems.push(file.usage_problem(&error)),
+    }
+    problems.sort_by_key(|problem| problem.line);
+    if problems.is_empty() { Ok(file) } else { Err(FileError { file: path.to_owned(), problems }) }
 }
 
 /// The directory of the sensor on this machine: the one that was named, else that of its file of settings, else the default one.

@@ -7,8 +7,8 @@ use anyhow::Context as _;
 use super::{config::directory, snapshot::print};
 use crate::{
     filter::{
-        Verdict,
-        change::{Change, InForce, Operation, ROUTE, Words},
+        FilterNames, FilterWords, Verdict,
+        change::{Change, InForce, Operation, ROUTE},
     },
     server::{
         SOCKET,
@@ -47,27 +47,23 @@ enum Inner {
     /// Add to lists: more ports that are counted, more sources that are ignored
     Add {
         #[command(flatten)]
-        words: Words,
+        words: FilterWords,
     },
     /// Take out of lists; also a part of a prefix
     Remove {
         #[command(flatten)]
-        words: Words,
+        words: FilterWords,
     },
     /// Put new lists in the place of those in force. What is not named stays
     Set(Box<SetArgs>),
-    /// Take filters away: those named, or all
-    Clear {
-        /// Filters to take away, as port, dst, ignore-src. Default: all
-        #[arg(value_name = "FILTER", value_parser = ["port", "ignore-port", "dst", "ignore-src", "family", "ignore-family", "public-addr"])]
-        names: Vec<String>,
-    },
+    /// Remove filters: those named, or all
+    Clear(FilterNames),
 }
 
 #[derive(Debug, clap::Args)]
 struct SetArgs {
     #[command(flatten)]
-    words: Words,
+    words: FilterWords,
     /// What happens to a counted SYN
     #[arg(long, value_name = "pass|drop", hide_possible_values = true)]
     verdict: Option<Verdict>,
@@ -95,7 +91,7 @@ pub(super) fn filter(args: Args) -> anyhow::Result<()> {
 
 /// What is asked for. Lists are read here, with the rights of whoever asks.
 fn change(command: Inner) -> anyhow::Result<Option<Change>> {
-    let filters = |operation, words: Words| -> anyhow::Result<_> {
+    let filters = |operation, words: FilterWords| -> anyhow::Result<_> {
         let words = words.with_files_read()?;
         Ok(Some(Change::Filters { operation, words, verdict: None, sample_records: None }))
     };
@@ -103,7 +99,7 @@ fn change(command: Inner) -> anyhow::Result<Option<Change>> {
         Inner::Show => Ok(None),
         Inner::Add { words } => filters(Operation::Add, words),
         Inner::Remove { words } => filters(Operation::Remove, words),
-        Inner::Clear { names } => Ok(Some(Change::Clear { names })),
+        Inner::Clear(FilterNames(names)) => Ok(Some(Change::Clear { names })),
         Inner::Set(args) => {
             let SetArgs { words, verdict, sample_records } = *args;
             let words = words.with_files_read()?;
@@ -115,13 +111,7 @@ fn change(command: Inner) -> anyhow::Result<Option<Change>> {
 fn text(rules: &InForce) -> anyhow::Result<String> {
     let mut text = String::new();
     let filters = &rules.filters;
-    for (name, list) in [
-        ("port", &filters.port),
-        ("dst", &filters.dst),
-        ("ignore-src", &filters.ignore_src),
-        ("family", &filters.family),
-        ("public-addr", &filters.public_addr),
-    ] {
+    for (name, list) in filters.iter() {
         if list.is_empty() {
             continue;
         }
@@ -129,7 +119,12 @@ fn text(rules: &InForce) -> anyhow::Result<String> {
             0 => String::new(),
             more => format!(" and {more} more (--json shows all)"),
         };
-        writeln!(text, "{name:<12} {}{more}", list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))?;
+        writeln!(
+            text,
+            "{:<12} {}{more}",
+            name.flag(),
+            list.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ")
+        )?;
     }
     if text.is_empty() {
         writeln!(text, "no filter: every SYN is counted")?;

@@ -7,7 +7,8 @@ mod doctor;
 mod duration;
 mod external;
 mod filter;
-mod filters;
+mod fingerprints;
+mod import;
 mod logs;
 mod payloads;
 mod reload;
@@ -64,19 +65,30 @@ enum Command {
     Filter(filter::Args),
     Detach(detach::Args),
     Archive(archive::Args),
-    #[command(visible_alias = "rules")]
+    Fingerprints(fingerprints::Args),
     Signatures(signatures::Args),
+    Import(import::Args),
     Config(config::Args),
     Doctor(doctor::Args),
-    /// Make the observation report of a period from an archive
+    /// Write the observation report of a period, from an archive
+    #[command(
+        after_help = "Examples:\n  honeyxdp report --archive /srv/honeyxdp/archive --out report --period 2024-01\n  \
+                            honeyxdp report --archive s3://bucket/prefix --out report --lang ja"
+    )]
     Report(external::Args),
-    /// Compare leaked lists with the sources in an archive
+    /// Compare leaked lists of devices with the sources in an archive
+    #[command(after_help = "Example:\n  honeyxdp compare leaked.txt --archive /srv/honeyxdp/archive --period 2024")]
     Compare(external::Args),
-    /// Find surveys in an archive
+    /// Find surveys and campaigns in an archive
+    #[command(after_help = "Example:\n  honeyxdp campaigns --archive /srv/honeyxdp/archive --period 2024-01")]
     Campaigns(external::Args),
     /// Run the query engine of reports on several machines
     Cluster(external::Args),
-    /// Look after the archives of many sensors, on object storage or in directories
+    /// Upload, fetch and export the archives of many sensors
+    #[command(
+        after_help = "Examples:\n  honeyxdp fleet upload /var/lib/honeyxdp/archive s3://bucket/prefix --once\n  \
+                            honeyxdp fleet status s3://bucket/prefix"
+    )]
     Fleet(external::Args),
 }
 
@@ -87,16 +99,7 @@ pub fn command() -> clap::Command {
 
 /// Does what the command line says. Errors go to standard error, in one sentence.
 pub fn main() -> ExitCode {
-    let settings: Vec<OsString> = std::env::vars_os()
-        .filter(|(name, value)| value.is_empty() && name.to_string_lossy().starts_with("HONEYXDP_"))
-        .map(|(name, _)| name)
-        .collect();
-    for name in settings {
-        // An empty line of an environment file means that nothing is set.
-        // SAFETY: the process has no other thread yet.
-        unsafe { std::env::remove_var(name) };
-    }
-    main_from(std::env::args_os())
+    honeyxdp_cli::main(main_from)
 }
 
 /// Does what these arguments say; the first one is the name of the program.
@@ -118,14 +121,16 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Filter(args) => filter::filter(args),
         Command::Detach(args) => detach::detach(&args),
         Command::Archive(args) => archive::archive(&args),
+        Command::Fingerprints(args) => fingerprints::fingerprints(&args),
         Command::Signatures(args) => signatures::signatures(&args),
+        Command::Import(args) => import::import(&args),
         Command::Config(args) => config::config(args, settings),
         Command::Doctor(args) => doctor::doctor(args),
-        Command::Report(args) => external::report("report", &args),
-        Command::Compare(args) => external::report("compare", &args),
-        Command::Campaigns(args) => external::report("campaigns", &args),
-        Command::Cluster(args) => external::report("cluster", &args),
-        Command::Fleet(args) => external::fleet(&args),
+        Command::Report(args) => external::report("report", &args, &Cli::command()),
+        Command::Compare(args) => external::report("compare", &args, &Cli::command()),
+        Command::Campaigns(args) => external::report("campaigns", &args, &Cli::command()),
+        Command::Cluster(args) => external::report("cluster", &args, &Cli::command()),
+        Command::Fleet(args) => external::fleet(&args, &Cli::command()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,10 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, bail, ensure};
-
 use super::signatures;
 use crate::{
+    config::Fault,
     filter::{PortSet, PrefixSet},
     payloads::{PayloadCapture, Rate, Responder},
 };
@@ -26,11 +25,11 @@ pub(super) struct PayloadArgs {
     observe: Vec<PortSet>,
     /// Answer SYNs to these ports, as 37215,52869,60001,80,8080,5555, and keep the first payload; the addresses are those of
     /// --respond-to. Answers stop when the sensor ends, also with --pin
-    #[arg(long, value_name = "PORTS", env = "HONEYXDP_RESPOND", requires = "respond_to")]
+    #[arg(long, value_name = "PORTS", env = "HONEYXDP_RESPOND")]
     respond: Vec<PortSet>,
     /// Addresses where nobody listens, and for which SYNs are answered: prefixes, addresses, or @FILE with one a line. Never
     /// one of this host
-    #[arg(long, value_name = "CIDR", env = "HONEYXDP_RESPOND_TO", value_delimiter = ',', requires = "respond")]
+    #[arg(long, value_name = "CIDR", env = "HONEYXDP_RESPOND_TO", value_delimiter = ',')]
     respond_to: Vec<String>,
     /// Ports of --respond where servers speak first: a login is asked for there, and never granted
     #[arg(long, value_name = "PORTS", env = "HONEYXDP_PROMPT", default_value = "23,2323")]
@@ -61,27 +60,32 @@ impl PayloadArgs {
     }
 
     /// The classifier of payloads; none if no payload is captured.
-    pub(super) fn payload_capture(&self) -> anyhow::Result<Option<PayloadCapture>> {
+    pub(super) fn payload_capture(&self) -> Result<Option<PayloadCapture>, Fault> {
         if self.observe.is_empty() && self.respond.is_empty() {
             return Ok(None);
         }
-        Ok(Some(PayloadCapture::new(signatures::rules(self.signatures.as_deref())?)))
+        let signatures = signatures::rules(self.signatures.as_deref());
+        let signatures =
+            signatures.map_err(|error| Fault::new(["signatures"], format!(": {}", honeyxdp_cli::describe(&error))))?;
+        Ok(Some(PayloadCapture::new(signatures)))
     }
 
     /// The settings, with the files read.
-    pub(super) fn responder(&self) -> anyhow::Result<Responder> {
+    pub(super) fn responder(&self) -> Result<Responder, Fault> {
         let ports = |sets: &[PortSet]| sets.iter().fold(PortSet::none(), |all, ports| all.with(ports));
         let (observed, answered) = (ports(&self.observe), ports(&self.respond));
-        let respond_to = PrefixSet::parse(self.respond_to.iter().map(String::as_str)).context("--respond-to")?;
+        let respond_to = PrefixSet::parse(self.respond_to.iter().map(String::as_str));
+        let respond_to = respond_to.map_err(|error| Fault::new(["respond-to"], format!(": {error}")))?;
         let shortest = respond_to.v4().iter().map(|prefix| (prefix.prefix_len(), SHORTEST_V4));
         let shortest = shortest.chain(respond_to.v6().iter().map(|prefix| (prefix.prefix_len(), SHORTEST_V6)));
         if let Some((length, least)) = shortest.into_iter().find(|(length, least)| length < least) {
-            bail!("--respond-to names a prefix of /{length}; name those of your darknet, /{least} at least");
+            let what = format!(" has a prefix of /{length}: name those of your darknet, /{least} at least");
+            return Err(Fault::new(["respond-to"], what));
         }
-        ensure!(
-            answered.is_none() == respond_to.is_empty(),
-            "--respond and --respond-to go together: ports that are answered, and the addresses for which they are"
-        );
+        if answered.is_none() != respond_to.is_empty() {
+            let what = " go together: ports to answer, and the addresses to answer for";
+            return Err(Fault::new(["respond", "respond-to"], what));
+        }
         let rate = |of_source, of_all| Rate { of_source, of_all };
         Ok(Responder {
             observed,

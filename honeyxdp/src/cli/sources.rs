@@ -3,6 +3,7 @@
 use bytesize::ByteSize;
 
 use crate::{
+    config::Fault,
     filter::PortSet,
     sources::{PORTS, Settings},
 };
@@ -23,12 +24,16 @@ pub(super) struct SourceArgs {
 }
 
 impl SourceArgs {
-    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
+    pub(super) fn settings(&self) -> Result<Settings, Fault> {
         const LEAST: ByteSize = ByteSize::mib(16);
         let ports = self.port_sources.iter().fold(PortSet::none(), |all, ports| all.with(ports));
         let number = ports.iter().count();
-        anyhow::ensure!(number <= MOST_PORTS, "--port-sources names {number} ports; name {MOST_PORTS} at most");
-        anyhow::ensure!(self.memory >= LEAST, "--memory is {LEAST} or more");
+        if number > MOST_PORTS {
+            return Err(Fault::new(["port-sources"], format!(" has {number} ports: name {MOST_PORTS} at most")));
+        }
+        if self.memory < LEAST {
+            return Err(Fault::new(["memory"], format!(" is {}: set {LEAST} at least", self.memory)));
+        }
         Ok(Settings { ports, memory: self.memory.as_u64() })
     }
 }

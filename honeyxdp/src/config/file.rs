@@ -11,7 +11,10 @@ use clap::{
 };
 use toml::de::{DeTable, DeValue};
 
-use super::keys::{Key, Kind};
+use super::{
+    Fault,
+    keys::{Key, Kind},
+};
 
 /// A file that is larger is none of ours: 100,000 prefixes belong into an @FILE.
 const MOST_BYTES: u64 = 4 << 20;
@@ -82,8 +85,10 @@ impl FileError {
 pub struct File {
     /// Where it is.
     pub path: PathBuf,
-    /// In the order of the file's keys.
+    /// Valid settings, in the order of the file.
     pub entries: Vec<Entry>,
+    /// Names of keys whose values are invalid.
+    pub rejected: Vec<String>,
 }
 
 impl File {
@@ -92,13 +97,19 @@ impl File {
     /// # Errors
     /// With all that is wrong.
     pub fn read(path: &Path, command: &Command, keys: &[Key]) -> Result<Self, FileError> {
-        let (file, problems) = match text(path) {
-            Ok(text) => Self::parse(path, &text, command, keys),
-            Err(message) => {
-                (Self { path: path.to_owned(), entries: Vec::new() }, vec![Problem { line: None, message }])
-            }
-        };
+        let (file, problems) = Self::look(path, command, keys);
         if problems.is_empty() { Ok(file) } else { Err(FileError { file: path.to_owned(), problems }) }
+    }
+
+    /// Reads a file. Returns its valid settings, and everything that is wrong.
+    pub fn look(path: &Path, command: &Command, keys: &[Key]) -> (Self, Vec<Problem>) {
+        match text(path) {
+            Ok(text) => Self::parse(path, &text, command, keys),
+            Err(message) => (
+                Self { path: path.to_owned(), entries: Vec::new(), rejected: Vec::new() },
+                vec![Problem { line: None, message }],
+            ),
+        }
     }
 
     /// What is right in a text, and what is wrong.
@@ -116,9 +127,9 @@ impl File {
         if !problems.is_empty() {
             problems.sort_by_key(|problem| problem.line);
             // What follows an error of syntax may be understood wrongly.
-            return (Self { path: path.to_owned(), entries: Vec::new() }, problems);
+            return (Self { path: path.to_owned(), entries: Vec::new(), rejected: Vec::new() }, problems);
         }
-        let mut entries = Vec::new();
+        let (mut entries, mut rejected) = (Vec::new(), Vec::new());
         let mut take = |key: &Key, value: &toml::Spanned<DeValue<'_>>, at: usize| {
             let line = line(at);
             let judged = values(key, value.get_ref()).and_then(|values| {
@@ -127,7 +138,10 @@ impl File {
             });
             match judged {
                 Ok(entry) => entries.push(entry),
-                Err(message) => problems.push(Problem { line: Some(line), message }),
+                Err(message) => {
+                    rejected.push(key.name.clone());
+                    problems.push(Problem { line: Some(line), message });
+                }
             }
         };
         let mut unknown = Vec::new();
@@ -158,7 +172,7 @@ impl File {
         problems.extend(unknown.into_iter().map(|(at, message)| Problem { line: Some(line(at)), message }));
         problems.sort_by_key(|problem| problem.line);
         entries.sort_by_key(|entry: &Entry| entry.line);
-        (Self { path: path.to_owned(), entries }, problems)
+        (Self { path: path.to_owned(), entries, rejected }, problems)
     }
 
     /// The setting of a key.
@@ -166,24 +180,39 @@ impl File {
         self.entries.iter().find(|entry| entry.key.id == key.id)
     }
 
-    /// Gives an error that names a flag the line on which the file sets it.
-    pub fn place(&self, message: String) -> Problem {
-        let line = self
-            .entries
-            .iter()
-            .filter_map(|entry| Some((flag_at(&message, &entry.key.name)?, entry.line)))
-            .min()
-            .map(|(_, line)| line);
+    /// An error between settings, with the line of the first of them in the file.
+    pub fn problem(&self, fault: &Fault, keys: &[Key]) -> Problem {
+        let of = |name: &str| self.entries.iter().find(|entry| entry.key.name == name);
+        let line = fault.settings.iter().filter_map(|name| of(name)).map(|entry| entry.line).min();
+        let key = |name: &str| keys.iter().find(|key| key.name == name);
+        let message = fault.sentence(|name| key(name).map_or_else(|| name.to_owned(), Key::path));
+        Problem { line, message }
+    }
+
+    /// An error of the whole command line, with the line of the first setting that it names.
+    pub fn usage_problem(&self, error: &clap::Error) -> Problem {
+        let mut message = usage(error);
+        let mut line = None;
+        for entry in &self.entries {
+            let flag = format!("--{}", entry.key.name);
+            let is_whole = |at: usize| {
+                let next = message[at + flag.len()..].chars().next();
+                next.is_none_or(|next| !next.is_ascii_alphanumeric() && next != '-')
+            };
+            if let Some(at) = message.match_indices(&flag).map(|(at, _)| at).find(|&at| is_whole(at)) {
+                message.replace_range(at..at + flag.len(), &entry.key.path());
+                line = Some(line.map_or(entry.line, |line: usize| line.min(entry.line)));
+            }
+        }
         Problem { line, message }
     }
 }
 
-/// Where a message names a flag: the flag itself, and no longer one that begins with it.
-fn flag_at(message: &str, name: &str) -> Option<usize> {
-    let flag = format!("--{name}");
-    let ends =
-        |at: usize| !message[at + flag.len()..].starts_with(|next: char| next.is_ascii_alphanumeric() || next == '-');
-    message.match_indices(&flag).map(|(at, _)| at).find(|&at| ends(at))
+/// An error of clap on one line, without its usage and hints.
+pub fn usage(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let lines = text.lines().take_while(|line| !line.is_empty()).map(str::trim);
+    lines.collect::<Vec<_>>().join(" ").trim_start_matches("error: ").to_owned()
 }
 
 fn text(path: &Path) -> Result<String, String> {

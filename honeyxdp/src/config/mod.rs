@@ -3,11 +3,13 @@
 //! The command's own arguments are the one table of what can be set: a file's values become flags where neither a flag nor
 //! the environment says something, and clap judges them all alike. So a new flag has its key without another line.
 
+mod fault;
 mod file;
 mod keys;
 mod settings;
 
-pub use file::{Entry, File, FileError, Problem};
+pub use fault::Fault;
+pub use file::{Entry, File, FileError, Problem, usage};
 pub use keys::{Key, Kind, keys};
 pub use settings::{Effective, Error, Settings, Source, parse};
 

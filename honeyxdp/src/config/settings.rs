@@ -9,8 +9,8 @@ use clap::{ArgMatches, Command, parser::ValueSource};
 use serde::Serialize;
 
 use super::{
-    DEFAULT_FILE, FLAG,
-    file::{Entry, File, FileError, Problem},
+    DEFAULT_FILE, FLAG, Fault,
+    file::{Entry, File, FileError},
     keys::{Key, keys},
 };
 
@@ -108,6 +108,21 @@ impl Settings {
         })
     }
 
+    /// An error between settings, with the file and line of those that the file sets.
+    pub fn explain(&self, fault: &Fault) -> String {
+        let is_of_file = |name: &&str| {
+            let mut effective = self.effective();
+            effective.any(|setting| setting.key.name == **name && setting.source == Source::File)
+        };
+        match &self.file {
+            Some(file) if fault.settings.iter().any(|name| is_of_file(&name)) => {
+                let problems = vec![file.problem(fault, &self.keys)];
+                FileError { file: file.path.clone(), problems }.to_string()
+            }
+            _ => fault.to_string(),
+        }
+    }
+
     /// Reads everything again: the same flags and variables, and the file as it is now.
     ///
     /// # Errors
@@ -162,10 +177,7 @@ fn after(args: &[OsString], names: &[String]) -> usize {
 fn blame(error: clap::Error, command: &Command, args: &[OsString], file: Option<&File>) -> Error {
     match file {
         Some(file) if command.clone().try_get_matches_from(args).is_ok() => {
-            let text = error.to_string();
-            let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            let problem: Problem = file.place(message);
-            Error::File(FileError { file: file.path.clone(), problems: vec![problem] })
+            Error::File(FileError { file: file.path.clone(), problems: vec![file.usage_problem(&error)] })
         }
         _ => Error::Usage(error),
     }

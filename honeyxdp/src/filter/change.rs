@@ -1,38 +1,11 @@
-//! Changing the filters of a sensor that runs.
+//! Changes of the filters, live or from settings.
 
-use std::{collections::BTreeMap, net::Ipv4Addr, num::NonZeroU32};
+use std::{net::Ipv4Addr, num::NonZeroU32, path::Path};
 
 use honeyxdp_common::Family;
 use serde::{Deserialize, Serialize};
 
-use super::{Filters, Policy, PortError, PortSet, PrefixError, PrefixSet, UNKNOWN, Verdict};
-
-/// Filters in words, as they are on the command line: what a change is about, and what is in force.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, clap::Args)]
-#[serde(rename_all = "kebab-case", default, deny_unknown_fields)]
-pub struct Words {
-    /// Ports that are counted, as 23,2323,8000-8100
-    #[arg(long = "port", value_name = "PORTS", value_delimiter = ',')]
-    pub port: Vec<String>,
-    /// Ports that are not counted
-    #[arg(long = "ignore-port", value_name = "PORTS", value_delimiter = ',')]
-    pub ignore_port: Vec<String>,
-    /// Destinations that are counted: prefixes, addresses, or @FILE with one a line
-    #[arg(long = "dst", value_name = "CIDR", value_delimiter = ',')]
-    pub dst: Vec<String>,
-    /// Sources that are ignored: prefixes, addresses, or @FILE with one a line
-    #[arg(long = "ignore-src", value_name = "CIDR", value_delimiter = ',')]
-    pub ignore_src: Vec<String>,
-    /// Families that are counted
-    #[arg(long = "family", value_name = "FAMILY", value_delimiter = ',')]
-    pub family: Vec<String>,
-    /// Families that are not counted
-    #[arg(long = "ignore-family", value_name = "FAMILY", value_delimiter = ',')]
-    pub ignore_family: Vec<String>,
-    /// Public addresses of local ones behind 1:1 NAT, as 10.0.0.5=198.51.100.5
-    #[arg(long = "public-addr", value_name = "LOCAL=PUBLIC", value_delimiter = ',')]
-    pub public_addr: Vec<String>,
-}
+use super::{FilterName, FilterWords, Filters, Policy, PortError, PortSet, PrefixError, PrefixSet, UNKNOWN, Verdict};
 
 /// Where a sensor shows its policy and takes changes, on its unix sockets alone.
 pub const ROUTE: &str = "/rules";
@@ -41,7 +14,7 @@ pub const ROUTE: &str = "/rules";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InForce {
     /// Which SYNs are counted.
-    pub filters: Words,
+    pub filters: FilterWords,
     /// What happens to them.
     pub verdict: Verdict,
     /// Records take one SYN in so many.
@@ -64,7 +37,7 @@ pub enum Change {
         /// How.
         operation: Operation,
         /// To what.
-        words: Words,
+        words: FilterWords,
         /// What happens to a counted SYN from now on.
         #[serde(default)]
         verdict: Option<Verdict>,
@@ -75,7 +48,7 @@ pub enum Change {
     /// No filter any more, of those that are named, or of all.
     Clear {
         /// Names as on the command line, without dashes.
-        names: Vec<String>,
+        names: Vec<FilterName>,
     },
 }
 
@@ -95,42 +68,27 @@ impl Change {
                 new.sample_records = sample_records.unwrap_or(new.sample_records);
             }
             Self::Clear { names } => {
-                let all = Filters::default();
-                let is = |filter: &[&str]| names.is_empty() || names.iter().any(|name| filter.contains(&name.as_str()));
-                if is(&["port", "ignore-port"]) {
-                    new.filters.ports = all.ports;
-                }
-                if is(&["family", "ignore-family"]) {
-                    new.filters.families = all.families;
-                }
-                if is(&["dst"]) {
-                    new.filters.destinations = all.destinations;
-                }
-                if is(&["ignore-src"]) {
-                    new.filters.ignored_sources = all.ignored_sources;
-                }
-                if is(&["public-addr"]) {
-                    new.filters.public_addresses = all.public_addresses;
-                }
+                let all = FilterName::ALL.into_iter();
+                all.filter(|name| names.is_empty() || names.contains(name)).for_each(|name| new.filters.clear(name));
             }
         }
         Ok(new)
     }
 }
 
-/// What is done with the words.
+/// How words change filters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Operation {
-    /// They come to those that are there.
+    /// Adds the values.
     Add,
-    /// They go.
+    /// Removes the values.
     Remove,
-    /// They come in the place of those that are there; a filter of which nothing is said stays.
+    /// Replaces the values of the filters that are named.
     Set,
 }
 
-/// Why a change makes no sense. The filters stay as they were then.
+/// Why a change is rejected. The filters stay as they are.
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// Not a list of ports.
@@ -148,16 +106,19 @@ pub enum ChangeError {
     /// Not a pair of addresses.
     #[error("{0:?} is no pair of addresses: write it as 10.0.0.5=198.51.100.5, IPv4")]
     Pair(String),
-    /// Nothing is left.
-    #[error("that leaves no {0} to count; `honeyxdp filter clear` counts all again")]
+    /// A local address with two public ones.
+    #[error("{0} has two public addresses")]
+    TwoAddresses(Ipv4Addr),
+    /// Nothing is left to count.
+    #[error("this leaves no {0} to count; `honeyxdp filter clear` counts everything again")]
     NothingLeft(&'static str),
-    /// It is not there.
-    #[error("{0} is not in the list; `honeyxdp filter show` tells what is")]
+    /// A value to remove that is not in force.
+    #[error("{0} is not in force, so there is nothing to remove; `honeyxdp filter show` lists the filters")]
     NotThere(String),
-    /// A list is read where the command is given, and not by the sensor.
-    #[error("a sensor takes prefixes, and reads no file for others: {0:?}")]
+    /// A prefix list in a live change. The client reads it, not the sensor.
+    #[error("a sensor takes prefixes and reads no file for a client: {0:?}")]
     File(String),
-    /// Nothing was said.
+    /// A change without a filter.
     #[error("name at least one filter, as --ignore-src 198.51.100.0/24")]
     Nothing,
 }
@@ -186,27 +147,28 @@ pub fn public_address(pair: &str) -> Result<(Ipv4Addr, Ipv4Addr), ChangeError> {
     pair.split_once('=').and_then(parse).ok_or_else(|| ChangeError::Pair(pair.to_owned()))
 }
 
-impl Words {
-    /// Whether nothing is said.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
-
-    /// The same with the lists of prefixes read that files hold.
+impl FilterWords {
+    /// The same words, with the prefix lists read that they name.
     ///
     /// # Errors
-    /// When one cannot be read, or holds something else.
+    /// Returns an error if a list cannot be read or has something else in it.
     pub fn with_files_read(mut self) -> Result<Self, PrefixError> {
-        for list in [&mut self.dst, &mut self.ignore_src] {
-            *list = PrefixSet::parse(list.iter().map(String::as_str))?.words();
+        for name in [FilterName::Dst, FilterName::IgnoreSrc] {
+            *self.get_mut(name) = prefixes(self.get(name))?.words();
         }
         Ok(self)
     }
 
-    /// Refuses files: what a sensor may read is not for others to see.
+    /// Prefix lists that the words name.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        let words = self.get(FilterName::Dst).iter().chain(self.get(FilterName::IgnoreSrc));
+        words.filter_map(|word| word.trim().strip_prefix('@')).map(Path::new)
+    }
+
+    /// Rejects files: a client must not read files with the sensor's privileges.
     fn without_files(&self) -> Result<(), ChangeError> {
-        match self.dst.iter().chain(&self.ignore_src).find(|word| word.trim().starts_with('@')) {
-            Some(word) => Err(ChangeError::File(word.clone())),
+        match self.files().next() {
+            Some(file) => Err(ChangeError::File(file.display().to_string())),
             None => Ok(()),
         }
     }
@@ -216,153 +178,229 @@ fn prefixes(words: &[String]) -> Result<PrefixSet, PrefixError> {
     PrefixSet::parse(words.iter().map(String::as_str))
 }
 
-fn ports(words: &[String]) -> Result<Option<PortSet>, PortError> {
-    if words.is_empty() { Ok(None) } else { words.join(",").parse().map(Some) }
-}
-
-fn families(words: &[String]) -> Result<Option<u32>, ChangeError> {
-    let bits = words.iter().try_fold(0, |bits, name| Ok::<_, ChangeError>(bits | 1 << family(name)?.wire_id()))?;
-    Ok((!words.is_empty()).then_some(bits))
-}
-
 impl Filters {
+    /// The filters that settings describe, with the prefix lists read.
+    ///
+    /// # Errors
+    /// Returns every error, with the filters at fault.
+    pub fn from_settings(words: &FilterWords) -> Result<Self, Vec<(Vec<FilterName>, ChangeError)>> {
+        let mut filters = Self::default();
+        let mut errors = Vec::new();
+        for (name, values) in words.iter().filter(|(_, values)| !values.is_empty()) {
+            let operation = if name.is_exclusion() { Operation::Add } else { Operation::Set };
+            if let Err(error) = filters.change(name, operation, values) {
+                errors.push((vec![name], error));
+            }
+        }
+        let pairs = words.get(FilterName::PublicAddr).iter().filter_map(|pair| public_address(pair).ok());
+        let is_other = |(local, public): &(Ipv4Addr, Ipv4Addr)| filters.public_addresses.get(local) != Some(public);
+        if let Some((local, _)) = pairs.into_iter().find(is_other) {
+            errors.push((vec![FilterName::PublicAddr], ChangeError::TwoAddresses(local)));
+        }
+        if let Some(nothing) = filters.nothing_left() {
+            let named = nothing.filters().into_iter().filter(|&name| !words.get(name).is_empty()).collect();
+            errors.push((named, ChangeError::NothingLeft(nothing.name())));
+        }
+        if errors.is_empty() { Ok(filters) } else { Err(errors) }
+    }
+
     /// These filters after a change.
     ///
     /// # Errors
     /// See [`ChangeError`].
-    pub fn changed(&self, operation: Operation, words: &Words) -> Result<Self, ChangeError> {
+    pub fn changed(&self, operation: Operation, words: &FilterWords) -> Result<Self, ChangeError> {
         if words.is_empty() {
             return Err(ChangeError::Nothing);
         }
         words.without_files()?;
         let mut new = self.clone();
-        if let Some(ports) = ports(&words.port)? {
-            new.ports = match operation {
-                Operation::Add if new.ports.is_all() => ports,
-                Operation::Add => new.ports.with(&ports),
-                Operation::Remove => new.ports.without(&ports),
-                Operation::Set => ports,
-            };
+        for (name, values) in words.iter().filter(|(_, values)| !values.is_empty()) {
+            // `set --port 1-100 --ignore-port 22` means all of the first but the second.
+            let refines =
+                operation == Operation::Set && name.refines().is_some_and(|other| !words.get(other).is_empty());
+            new.change(name, if refines { Operation::Add } else { operation }, values)?;
         }
-        if let Some(ports) = ports(&words.ignore_port)? {
-            new.ports = match operation {
-                Operation::Add => new.ports.without(&ports),
-                Operation::Remove => new.ports.with(&ports),
-                // With --port in the same breath, of those.
-                Operation::Set if !words.port.is_empty() => new.ports.without(&ports),
-                Operation::Set => PortSet::ALL.without(&ports),
-            };
+        if let Some(what) = new.nothing_left() {
+            return Err(ChangeError::NothingLeft(what.name()));
         }
-        if new.ports.iter().next().is_none() {
-            return Err(ChangeError::NothingLeft("port"));
+        if !words.get(FilterName::Dst).is_empty() && new.destinations.is_empty() {
+            // An empty list counts all destinations, which nobody means who removes one.
+            return Err(ChangeError::NothingLeft("destination"));
         }
-        if let Some(families) = families(&words.family)? {
-            new.families = match operation {
-                Operation::Add if new.families == u32::MAX => families,
-                Operation::Add => new.families | families,
-                Operation::Remove => new.families & !families,
-                Operation::Set => families,
-            };
-        }
-        if let Some(families) = families(&words.ignore_family)? {
-            new.families = match operation {
-                Operation::Add => new.families & !families,
-                Operation::Remove => new.families | families,
-                Operation::Set if !words.family.is_empty() => new.families & !families,
-                Operation::Set => !families,
-            };
-        }
-        if Family::ALL.iter().all(|&family| new.of_family(family).is_some()) {
-            return Err(ChangeError::NothingLeft("family"));
-        }
-        new.families |= UNKNOWN;
-        if !words.dst.is_empty() {
-            new.destinations = change_prefixes(&new.destinations, operation, &words.dst)?;
-            if new.destinations.is_empty() {
-                // An empty list means all destinations, which is not what anybody meant who took one away.
-                return Err(ChangeError::NothingLeft("destination"));
-            }
-        }
-        if !words.ignore_src.is_empty() {
-            new.ignored_sources = change_prefixes(&new.ignored_sources, operation, &words.ignore_src)?;
-        }
-        change_addresses(&mut new.public_addresses, operation, &words.public_addr)?;
         Ok(new)
     }
 
+    /// Changes one filter.
+    fn change(&mut self, name: FilterName, operation: Operation, values: &[String]) -> Result<(), ChangeError> {
+        let not_there = || ChangeError::NotThere(format!("--{name} {}", values.join(",")));
+        match name {
+            FilterName::Port | FilterName::IgnorePort => {
+                let ports: PortSet = values.join(",").parse()?;
+                let is_all = self.ports.is_all();
+                let new = match (name == FilterName::IgnorePort, operation) {
+                    (false, Operation::Add) if !is_all => self.ports.with(&ports),
+                    (false, Operation::Add | Operation::Set) => ports,
+                    (false, Operation::Remove) | (true, Operation::Add) => self.ports.without(&ports),
+                    (true, Operation::Remove) => self.ports.with(&ports),
+                    (true, Operation::Set) => PortSet::ALL.without(&ports),
+                };
+                if operation == Operation::Remove && new == self.ports {
+                    return Err(not_there());
+                }
+                self.ports = new;
+            }
+            FilterName::Family | FilterName::IgnoreFamily => {
+                let families = values
+                    .iter()
+                    .try_fold(0, |bits, name| Ok::<_, ChangeError>(bits | 1 << family(name)?.wire_id()))?;
+                let is_all = self.families == u32::MAX;
+                let new = match (name == FilterName::IgnoreFamily, operation) {
+                    (false, Operation::Add) if !is_all => self.families | families,
+                    (false, Operation::Add | Operation::Set) => families,
+                    (false, Operation::Remove) | (true, Operation::Add) => self.families & !families,
+                    (true, Operation::Remove) => self.families | families,
+                    (true, Operation::Set) => !families,
+                } | UNKNOWN;
+                if operation == Operation::Remove && new == self.families {
+                    return Err(not_there());
+                }
+                self.families = new;
+            }
+            FilterName::Dst => change_prefixes(&mut self.destinations, operation, values).ok_or_else(not_there)??,
+            FilterName::IgnoreSrc => {
+                change_prefixes(&mut self.ignored_sources, operation, values).ok_or_else(not_there)??
+            }
+            FilterName::PublicAddr => {
+                if operation == Operation::Set {
+                    self.public_addresses.clear();
+                }
+                for word in values {
+                    let (local, public) = public_address(word)?;
+                    if operation != Operation::Remove {
+                        self.public_addresses.insert(local, public);
+                    } else if self.public_addresses.get(&local) == Some(&public) {
+                        self.public_addresses.remove(&local);
+                    } else {
+                        return Err(not_there());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a filter.
+    pub fn clear(&mut self, name: FilterName) {
+        let all = Self::default();
+        match name {
+            FilterName::Port | FilterName::IgnorePort => self.ports = all.ports,
+            FilterName::Family | FilterName::IgnoreFamily => self.families = all.families,
+            FilterName::Dst => self.destinations = all.destinations,
+            FilterName::IgnoreSrc => self.ignored_sources = all.ignored_sources,
+            FilterName::PublicAddr => self.public_addresses = all.public_addresses,
+        }
+    }
+
+    fn nothing_left(&self) -> Option<Nothing> {
+        if self.ports.is_none() {
+            Some(Nothing::Port)
+        } else if Family::ALL.iter().all(|&family| self.of_family(family).is_some()) {
+            Some(Nothing::Family)
+        } else {
+            None
+        }
+    }
+
     /// These filters in words.
-    pub fn words(&self) -> Words {
-        let counted = Family::ALL.iter().filter(|family| self.of_family(**family).is_none());
-        Words {
-            port: if self.ports.is_all() { Vec::new() } else { vec![self.ports.to_string()] },
-            family: match self.families {
-                u32::MAX => Vec::new(),
-                _ => counted.map(|family| family.name().to_owned()).collect(),
-            },
-            dst: self.destinations.words(),
-            ignore_src: self.ignored_sources.words(),
-            public_addr: self.public_addresses.iter().map(|(local, public)| format!("{local}={public}")).collect(),
-            ..Words::default()
+    pub fn words(&self) -> FilterWords {
+        let mut words = FilterWords::default();
+        FilterName::ALL.into_iter().for_each(|name| *words.get_mut(name) = self.values(name));
+        words
+    }
+
+    /// The values of one filter. What is ignored of ports and families is left out of what is counted.
+    fn values(&self, name: FilterName) -> Vec<String> {
+        match name {
+            FilterName::Port if !self.ports.is_all() => vec![self.ports.to_string()],
+            FilterName::Family if self.families != u32::MAX => {
+                let counted = Family::ALL.iter().filter(|family| self.of_family(**family).is_none());
+                counted.map(|family| family.name().to_owned()).collect()
+            }
+            FilterName::Dst => self.destinations.words(),
+            FilterName::IgnoreSrc => self.ignored_sources.words(),
+            FilterName::PublicAddr => {
+                self.public_addresses.iter().map(|(local, public)| format!("{local}={public}")).collect()
+            }
+            FilterName::Port | FilterName::Family | FilterName::IgnorePort | FilterName::IgnoreFamily => Vec::new(),
         }
     }
 }
 
-fn change_prefixes(set: &PrefixSet, operation: Operation, words: &[String]) -> Result<PrefixSet, ChangeError> {
-    let other = prefixes(words)?;
-    Ok(match operation {
+impl FilterName {
+    /// Whether its values are taken out of what is counted.
+    const fn is_exclusion(self) -> bool {
+        matches!(self, Self::IgnorePort | Self::IgnoreFamily)
+    }
+
+    /// The filter whose values it is taken out of.
+    const fn refines(self) -> Option<Self> {
+        match self {
+            Self::IgnorePort => Some(Self::Port),
+            Self::IgnoreFamily => Some(Self::Family),
+            _ => None,
+        }
+    }
+}
+
+/// What a choice of filters would leave nothing of.
+#[derive(Clone, Copy)]
+enum Nothing {
+    Port,
+    Family,
+}
+
+impl Nothing {
+    const fn filters(self) -> [FilterName; 2] {
+        match self {
+            Self::Port => [FilterName::Port, FilterName::IgnorePort],
+            Self::Family => [FilterName::Family, FilterName::IgnoreFamily],
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Port => "port",
+            Self::Family => "family",
+        }
+    }
+}
+
+/// Changes a set of prefixes. Returns `None` if nothing of the values is in it to remove.
+fn change_prefixes(set: &mut PrefixSet, operation: Operation, values: &[String]) -> Option<Result<(), ChangeError>> {
+    let other = match prefixes(values) {
+        Ok(other) => other,
+        Err(error) => return Some(Err(error.into())),
+    };
+    let new = match operation {
         Operation::Add => set.with(&other),
         Operation::Set => other,
-        Operation::Remove => {
-            let left = set.without(&other);
-            if left == *set {
-                return Err(ChangeError::NotThere(words.join(", ")));
-            }
-            left
-        }
-    })
-}
-
-fn change_addresses(
-    addresses: &mut BTreeMap<Ipv4Addr, Ipv4Addr>,
-    operation: Operation,
-    words: &[String],
-) -> Result<(), ChangeError> {
-    if words.is_empty() {
-        return Ok(());
+        Operation::Remove => set.without(&other),
+    };
+    if operation == Operation::Remove && new == *set {
+        return None;
     }
-    if operation == Operation::Set {
-        addresses.clear();
-    }
-    for word in words {
-        let (local, public) = public_address(word)?;
-        if operation != Operation::Remove {
-            addresses.insert(local, public);
-        } else if addresses.get(&local) == Some(&public) {
-            addresses.remove(&local);
-        } else {
-            return Err(ChangeError::NotThere(word.clone()));
-        }
-    }
-    Ok(())
+    *set = new;
+    Some(Ok(()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn words(list: &[(&str, &str)]) -> Words {
-        let mut words = Words::default();
+    fn words(list: &[(&str, &str)]) -> FilterWords {
+        let mut words = FilterWords::default();
         for &(name, value) in list {
-            let list = match name {
-                "port" => &mut words.port,
-                "ignore-port" => &mut words.ignore_port,
-                "dst" => &mut words.dst,
-                "ignore-src" => &mut words.ignore_src,
-                "family" => &mut words.family,
-                "ignore-family" => &mut words.ignore_family,
-                _ => &mut words.public_addr,
-            };
-            list.push(value.to_owned());
+            words.get_mut(name.parse().unwrap()).push(value.to_owned());
         }
         words
     }
@@ -372,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_added_and_removed_again_leaves_what_was_there() {
+    fn removal_undoes_an_addition() {
         use Operation::{Add, Remove};
         let first = change(&Filters::default(), Operation::Set, &[("port", "23,80-90"), ("ignore-src", "10.0.0.0/8")]);
         for list in [
@@ -389,16 +427,16 @@ mod tests {
     }
 
     #[test]
-    fn the_first_port_or_family_that_is_added_is_the_only_one() {
+    fn first_added_port_or_family_is_the_only_one() {
         let ports = change(&Filters::default(), Operation::Add, &[("port", "23"), ("family", "mirai")]);
         assert_eq!(ports.ports.to_string(), "23");
-        assert_eq!(ports.words().family, ["mirai"]);
+        assert_eq!(ports.words().get(FilterName::Family), ["mirai"]);
         let more = change(&ports, Operation::Add, &[("port", "80"), ("family", "nmap")]);
-        assert_eq!((more.ports.to_string(), more.words().family.len()), ("23,80".to_owned(), 2));
+        assert_eq!((more.ports.to_string(), more.words().get(FilterName::Family).len()), ("23,80".to_owned(), 2));
     }
 
     #[test]
-    fn a_part_of_a_prefix_can_be_taken_out() {
+    fn removes_part_of_a_prefix() {
         let all = change(&Filters::default(), Operation::Set, &[("ignore-src", "10.0.0.0/8")]);
         let less = change(&all, Operation::Remove, &[("ignore-src", "10.0.0.7")]);
         assert_eq!(less.ignored_sources.len(), 24);
@@ -408,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn words_say_all_and_make_the_same_filters() {
+    fn words_make_the_same_filters() {
         let filters = change(
             &Filters::default(),
             Operation::Set,
@@ -423,13 +461,15 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_refused_in_words() {
+    fn rejects_invalid_changes() {
         let filters = change(&Filters::default(), Operation::Set, &[("port", "23"), ("dst", "10.0.0.0/8")]);
         for (operation, list, said) in [
             (Operation::Remove, ("port", "23"), "leaves no port"),
+            (Operation::Remove, ("port", "24"), "--port 24 is not in force"),
+            (Operation::Remove, ("ignore-family", "mirai"), "is not in force"),
             (Operation::Remove, ("dst", "10.0.0.0/8"), "leaves no destination"),
-            (Operation::Remove, ("ignore-src", "10.0.0.0/8"), "is not in the list"),
-            (Operation::Remove, ("public-addr", "10.0.0.5=192.0.2.5"), "is not in the list"),
+            (Operation::Remove, ("ignore-src", "10.0.0.0/8"), "is not in force"),
+            (Operation::Remove, ("public-addr", "10.0.0.5=192.0.2.5"), "is not in force"),
             (Operation::Set, ("family", "mira"), "there is no family \"mira\": the families are mirai, zmap"),
             (Operation::Set, ("ignore-src", "@/etc/passwd"), "reads no file"),
             (Operation::Add, ("ignore-src", "10.0.0.0/99"), "is no prefix"),
@@ -438,6 +478,6 @@ mod tests {
             let error = filters.changed(operation, &words(&[list])).unwrap_err().to_string();
             assert!(error.contains(said), "{error}");
         }
-        assert!(filters.changed(Operation::Set, &Words::default()).is_err());
+        assert!(filters.changed(Operation::Set, &FilterWords::default()).is_err());
     }
 }

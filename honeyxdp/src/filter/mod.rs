@@ -7,6 +7,7 @@ pub mod change;
 mod policy;
 mod ports;
 mod prefixes;
+mod spec;
 
 use std::{collections::BTreeMap, net::Ipv4Addr};
 
@@ -15,6 +16,7 @@ use honeyxdp_common::{Address, Family, FilterReason, Syn};
 pub use policy::{Policy, Verdict};
 pub use ports::{PortError, PortSet};
 pub use prefixes::{PrefixError, PrefixSet};
+pub use spec::{FilterArgs, FilterName, FilterNames, FilterWords};
 
 /// Bits of families that there are not: always set, so that the same choice of families is the same number.
 pub(crate) const UNKNOWN: u32 = {

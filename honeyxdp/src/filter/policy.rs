@@ -2,11 +2,10 @@
 
 use std::{collections::BTreeMap, num::NonZeroU32};
 
-use honeyxdp_common::Family;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Filters;
+use super::{FilterName, Filters};
 
 /// What happens to a counted SYN.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum, Serialize, Deserialize)]
@@ -39,24 +38,25 @@ impl Default for Policy {
 impl Policy {
     /// What a snapshot has of it. Addresses stay out of it: it has their number.
     pub fn report(&self) -> BTreeMap<String, Value> {
-        let filters = &self.filters;
-        let mut report = BTreeMap::new();
-        let mut add = |key: &str, set: bool, value: Value| {
-            if set {
-                report.insert(key.to_owned(), value);
-            }
-        };
-        let counted = Family::ALL.iter().filter(|family| filters.of_family(**family).is_none());
-        let names: Vec<&str> = counted.map(|family| family.name()).collect();
-        let (destinations, sources) = (filters.destinations.len(), filters.ignored_sources.len());
-        let addresses = filters.public_addresses.len();
-        add("port", !filters.ports.is_all(), filters.ports.to_string().into());
-        add("family", names.len() < Family::ALL.len(), names.into());
-        add("dst", destinations > 0, json!({ "prefixes": destinations }));
-        add("ignore_src", sources > 0, json!({ "prefixes": sources }));
-        add("public_addr", addresses > 0, json!({ "addresses": addresses }));
-        add("verdict", self.verdict == Verdict::Drop, "drop".into());
-        add("sample_records", self.sample_records.get() > 1, self.sample_records.get().into());
+        let words = self.filters.words();
+        let set = words.iter().filter(|(_, values)| !values.is_empty());
+        let mut report: BTreeMap<String, Value> = set
+            .map(|(name, values)| {
+                let value = match name {
+                    FilterName::Port | FilterName::IgnorePort => values.join(",").into(),
+                    FilterName::Family | FilterName::IgnoreFamily => values.into(),
+                    FilterName::Dst | FilterName::IgnoreSrc => json!({ "prefixes": values.len() }),
+                    FilterName::PublicAddr => json!({ "addresses": values.len() }),
+                };
+                (name.key(), value)
+            })
+            .collect();
+        if self.verdict == Verdict::Drop {
+            report.insert("verdict".to_owned(), "drop".into());
+        }
+        if self.sample_records.get() > 1 {
+            report.insert("sample_records".to_owned(), self.sample_records.get().into());
+        }
         report
     }
 

@@ -57,6 +57,8 @@ pub enum Level {
 
 /// What was chosen. Until then errors are for people.
 static FORMAT: OnceLock<Choice> = OnceLock::new();
+/// Whether nobody chose it.
+static BY_DEFAULT: OnceLock<bool> = OnceLock::new();
 
 /// Begins to log, for the whole process. The first call decides.
 pub fn start(choice: Choice, level: Level) {
@@ -69,6 +71,7 @@ pub fn start(choice: Choice, level: Level) {
     if FORMAT.set(format).is_err() {
         return;
     }
+    let _ = BY_DEFAULT.set(choice == Choice::Auto);
     // Libraries say what goes wrong; the rest of what they say is for whoever looks for an error in them.
     let libraries = if level == Level::Trace { level } else { level.min(Level::Warn) };
     let filter = Targets::new()
@@ -99,12 +102,13 @@ pub fn is_for_people() -> bool {
     matches!(FORMAT.get(), None | Some(Choice::Text))
 }
 
-/// Says why the process ends.
+/// Reports the error that ends the process: as every command does, or in the log format that was asked for.
 pub fn failed(error: &anyhow::Error) {
-    if is_for_people() {
-        eprintln!("honeyxdp: {error:#}");
+    let is_default = BY_DEFAULT.get().copied().unwrap_or(true) && FORMAT.get() != Some(&Choice::Journald);
+    if is_for_people() || is_default {
+        honeyxdp_cli::fail("honeyxdp", error);
     } else {
-        tracing::error!("{error:#}");
+        honeyxdp_cli::describe(error).lines().for_each(|line| tracing::error!("{line}"));
     }
 }
 

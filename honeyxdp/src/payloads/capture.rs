@@ -105,6 +105,8 @@ pub struct PayloadCapture {
     waiting_bytes: usize,
     over: Vec<Login>,
     tally: Tally,
+    /// When records and payloads are read, at most 50 ms after they came.
+    now: Timestamp,
 }
 
 impl PayloadCapture {
@@ -118,6 +120,7 @@ impl PayloadCapture {
             waiting_bytes: 0,
             over: Vec::new(),
             tally: Tally::default(),
+            now: Timestamp::UNIX_EPOCH,
         }
     }
 
@@ -126,15 +129,25 @@ impl PayloadCapture {
         self.tally = tally;
     }
 
-    /// Takes a flow record: its mark is that of its source.
-    pub fn record(&mut self, flow: &Flow, now: Timestamp) {
-        self.marks.record(flow, now);
+    /// Sets the time of the records and payloads that follow.
+    pub const fn set_time(&mut self, now: Timestamp) {
+        self.now = now;
     }
 
-    /// Takes a payload that was read now.
-    pub fn payload(&mut self, payload: &Payload, now: Timestamp) {
-        let from =
-            Sender { time: now, src: payload.src, is_v4: payload.is_v4(), sport: payload.sport, dport: payload.dport };
+    /// Takes a flow record: its fingerprint is that of its source.
+    pub fn record(&mut self, flow: &Flow) {
+        self.marks.record(flow, self.now);
+    }
+
+    /// Takes a payload.
+    pub fn payload(&mut self, payload: &Payload) {
+        let from = Sender {
+            time: self.now,
+            src: payload.src,
+            is_v4: payload.is_v4(),
+            sport: payload.sport,
+            dport: payload.dport,
+        };
         let how = match payload.stage() {
             Stage::Observed => CaptureMode::Observed,
             Stage::Answered => CaptureMode::Answered,

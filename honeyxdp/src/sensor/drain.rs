@@ -1,6 +1,6 @@
-//! The thread that reads the kernel's maps: records all the time, and everything when a snapshot is asked for.
+//! The drain thread: it reads records continuously, and everything when a snapshot is requested.
 //!
-//! A thread of its own, because the kernel overwrites nothing and waits for nobody: who comes late finds a full ring.
+//! It is a thread of its own because the kernel drops records when a ring is full.
 
 use std::{
     collections::BTreeMap,
@@ -20,7 +20,7 @@ use tokio::sync::oneshot;
 use crate::{
     Counts,
     archive::ArchiveQueue,
-    collector::{Collector, CutError},
+    collector::{CollectError, Collector},
     kernel::Maps,
     payloads::PayloadCapture,
     snapshot::{Captured, InterfaceReport, Recorder, Resumed, Run, Snapshot, Span, store::Store},
@@ -28,25 +28,25 @@ use crate::{
     view,
 };
 
-/// Longest time between two looks at the rings. They hold several times what a fast link brings meanwhile.
+/// Longest pause between two reads of the rings. They hold several times what a fast link brings in that time.
 const LAZY: Duration = Duration::from_millis(20);
-/// The same while next to nothing comes: waking up is most of what an idle sensor takes of a CPU.
+/// Longest pause while the rings stay empty: wake-ups are most of an idle sensor's CPU time.
 const IDLE: Duration = Duration::from_millis(50);
-/// Less full than this, nothing comes.
+/// Fill level below which a ring counts as empty.
 const EMPTY: f64 = 0.001;
-/// SYNs a second that one CPU brings at most: a ring must have room for twice what comes in an idle pause.
+/// Maximum SYNs per second of one CPU: a ring must have room for twice what arrives in an idle pause.
 const RATE: u32 = 5_000_000;
-/// Shortest time.
+/// Shortest pause.
 const BUSY: Duration = Duration::from_micros(500);
-/// A ring that is fuller than this, is looked at more often.
+/// Fill level above which the pause is the shortest one.
 const HIGH: f64 = 0.1;
-/// Longest time between two cuts: a flow's counter has 32 bits.
-const CUT: Duration = Duration::from_secs(60);
+/// Longest time between two flips: the counter of a flow has 32 bits.
+const LONGEST_GENERATION: Duration = Duration::from_secs(60);
 
-/// A wall clock that is off by more than this was set; less is within what both clocks take to be read.
-const SET: SignedDuration = SignedDuration::from_secs(1);
+/// A step of the wall clock by more than this is a change of the clock; less can be the time between reading both clocks.
+const CLOCK_STEP: SignedDuration = SignedDuration::from_secs(1);
 
-/// One moment by both clocks.
+/// A moment by the wall clock and by the monotonic clock.
 #[derive(Clone, Copy)]
 pub(super) struct Moment {
     pub(super) wall: Timestamp,
@@ -60,18 +60,18 @@ impl Moment {
 
     fn span_since(self, start: Self) -> Span {
         let length = self.steady.duration_since(start.steady);
-        // Steps are taken out of `start`; one that is too small for that can still be longer than a short interval.
+        // `start` is corrected for large steps of the clock; a small one can still be longer than a short interval.
         let start = if self.wall < start.wall { before(self.wall, length) } else { start.wall };
         Span { start, end: self.wall, length }
     }
 
-    /// How far the wall clock was set since `earlier`: forward, or back if it is negative.
+    /// Step of the wall clock since `earlier`: forward, or back if negative.
     fn step_since(self, earlier: Self) -> SignedDuration {
         let steady = SignedDuration::try_from(self.steady.duration_since(earlier.steady)).unwrap_or_default();
         self.wall.duration_since(earlier.wall).saturating_sub(steady)
     }
 
-    /// The same moment by a wall clock that was set since.
+    /// Corrects the wall time for a later step of the clock.
     fn set(&mut self, step: SignedDuration) {
         self.wall = self.wall.checked_add(step).unwrap_or(self.wall);
     }
@@ -81,17 +81,18 @@ fn before(end: Timestamp, length: Duration) -> Timestamp {
     end.checked_sub(length).unwrap_or(end)
 }
 
-/// A snapshot, and what is wrong with it.
+/// A snapshot and how it was made.
 pub(super) struct Drained {
     pub(super) snapshot: Arc<Snapshot>,
-    /// When the counters were read.
+    /// Time at which the counters were read.
     pub(super) at: Instant,
-    /// How long it took, storing included.
+    /// Duration of reading and storing.
     pub(super) took: Duration,
+    /// What went wrong, if anything did.
     pub(super) warning: Option<String>,
 }
 
-/// Signs of life of the thread, for others to look at.
+/// Liveness of the thread, for the watchdog.
 #[derive(Clone, Default)]
 pub(super) struct Pulse(Arc<Beats>);
 
@@ -102,14 +103,13 @@ struct Beats {
 }
 
 impl Pulse {
-    /// How often the thread has come round: read the rings, and answered who asked. It stands still when the thread hangs,
-    /// wherever that is.
+    /// Number of turns of the thread. It stops when the thread hangs anywhere.
     pub(super) fn beats(&self) -> u64 {
         self.0.looks.load(Ordering::Relaxed)
     }
 
-    /// Whether cuts succeed: false when the last one is older than twice the longest time between two.
-    pub(super) fn is_cutting(&self) -> bool {
+    /// Whether flips succeed: false if the last one is older than twice the longest time between two.
+    pub(super) fn is_flipping(&self) -> bool {
         !self.0.overdue.load(Ordering::Relaxed)
     }
 
@@ -119,41 +119,41 @@ impl Pulse {
     }
 }
 
-/// What the thread reads, and what it says of it.
+/// What the thread reads, and what it reports about it.
 pub(super) struct Counted {
     pub(super) maps: Maps,
     pub(super) run: Run,
-    /// Of each interface of the run, the slot of its counters.
+    /// Slot of the counters of each interface of the run.
     pub(super) slots: Vec<usize>,
-    /// Whether another process has read the maps before.
+    /// Whether another process read the maps before.
     pub(super) resumed: bool,
-    /// Whether another one can read them afterwards.
+    /// Whether another process can read them afterwards.
     pub(super) pinned: bool,
-    /// Where records go besides.
+    /// The archive, if there is one.
     pub(super) archive: Option<ArchiveQueue>,
-    /// Who labels payloads, and whether SYNs are answered.
+    /// Payload capture, if it is on, and whether the responder answers SYNs.
     pub(super) responder: Option<(PayloadCapture, bool)>,
 }
 
-/// The other threads' end.
+/// Handle of the thread. The thread ends when it is dropped.
 pub(super) struct Drain {
     requests: mpsc::Sender<Request>,
     pulse: Pulse,
 }
 
-/// What the thread is asked for.
+/// A request to the thread.
 enum Request {
-    /// A snapshot, stored or only shown, and where it goes.
+    /// Makes a snapshot, to store or only to show.
     Drain { store: bool, last: bool, answer: oneshot::Sender<anyhow::Result<Drained>> },
-    /// To say this of the interfaces and filters from now on.
+    /// Reports these interfaces and filters from now on.
     Describe { interfaces: Vec<(usize, InterfaceReport)>, filters: Filters },
 }
 
-/// What a snapshot says of filters.
+/// Filters as a snapshot reports them.
 type Filters = BTreeMap<String, serde_json::Value>;
 
 impl Drain {
-    /// Starts the thread. It ends when this is dropped.
+    /// Starts the thread.
     pub(super) fn start(
         counted: Counted,
         settings: &Settings,
@@ -171,15 +171,15 @@ impl Drain {
             shown: (recorder(), started),
             store: Arc::clone(&store),
             slots,
-            cut: started,
+            flipped: started,
             seen: started,
             hour_ends: next_hour(started.wall),
             warning: None,
             pulse: Pulse::default(),
         };
         let looks = responder.is_some();
-        if let Some((payload_capture, responds)) = responder {
-            drainer.collector.responder(payload_capture, responds);
+        if let Some((capture, responds)) = responder {
+            drainer.collector.responder(capture, responds);
         }
         if let Some(mut queue) = archive {
             if looks {
@@ -203,29 +203,29 @@ impl Drain {
         Ok(Self { requests, pulse })
     }
 
-    /// Its signs of life.
+    /// Liveness of the thread.
     pub(super) fn pulse(&self) -> Pulse {
         self.pulse.clone()
     }
 
-    /// Reads everything and stores what it says.
+    /// Reads everything and stores a snapshot.
     pub(super) async fn publish(&self) -> anyhow::Result<Drained> {
         self.ask(true, false).await
     }
 
-    /// The same when nothing more will come.
+    /// Reads everything and stores the last snapshot.
     pub(super) async fn publish_last(&self) -> anyhow::Result<Drained> {
         self.ask(true, true).await
     }
 
-    /// Reads everything for people to look at; its interval is the time since it was last called.
+    /// Reads everything without storing it. The interval begins with the previous call.
     pub(super) async fn look(&self) -> anyhow::Result<Drained> {
         self.ask(false, false).await
     }
 
-    /// From now on snapshots say this of interfaces and filters.
+    /// Sets the interfaces and filters that snapshots report.
     pub(super) fn describe(&self, interfaces: Vec<(usize, InterfaceReport)>, filters: Filters) {
-        // A thread that is gone is noticed by whoever wants a snapshot.
+        // A request for a snapshot notices a dead thread.
         let _ = self.requests.send(Request::Describe { interfaces, filters });
     }
 
@@ -237,21 +237,21 @@ impl Drain {
     }
 }
 
-/// The thread's end.
+/// State of the thread.
 struct Drainer {
     collector: Collector,
     stored: (Recorder, Moment),
     shown: (Recorder, Moment),
     store: Arc<Store>,
-    /// Of each interface of the recorders, the slot of its counters.
+    /// Slot of the counters of each interface of the recorders.
     slots: Vec<usize>,
-    /// Longest pause when nothing comes.
+    /// Longest pause while the rings are empty.
     idle: Duration,
-    /// When the maps were last cut.
-    cut: Moment,
-    /// When the clocks were last looked at.
+    /// Time of the last flip.
+    flipped: Moment,
+    /// Time at which the clocks were last read.
     seen: Moment,
-    /// When the hour of that ends.
+    /// End of the hour of the last flip.
     hour_ends: Timestamp,
     warning: Option<String>,
     pulse: Pulse,
@@ -266,7 +266,7 @@ impl Drainer {
                     if last {
                         self.collector.end();
                     }
-                    // Who asked may have gone.
+                    // The requester may be gone.
                     let _ = answer.send(self.drain(store));
                 }
                 Ok(Request::Describe { interfaces, filters }) => {
@@ -285,16 +285,16 @@ impl Drainer {
                 _ => (pause * 2).min(LAZY),
             };
             let now = self.now();
-            // The hour's sources are those up to the full hour, whatever the interval is.
-            if now.wall >= self.hour_ends || now.steady.duration_since(self.cut.steady) >= CUT {
-                self.cut(now);
+            // The sources of an hour are those up to the full hour, whatever the interval is.
+            if now.wall >= self.hour_ends || now.steady.duration_since(self.flipped.steady) >= LONGEST_GENERATION {
+                self.collect(now);
             }
-            self.pulse.beat(now.steady.duration_since(self.cut.steady) >= 2 * CUT);
+            self.pulse.beat(now.steady.duration_since(self.flipped.steady) >= 2 * LONGEST_GENERATION);
         }
     }
 
-    /// Goes on where another process ended: the first interval begins with its last snapshot, if that is of the same run,
-    /// else with the run.
+    /// Continues after another process. The first interval begins with its last snapshot if that is of the same run, else with
+    /// the run.
     fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
         let now = Moment::now();
         let last = self.store.last().ok().filter(|last| last.started_at == started_at);
@@ -321,9 +321,9 @@ impl Drainer {
             queue.begin_accounts();
         }
         if let Some(payloads) = last.as_ref().and_then(|last| last.payloads.as_ref()) {
-            self.collector.go_on(Captured::tally_of(payloads));
+            self.collector.resume_payloads(Captured::tally_of(payloads));
         }
-        // The steady clock of the other process is not known here.
+        // The monotonic time of the other process is unknown.
         let since = Duration::try_from(now.wall.duration_since(start)).unwrap_or_default();
         let start = Moment { wall: start, steady: now.steady.checked_sub(since).unwrap_or(now.steady) };
         for (recorder, begin) in [&mut self.stored, &mut self.shown] {
@@ -334,25 +334,25 @@ impl Drainer {
         Ok(())
     }
 
-    /// What time it is. When the wall clock was set, earlier moments are told by the new one: then no interval has a length
-    /// that it did not have.
+    /// The current time. After a step of the wall clock, earlier moments are corrected to the new clock, so that no interval
+    /// has a wrong length.
     fn now(&mut self) -> Moment {
         let now = Moment::now();
         let step = now.step_since(self.seen);
-        if step.abs() >= SET {
+        if step.abs() >= CLOCK_STEP {
             let (by, way) = (
                 view::duration(step.round(Unit::Second).unwrap_or(step).unsigned_abs()),
                 if step.is_negative() { "back" } else { "forward" },
             );
             tracing::warn!(
-                "the clock was set {way} by {by}: counting goes on, and times of snapshots are those of the new clock"
+                "the clock was set {way} by {by}: counting continues, and snapshots have the times of the new clock"
             );
-            for earlier in [&mut self.stored.1, &mut self.shown.1, &mut self.cut] {
+            for earlier in [&mut self.stored.1, &mut self.shown.1, &mut self.flipped] {
                 earlier.set(step);
             }
-            // What came until now belongs to the hour of the clock before.
-            if self.cut(now) {
-                // An interval of the archive is told by one clock, and so is not shorter than nothing.
+            // Everything up to now belongs to the hour of the old clock.
+            if self.collect(now) {
+                // An interval of the archive is by one clock, so it is never negative.
                 self.collector.account(now.wall.checked_sub(step).unwrap_or(now.wall));
                 if let Some((queue, counts)) = self.collector.queue() {
                     queue.begin(now.wall, counts);
@@ -365,9 +365,9 @@ impl Drainer {
 
     fn drain(&mut self, store: bool) -> anyhow::Result<Drained> {
         let now = self.now();
-        let taken = self.cut(now);
-        // Whether the snapshot can be stored or not; but without a cut there are records that no counter has yet, and the
-        // interval goes on.
+        let taken = self.collect(now);
+        // Whether the snapshot can be stored or not. But without a flip, records are ahead of the counters, and the interval
+        // continues.
         if store && taken {
             self.collector.account(now.wall);
         }
@@ -386,15 +386,15 @@ impl Drainer {
         if store {
             self.collector.stored();
         }
-        // Who only looks has no place to say it.
+        // A look has no place for a warning.
         let warning = if store { self.warning.take() } else { None };
         Ok(Drained { snapshot: Arc::new(snapshot), at: now.steady, took: now.steady.elapsed(), warning })
     }
 
-    /// Takes everything up to now. Returns whether it could.
-    fn cut(&mut self, now: Moment) -> bool {
-        let error = self.collector.cut(now.wall).err();
-        let taken = error.as_ref().is_none_or(|error| matches!(error, CutError::Imbalance(_)));
+    /// Takes everything up to now. Returns whether it succeeded.
+    fn collect(&mut self, now: Moment) -> bool {
+        let error = self.collector.collect(now.wall).err();
+        let taken = error.as_ref().is_none_or(|error| matches!(error, CollectError::Imbalance(_)));
         if taken {
             self.begin(now);
         }
@@ -404,9 +404,9 @@ impl Drainer {
         taken
     }
 
-    /// Everything up to now was taken.
+    /// Begins the next generation.
     fn begin(&mut self, now: Moment) {
-        self.cut = now;
+        self.flipped = now;
         self.hour_ends = next_hour(now.wall);
     }
 }
@@ -416,7 +416,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_interval_is_never_negative_and_a_step_of_the_clock_is_not_part_of_it() {
+    fn clock_steps_are_not_part_of_an_interval() {
         let wall = |second| Timestamp::from_second(second).unwrap();
         let steady = Instant::now();
         let start = Moment { wall: wall(10_000), steady };
@@ -429,7 +429,7 @@ mod tests {
             let span = now.span_since(told);
             assert_eq!((span.start, span.end, span.length), (wall(end - 10), wall(end), ten));
         }
-        // Less than what counts as set.
+        // A step that is too small to be corrected.
         let short =
             Moment { wall: wall(10_000) - Duration::from_millis(500), steady: steady + Duration::from_millis(100) };
         let span = short.span_since(start);

@@ -1,4 +1,4 @@
-//! What the service manager is told, by the protocol of sd_notify(3). Without NOTIFY_SOCKET nothing is told.
+//! Messages to the service manager, by the protocol of sd_notify(3). Without NOTIFY_SOCKET nothing is sent.
 
 use std::{env, time::Duration};
 
@@ -8,23 +8,22 @@ use tokio::time::{self, Instant, Interval, MissedTickBehavior};
 use super::drain::Pulse;
 use crate::{snapshot::Snapshot, view};
 
-/// The service manager's end, and what makes its watchdog content.
+/// The connection to the service manager, and its watchdog.
 pub(super) struct Manager {
     watchdog: Option<Watchdog>,
-    /// Whether a message could not be sent: that is said once.
+    /// Whether sending has failed. It is logged once.
     failed: bool,
 }
 
 struct Watchdog {
     pulse: Pulse,
     interval: Interval,
-    /// Beats of the drain when it was last looked at.
+    /// Beats of the drain at the last look.
     seen: u64,
 }
 
 impl Manager {
-    /// The manager that started this process, if one did. Its watchdog is kept content by the drain's beats, and by
-    /// nothing else.
+    /// The manager that started this process, if one did. Only beats of the drain feed its watchdog.
     pub(super) fn new(pulse: Pulse) -> Self {
         let watchdog = sd_notify::watchdog_enabled().filter(|period| !period.is_zero()).map(|period| {
             // Twice in the period, as sd_watchdog_enabled(3) recommends.
@@ -36,7 +35,7 @@ impl Manager {
         Self { watchdog, failed: false }
     }
 
-    /// Comes when it is time to look at the drain; never without a watchdog.
+    /// Waits until it is time to look at the drain; for ever without a watchdog.
     pub(super) async fn look(&mut self) {
         match &mut self.watchdog {
             Some(watchdog) => drop(watchdog.interval.tick().await),
@@ -44,49 +43,49 @@ impl Manager {
         }
     }
 
-    /// Tells the watchdog that the drain is alive, if it has made progress since the last look.
+    /// Feeds the watchdog if the drain has made progress since the last look.
     pub(super) fn looked(&mut self) -> Option<String> {
         let watchdog = self.watchdog.as_mut()?;
         let beats = watchdog.pulse.beats();
-        if beats == watchdog.seen || !watchdog.pulse.is_cutting() {
+        if beats == watchdog.seen || !watchdog.pulse.is_flipping() {
             return None;
         }
         watchdog.seen = beats;
-        self.tell(&[NotifyState::Watchdog])
+        self.send(&[NotifyState::Watchdog])
     }
 
-    /// Attached, and counting.
+    /// Reports that the sensor is attached and counts.
     pub(super) fn ready(&mut self, status: &str) -> Option<String> {
-        self.tell(&[NotifyState::Ready, NotifyState::Status(&one_line(status))])
+        self.send(&[NotifyState::Ready, NotifyState::Status(&one_line(status))])
     }
 
-    /// What the last interval brought.
+    /// Reports the counts of an interval.
     pub(super) fn interval(&mut self, snapshot: &Snapshot) -> Option<String> {
-        self.tell(&[NotifyState::Status(&one_line(&view::line(snapshot)))])
+        self.send(&[NotifyState::Status(&one_line(&view::line(snapshot)))])
     }
 
-    /// What goes wrong.
+    /// Reports a failure.
     pub(super) fn trouble(&mut self, text: &str) -> Option<String> {
-        self.tell(&[NotifyState::Status(&one_line(text))])
+        self.send(&[NotifyState::Status(&one_line(text))])
     }
 
-    /// About to end.
+    /// Reports that the sensor is stopping.
     pub(super) fn stopping(&mut self) -> Option<String> {
-        self.tell(&[NotifyState::Stopping, NotifyState::Status("detaching, and writing the last snapshot")])
+        self.send(&[NotifyState::Stopping, NotifyState::Status("detaching, and writing the last snapshot")])
     }
 
-    /// A warning if the manager cannot be reached, the first time. Counting goes on.
-    fn tell(&mut self, states: &[NotifyState<'_>]) -> Option<String> {
+    /// Returns a warning the first time that the manager cannot be reached. Counting continues.
+    fn send(&mut self, states: &[NotifyState<'_>]) -> Option<String> {
         let error = sd_notify::notify(states).err()?;
         let first = !std::mem::replace(&mut self.failed, true);
         first.then(|| {
             let socket = env::var_os("NOTIFY_SOCKET").unwrap_or_default();
-            format!("the service manager cannot be told at NOTIFY_SOCKET={}: {error}", socket.display())
+            format!("cannot reach the service manager at NOTIFY_SOCKET={}: {error}", socket.display())
         })
     }
 }
 
-/// A line queue would begin another assignment of the protocol.
+/// A line feed would begin another assignment of the protocol.
 fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -94,7 +93,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn a_status_cannot_say_anything_else() {
+    fn a_status_cannot_inject_an_assignment() {
         assert_eq!(super::one_line("a\nWATCHDOG=trigger\x1b"), "a WATCHDOG=trigger ");
     }
 }

@@ -61,7 +61,7 @@ fn snapshot(families: &[Family], before: u64, new: u64) -> Snapshot {
         for port in Settings::default().ports.iter() {
             for (&family, host) in families.iter().zip(0..) {
                 let syn = Syn { src: Address::from_v4(host), dport: port, ..Syn::BLANK };
-                sources.record(&Flow::begin(&syn, family, 0, 0, 0));
+                sources.record(&Flow::begin(&syn, family, 0, 0, 0), None);
             }
         }
         // The records do not add up to the counters, which is of no interest here.

@@ -4,10 +4,8 @@
 //! slice with the counters, so that every SYN that is in no record is known by family and port, and adds it to the windows:
 //! the interval, the hour, the day and the whole run. Sets merge without error.
 
-mod pairs;
 mod report;
 mod set;
-mod sketch;
 mod windows;
 
 use std::collections::BTreeMap;
@@ -15,15 +13,13 @@ use std::collections::BTreeMap;
 use honeyxdp_common::{Family, counters::FAMILY_SLOTS, flow::Flow};
 use jiff::{SignedDuration, Timestamp, ToSpan as _, Unit, tz::TimeZone};
 
-pub use pairs::Pair;
 pub use report::{
     AttributedReport, MemoryReport, PortSources, UniqueSources, WindowFamily, WindowPort, WindowReport, Windows,
 };
 pub use set::SourceSet;
-pub use sketch::Sketch;
 
-use self::{pairs::Pairs, windows::Window};
-use crate::{Counts, archive::ArchiveQueue, filter::PortSet};
+use self::windows::Window;
+use crate::{Counts, filter::PortSet, pairs::Attributed, sketch::Sketch};
 
 /// What an [`SourceTracker`] keeps.
 #[derive(Clone, Debug)]
@@ -32,6 +28,13 @@ pub struct Settings {
     pub ports: PortSet,
     /// Bytes that sets of sources and pair tests may take. Beyond it the largest sets are given up.
     pub memory: u64,
+}
+
+impl Settings {
+    /// Bytes that multi-packet fingerprints may take.
+    pub const fn pair_memory(&self) -> u64 {
+        self.memory / PAIRS
+    }
 }
 
 impl Default for Settings {
@@ -83,8 +86,7 @@ pub struct SourceTracker {
     index: Vec<Option<u16>>,
     memory: u64,
     sets_evicted: u64,
-    pairs: Pairs,
-    archive: Option<ArchiveQueue>,
+    pair_test_skipped: u64,
     tally: Tally,
     slice: Slice,
     interval: Window,
@@ -131,8 +133,7 @@ impl SourceTracker {
             index,
             memory: settings.memory,
             sets_evicted: 0,
-            pairs: Pairs::new(settings.memory / PAIRS),
-            archive: None,
+            pair_test_skipped: 0,
             tally: Tally::default(),
             slice: Slice {
                 window: window.clone(),
@@ -158,18 +159,8 @@ impl SourceTracker {
         }
     }
 
-    /// From now on every record goes into an archive too.
-    pub fn archive(&mut self, queue: ArchiveQueue) {
-        self.archive = Some(queue);
-    }
-
-    /// Where records go besides.
-    pub const fn queue(&mut self) -> Option<&mut ArchiveQueue> {
-        self.archive.as_mut()
-    }
-
-    /// Takes a record.
-    pub fn record(&mut self, flow: &Flow) {
+    /// Takes a record, with the attribution of its source.
+    pub fn record(&mut self, flow: &Flow, attributed: Option<Attributed>) {
         let packets = u64::from(flow.packets);
         self.tally.records += 1;
         self.tally.packets += packets;
@@ -177,10 +168,6 @@ impl SourceTracker {
         let port = self.index[usize::from(flow.dport())].map(usize::from);
         if let Some(port) = port {
             self.slice.ports[port] += packets;
-        }
-        let attributed = self.pairs.record(flow);
-        if let Some(archive) = &mut self.archive {
-            archive.record(flow, attributed.map(|(pair, _)| pair));
         }
         if self.slice.window.record(flow, port, attributed) {
             self.slice.window.settle();
@@ -257,8 +244,12 @@ impl SourceTracker {
         self.interval.take(&mut self.slice.window);
         self.slice.window = Window::new(self.ports.len());
         self.slice.start = now;
-        self.pairs.age();
         self.bound();
+    }
+
+    /// Sets the number of SYNs that no multi-packet fingerprint examined, for [`Report::memory`].
+    pub const fn set_pair_test_skipped(&mut self, packets: u64) {
+        self.pair_test_skipped = packets;
     }
 
     /// Registers of a family since the start, to merge those into that outlived another process.
@@ -367,7 +358,7 @@ impl Report<'_> {
             limit: self.0.memory,
             sets: self.0.used(),
             sets_evicted: self.0.sets_evicted,
-            pair_test_skipped: self.0.pairs.skipped(),
+            pair_test_skipped: self.0.pair_test_skipped,
         }
     }
 }
@@ -489,7 +480,7 @@ mod tests {
             let syn = Syn { src: Address::from_v4(host), dport: 80, ..Syn::BLANK };
             counts.syn(&syn, Family::OTHER, 0);
             counts.frame(honeyxdp_common::Disposition::Syn, 60);
-            tracker.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
+            tracker.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0), None);
             tracker.close(&counts, Timestamp::from_second(NOON + minute * 60).unwrap()).unwrap();
             let minutes = |time: Timestamp| (time.as_second() - NOON) / 60;
             let windows = tracker.report().windows(usize::MAX);
@@ -517,7 +508,7 @@ mod tests {
             let syn = Syn { src: Address::from_v4(host), dport: 80, ..Syn::BLANK };
             counts.syn(&syn, Family::OTHER, 0);
             counts.frame(honeyxdp_common::Disposition::Syn, 60);
-            tracker.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0));
+            tracker.record(&Flow::begin(&syn, Family::OTHER, 0, 0, 0), None);
             tracker.close(&counts, Timestamp::UNIX_EPOCH).unwrap();
         };
         send(&mut tracker, 1);
@@ -539,7 +530,7 @@ mod tests {
             counts.syn(&syn, family, 0);
             counts.frame(honeyxdp_common::Disposition::Syn, 60);
             if recorded {
-                tracker.record(&Flow::begin(&syn, family, 0, 0, 0));
+                tracker.record(&Flow::begin(&syn, family, 0, 0, 0), None);
             }
         }
         let error = tracker.close(&counts, Timestamp::UNIX_EPOCH).unwrap_err();

@@ -3,9 +3,11 @@
 use honeyxdp_common::{Family, counters::FAMILY_SLOTS, flow::Flow};
 
 use super::{
-    pairs::Pair,
     report::{AttributedReport, PortSources, UniqueSources},
     set::SourceSet,
+};
+use crate::{
+    pairs::{Attributed, Pair},
     sketch::Sketch,
 };
 
@@ -37,7 +39,7 @@ impl Window {
     }
 
     /// Adds a record's source. Returns whether a set's inbox is full.
-    pub(super) fn record(&mut self, flow: &Flow, port: Option<usize>, attributed: Option<(Pair, u64)>) -> bool {
+    pub(super) fn record(&mut self, flow: &Flow, port: Option<usize>, attributed: Option<Attributed>) -> bool {
         let family = &mut self.families[flow.family().wire_id()];
         family.add(flow);
         let mut due = family.is_due();
@@ -45,7 +47,7 @@ impl Window {
             self.ports[port].add(flow);
             due |= self.ports[port].is_due();
         }
-        if let Some((pair, packets)) = attributed {
+        if let Some(Attributed { pair, packets }) = attributed {
             self.attributed[pair as usize].add(flow);
             self.attributed_packets[pair as usize] += packets;
         }

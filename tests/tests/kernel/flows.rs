@@ -14,7 +14,8 @@ use aya::{
 use honeyxdp::{
     collector::Collector,
     kernel::{Options, Program},
-    sources::{Settings, Sketch},
+    sketch::Sketch,
+    sources::Settings,
 };
 use honeyxdp_common::{Address, Family, flow::Flow};
 use jiff::Timestamp;
@@ -151,12 +152,12 @@ fn every_cut_under_traffic_adds_up() {
         for _ in 0..200 {
             collector.poll();
             // An imbalance is an error.
-            collector.cut(now).unwrap();
+            collector.collect(now).unwrap();
         }
         stop.store(true, Ordering::Relaxed);
         senders.into_iter().map(|sender| sender.join().unwrap()).sum()
     });
-    collector.cut(now).unwrap();
+    collector.collect(now).unwrap();
     assert!(sent > 10_000);
     assert_eq!(collector.counts().syns(), sent);
     assert_eq!(collector.sources().tally().packets + collector.counts().lost_packets(), sent);
@@ -247,7 +248,7 @@ fn too_little_memory_gives_sets_up_and_says_so() {
             collector.poll();
         }
     }
-    collector.cut(now).unwrap();
+    collector.collect(now).unwrap();
     let memory = collector.sources().report().memory();
     assert!(memory.sets_evicted > 0 && memory.sets <= memory.limit, "{memory:?}");
     let sources = collector.sources().report().total_family(Family::OTHER);

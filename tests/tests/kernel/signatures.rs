@@ -41,11 +41,10 @@ fn the_help_teaches() {
     }
     for command in ["check", "explain"] {
         let (_, out, _) = run(&["signatures", command, "--help"], b"");
-        assert!(out.contains("Examples:") && out.contains("Default: the built-in rules"), "{out}");
+        assert!(out.contains("Examples:") && out.contains("Default: the built-in signatures"), "{out}");
     }
-    assert!(run(&["--help"], b"").1.contains("[alias: rules]"));
     assert_eq!(run(&["signatures"], b"").0, Some(2));
-    assert_eq!(run(&["signatures", "explain", "--rules"], b"").0, Some(2));
+    assert_eq!(run(&["signatures", "explain", "--signatures"], b"").0, Some(2));
 }
 
 #[test]
@@ -53,7 +52,7 @@ fn the_built_in_rules_are_right_and_so_is_the_file_of_them() {
     let (code, out, _) = run(&["signatures", "check"], b"");
     assert_eq!(code, Some(0));
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/signatures.toml");
-    let (_, of_file, _) = run(&["rules", "check", file], b"");
+    let (_, of_file, _) = run(&["signatures", "check", file], b"");
     assert_eq!(out.split_once(": ").unwrap().1, of_file.split_once(": ").unwrap().1);
     let (code, json, _) = run(&["signatures", "check", "--json"], b"");
     let json: Value = serde_json::from_str(&json).unwrap();
@@ -74,7 +73,7 @@ fn every_error_of_a_file_is_named_with_its_line() {
     let json: Value = serde_json::from_str(&json).unwrap();
     assert_eq!((code, json["ok"].as_bool(), json["errors"][0]["line"].as_u64()), (Some(1), Some(false), Some(5)));
 
-    let (code, _, err) = run(&["signatures", "explain", "--rules", &file, "-"], b"x");
+    let (code, _, err) = run(&["signatures", "explain", "--signatures", &file, "-"], b"x");
     assert!(code == Some(1) && err.contains("is wrong: line 5"), "{err}");
     for (file, word) in [
         (directory.path().join("none.toml").to_str().unwrap(), "No such file"),
@@ -103,7 +102,7 @@ fn a_payload_is_explained_from_a_file_and_from_standard_input() {
     ] {
         assert!(out.contains(line), "{line} is not in {out}");
     }
-    for args in [&["signatures", "explain"][..], &["rules", "explain", "-"]] {
+    for args in [&["signatures", "explain"][..], &["signatures", "explain", "-"]] {
         assert_eq!(run(args, payload).1, out);
     }
     let (_, json, _) = run(&["signatures", "explain", "--json", &file], b"");
@@ -117,7 +116,7 @@ fn a_payload_is_explained_from_a_file_and_from_standard_input() {
     let (code, out, _) = run(&["signatures", "explain"], b"SSH-2.0-x\r\n");
     assert_eq!((code, out.as_str()), (Some(0), "payload  11 bytes\nexploit  none\nfamily   none\ndropper  none\n"));
     let rules = written(directory.path(), "mine.toml", RULES);
-    let (_, out, _) = run(&["signatures", "explain", "--rules", &rules], b"xyz");
+    let (_, out, _) = run(&["signatures", "explain", "--signatures", &rules], b"xyz");
     assert!(out.contains("exploit  mine: it's\\u{1b} mine\n") && out.contains("confidence D"), "{out}");
 }
 
@@ -143,7 +142,7 @@ fn logs_become_payloads_of_an_archive_and_a_log_that_comes_again_adds_nothing() 
     );
     let [cowrie, dionaea] = ["cowrie.json", "dionaea.json"].map(|name| logs.join(name).to_str().unwrap().to_owned());
     let import = |logs: &[&str]| -> Value {
-        let mut args = vec!["signatures", "import", "--json", "--archive", archive.to_str().unwrap()];
+        let mut args = vec!["import", "cowrie", "--json", "--archive", archive.to_str().unwrap()];
         args.extend(logs);
         let (code, out, error) = run(&args, b"");
         assert_eq!(code, Some(0), "{error}");
@@ -172,12 +171,12 @@ fn logs_become_payloads_of_an_archive_and_a_log_that_comes_again_adds_nothing() 
         .unwrap();
     assert!(families.iter().any(|payload| payload.contains("/bin/busybox MIRAI")), "{families:?}");
 
-    let (code, _, error) = run(&["signatures", "import", "--archive", "/proc/nowhere", "/nonexistent/log"], b"");
+    let (code, _, error) = run(&["import", "cowrie", "--archive", "/proc/nowhere", "/nonexistent/log"], b"");
     assert!(code == Some(1) && error.contains("cannot write to the archive"), "{error}");
     let (code, _, error) =
-        run(&["signatures", "import", "--archive", directory.path().to_str().unwrap(), "/nonexistent/log"], b"");
+        run(&["import", "cowrie", "--archive", directory.path().to_str().unwrap(), "/nonexistent/log"], b"");
     assert!(code == Some(1) && error.contains("/nonexistent/log"), "{error}");
     let (code, _, error) =
-        run(&["signatures", "import", "--archive", directory.path().to_str().unwrap(), "-"], b"no log at all\n");
+        run(&["import", "cowrie", "--archive", directory.path().to_str().unwrap(), "-"], b"no log at all\n");
     assert!(code == Some(1) && error.contains("not a log of Cowrie or Dionaea"), "{error}");
 }

@@ -142,11 +142,34 @@ fn every_error_is_named_with_its_line_and_the_nearest_key() {
 fn errors_between_settings_and_in_lists_have_their_line_too() {
     assert_eq!(
         problems("\n[filters]\nport = 1\nignore-port = 1\n"),
-        [(Some(3), "--port and --ignore-port together leave no port to count".to_owned())]
+        [(Some(3), "filters.port and filters.ignore-port together leave no port to count".to_owned())]
     );
     let found = problems("[filters]\n\nignore-src = \"@/nonexistent/list\"\n");
     assert!(found[0].0 == Some(3) && found[0].1.contains("/nonexistent/list"), "{found:?}");
     assert_eq!(problems("[sources]\nmemory = \"1MiB\"\n")[0].0, Some(2));
+    // The message was empty after its colon: the rest of it is on clap's next lines.
+    assert_eq!(
+        problems("[first-payloads]\nrespond = 23\n"),
+        [(
+            Some(2),
+            "first-payloads.respond and first-payloads.respond-to go together: ports to answer, and the addresses to answer for"
+                .to_owned()
+        )]
+    );
+}
+
+#[test]
+fn one_error_hides_no_other() {
+    let found = problems(
+        "mode = \"fast\"\n[filters]\nignore-src = \"@/nonexistent/list\"\nport = 1\nignore-port = 1\n[sources]\nmemory = \"1MiB\"\n",
+    );
+    let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [Some(1), Some(3), Some(4), Some(7)], "{found:?}");
+    let found = problems("mode = \"fast\"\n[filters]\nport = 1\nignore-port = 1\n[sources]\nmemory = \"1MiB\"\n");
+    let lines: Vec<_> = found.iter().map(|(line, _)| *line).collect();
+    assert_eq!(lines, [Some(1), Some(3), Some(6)], "{found:?}");
+    let rejected = problems("[first-payloads]\nrespond = 23\nrespond-to = \"nowhere\"\n");
+    assert_eq!(rejected.len(), 1, "{rejected:?}");
 }
 
 #[test]

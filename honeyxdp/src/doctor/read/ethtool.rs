@@ -6,10 +6,7 @@ use std::{
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
 };
 
-use ethtool::{EthtoolAttr, EthtoolChannelAttr, EthtoolFeatureAttr, EthtoolHandle, EthtoolMessage};
-use futures_util::TryStreamExt as _;
-use netlink_packet_generic::GenlMessage;
-
+use super::genetlink::{ask, attribute, attributes, find};
 use crate::doctor::interface::Channels;
 
 /// Offloads by the kernel's names.
@@ -19,45 +16,37 @@ pub(super) struct Offloads {
     pub(super) fixed: BTreeSet<String>,
 }
 
-/// None are on if the kernel does not tell.
-pub(super) async fn offloads(interface: &str) -> Offloads {
-    let mut offloads = Offloads::default();
-    let Some(mut handle) = connect() else {
-        return offloads;
-    };
-    let Ok(answers) = handle.feature().get(Some(interface)).execute().await else {
-        return offloads;
-    };
-    for attribute in attributes(answers.try_collect().await) {
-        match attribute {
-            EthtoolAttr::Feature(EthtoolFeatureAttr::Active(bits)) => {
-                offloads.on.extend(bits.into_iter().filter(|bit| bit.value).map(|bit| bit.name));
-            }
-            EthtoolAttr::Feature(EthtoolFeatureAttr::NoChange(bits)) => {
-                offloads.fixed.extend(bits.into_iter().filter(|bit| bit.value).map(|bit| bit.name));
-            }
-            _ => {}
-        }
+/// Commands and attributes of linux/ethtool_netlink.h.
+const FEATURES_GET: u8 = 11;
+const CHANNELS_GET: u8 = 17;
+const HEADER: u16 = 1;
+const HEADER_NAME: u16 = 2;
+const FEATURES_ACTIVE: u16 = 4;
+const FEATURES_NOCHANGE: u16 = 5;
+const RX_MAX: u16 = 2;
+const COMBINED_MAX: u16 = 5;
+const RX_COUNT: u16 = 6;
+const COMBINED_COUNT: u16 = 9;
+const BITSET_NOMASK: u16 = 1;
+const BITSET_BITS: u16 = 3;
+const BIT_NAME: u16 = 2;
+const BIT_VALUE: u16 = 3;
+
+/// Nothing is on if the kernel does not tell.
+pub(super) fn offloads(interface: &str) -> Offloads {
+    let features = about(interface, FEATURES_GET).unwrap_or_default();
+    Offloads {
+        on: find(&features, FEATURES_ACTIVE).map(names).unwrap_or_default(),
+        fixed: find(&features, FEATURES_NOCHANGE).map(names).unwrap_or_default(),
     }
-    offloads
 }
 
-/// How many queues receive. `None` if the driver does not tell.
-pub(super) async fn channels(interface: &str) -> Option<Channels> {
-    let mut handle = connect()?;
-    let answers = handle.channel().get(Some(interface)).execute().await.ok()?;
-    let (mut rx, mut rx_most, mut combined, mut combined_most) = (0, 0, 0, 0);
-    for attribute in attributes(answers.try_collect().await) {
-        if let EthtoolAttr::Channel(channel) = attribute {
-            match channel {
-                EthtoolChannelAttr::RxCount(count) => rx = count,
-                EthtoolChannelAttr::RxMax(count) => rx_most = count,
-                EthtoolChannelAttr::CombinedCount(count) => combined = count,
-                EthtoolChannelAttr::CombinedMax(count) => combined_most = count,
-                _ => {}
-            }
-        }
-    }
+/// Number of queues that receive. `None` if the driver does not tell.
+pub(super) fn channels(interface: &str) -> Option<Channels> {
+    let answer = about(interface, CHANNELS_GET)?;
+    let number = |kind| find(&answer, kind).and_then(|value| value.try_into().ok()).map_or(0, u32::from_ne_bytes);
+    let (rx, rx_most) = (number(RX_COUNT), number(RX_MAX));
+    let (combined, combined_most) = (number(COMBINED_COUNT), number(COMBINED_MAX));
     let now = rx + combined;
     (now > 0).then_some(if combined_most > 0 {
         Channels { now, most: combined_most.max(now), combined: true }
@@ -66,14 +55,19 @@ pub(super) async fn channels(interface: &str) -> Option<Channels> {
     })
 }
 
-fn connect() -> Option<EthtoolHandle> {
-    let (connection, handle, _) = ethtool::new_connection().ok()?;
-    tokio::spawn(connection);
-    Some(handle)
+fn about(interface: &str, command: u8) -> Option<Vec<u8>> {
+    let name = attribute(HEADER_NAME, &[interface.as_bytes(), b"\0"].concat());
+    ask("ethtool", command, &attribute(HEADER, &name))
 }
 
-fn attributes<E>(answers: Result<Vec<GenlMessage<EthtoolMessage>>, E>) -> Vec<EthtoolAttr> {
-    answers.unwrap_or_default().into_iter().flat_map(|answer| answer.payload.nlas).collect()
+/// Names of the bits of a set. Without a mask, the set lists the bits that are 1.
+fn names(bitset: &[u8]) -> BTreeSet<String> {
+    let is_list = find(bitset, BITSET_NOMASK).is_some();
+    let bits = attributes(find(bitset, BITSET_BITS).unwrap_or_default());
+    bits.filter(|(_, bit)| is_list || find(bit, BIT_VALUE).is_some())
+        .filter_map(|(_, bit)| find(bit, BIT_NAME))
+        .map(|name| String::from_utf8_lossy(name).trim_end_matches('\0').to_owned())
+        .collect()
 }
 
 /// Name of an interface's driver.

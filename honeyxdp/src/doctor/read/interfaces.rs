@@ -44,15 +44,15 @@ pub(super) async fn read(subject: &Subject) -> Vec<Result<Interface, String>> {
 
 async fn about(interface: kernel::Interface, default: Option<u32>, sensor: &[u32]) -> Result<Interface, String> {
     let (up, ethernet) = link(interface.index).await.map_err(|error| error.to_string())?;
-    let offloads = ethtool::offloads(&interface.name).await;
+    let offloads = ethtool::offloads(&interface.name);
     Ok(Interface {
         default_route: default == Some(interface.index),
         up,
         ethernet,
         mtu: interface.mtu,
         driver: ethtool::driver(&interface.name),
-        xdp_features: netdev::xdp_features(interface.index).await,
-        channels: ethtool::channels(&interface.name).await,
+        xdp_features: netdev::xdp_features(interface.index),
+        channels: ethtool::channels(&interface.name),
         cpus: u32::try_from(std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get)).unwrap_or(1),
         on: offloads.on,
         fixed: offloads.fixed,

@@ -5,6 +5,7 @@
 mod clock;
 mod directory;
 mod ethtool;
+mod genetlink;
 mod interfaces;
 mod kernel;
 mod memory;

@@ -17,7 +17,7 @@ use super::{
     map_set::MapSet,
     memory::{MapsError, Sizes},
 };
-use crate::{Counts, sources::Sketch};
+use crate::{Counts, sketch::Sketch};
 use honeyxdp_common::{Family, counters::INTERFACES, flow::Flow, responder::Payload};
 
 /// The maps of a loaded program.

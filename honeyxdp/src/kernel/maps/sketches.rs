@@ -11,7 +11,7 @@ use honeyxdp_common::{
 use crate::kernel::memory::{MapsError, Shared, Sizes};
 use crate::{
     kernel::map_set::{MapId, MapSet},
-    sources::Sketch,
+    sketch::Sketch,
 };
 
 /// The registers of every family.

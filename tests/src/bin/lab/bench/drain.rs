@@ -11,11 +11,12 @@ use aya::{TestRun as _, programs::TestRunOptions};
 use honeyxdp::{
     collector::Collector,
     kernel::{Maps, Options, Program},
+    sketch::Sketch,
     snapshot::{
         Recorder, Run, Sensor, Span,
         store::{History, Store},
     },
-    sources::{Settings as SourceSettings, Sketch},
+    sources::Settings as SourceSettings,
 };
 use honeyxdp_common::{
     Family,
@@ -258,7 +259,7 @@ fn collected(
         // In a sensor that happens all the time.
         timed(&mut steps.poll, keep, || collector.poll());
         let begin = Instant::now();
-        timed(&mut steps.collect, keep, || collector.cut(Timestamp::now()))?;
+        timed(&mut steps.collect, keep, || collector.collect(Timestamp::now()))?;
         let (counts, sources) = (collector.counts(), collector.sources());
         let span = Span { start, end: Timestamp::now(), length: Duration::from_secs(1) };
         let snapshot = timed(&mut steps.snapshot, keep, || recorder.snapshot(counts, sources, span));

@@ -1,7 +1,5 @@
 //! Everything that the kernel program does with a frame, done here: for captures, and to test the program against.
 
-mod flows;
-
 use std::ops::Range;
 
 use honeyxdp_common::{
@@ -12,12 +10,12 @@ use honeyxdp_common::{
 };
 use jiff::Timestamp;
 
-use self::flows::Flows;
+use super::{LinkType, flows::Flows};
 use crate::{
     Counts,
     archive::ArchiveQueue,
+    consumers::Consumers,
     filter::Filters,
-    replay::{self, LinkType},
     sources::{Imbalance, Settings, SourceTracker, next_hour},
 };
 
@@ -29,7 +27,7 @@ const FAR: i64 = 10 * 86_400;
 pub struct Pipeline {
     filters: Filters,
     counts: Counts,
-    sources: SourceTracker,
+    consumers: Consumers,
     /// Whether the filters let everything through.
     unfiltered: bool,
     flows: Flows,
@@ -47,7 +45,7 @@ impl Pipeline {
             unfiltered: filters == Filters::default(),
             filters,
             counts: Counts::default(),
-            sources: SourceTracker::new(settings, Timestamp::UNIX_EPOCH),
+            consumers: Consumers::new(settings, Timestamp::UNIX_EPOCH),
             flows: Flows::new(),
             hour_ends: None,
             quiet: 0..0,
@@ -57,7 +55,7 @@ impl Pipeline {
 
     /// From now on every record goes into an archive too, in intervals of the hours of the capture.
     pub fn archive(&mut self, queue: ArchiveQueue) {
-        self.sources.archive(queue);
+        self.consumers.set_archive(queue);
     }
 
     /// What time it is, in seconds since the Unix epoch: sources are counted by hour and day. A time before the last one
@@ -76,16 +74,16 @@ impl Pipeline {
         };
         let mut hour_ends = next_hour(time).as_second();
         match self.hour_ends {
-            None => self.sources.begin(time),
+            None => self.consumers.sources_mut().begin(time),
             Some(end) if seconds >= end => self.imbalance = self.imbalance.or(self.close(time).err()),
             Some(end) => {
                 // Another capture, of another time: records so far are told by the one before.
-                self.flows.empty(&mut self.sources);
+                self.flows.empty(&mut self.consumers);
                 self.end_interval(Timestamp::MAX);
                 hour_ends = end;
             }
         }
-        if let Some(queue) = self.sources.queue() {
+        if let Some(queue) = self.consumers.archive() {
             queue.begin(time, &self.counts);
         }
         self.hour_ends = Some(hour_ends);
@@ -100,7 +98,7 @@ impl Pipeline {
                 let disposition = dissect::ethernet(data, Counting { pipeline: self, tick });
                 self.counts.frame(disposition, bytes);
             }
-            other => self.frame(replay::dissect(other, data), bytes, tick),
+            other => self.frame(super::dissect(other, data), bytes, tick),
         }
     }
 
@@ -119,8 +117,8 @@ impl Pipeline {
     /// # Errors
     /// When the records do not add up to the counters.
     pub fn close(&mut self, now: Timestamp) -> Result<(), Imbalance> {
-        self.flows.empty(&mut self.sources);
-        let result = self.sources.close(&self.counts, now);
+        self.flows.empty(&mut self.consumers);
+        let result = self.consumers.close(&self.counts, now);
         self.end_interval(now);
         self.imbalance.take().map_or(result, Err)
     }
@@ -128,7 +126,7 @@ impl Pipeline {
     /// Ends an interval of the archive. It is over when its hour is, however late the next frame comes.
     fn end_interval(&mut self, now: Timestamp) {
         let hour_ends = self.hour_ends.and_then(|end| Timestamp::from_second(end).ok());
-        if let Some(queue) = self.sources.queue() {
+        if let Some(queue) = self.consumers.archive() {
             queue.interval(hour_ends.map_or(now, |end| end.min(now)), &self.counts);
         }
     }
@@ -140,7 +138,7 @@ impl Pipeline {
 
     /// The sources, as of the last [`Pipeline::close`].
     pub const fn sources(&self) -> &SourceTracker {
-        &self.sources
+        self.consumers.sources()
     }
 
     #[inline(always)]
@@ -172,7 +170,7 @@ impl Pipeline {
     #[inline(always)]
     fn count(&mut self, syn: &Syn, family: Family, matched: FamilySet, tick: u32) {
         self.counts.syn(syn, family, matched);
-        self.flows.add(syn, family, matched, tick, &mut self.sources);
+        self.flows.add(syn, family, matched, tick, &mut self.consumers);
     }
 }
 

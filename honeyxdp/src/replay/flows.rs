@@ -7,7 +7,7 @@
 
 use honeyxdp_common::{Address, Family, FamilySet, IpVersion, Options, Syn, flow::Flow};
 
-use crate::sources::SourceTracker;
+use crate::consumers::Consumers;
 
 /// Flows, as a power of two: 8 MiB. When there is no more room, all become records, and the table begins anew.
 const FLOW_BITS: u32 = 17;
@@ -54,14 +54,7 @@ impl Flows {
 
     /// Takes a SYN.
     #[inline(always)]
-    pub(super) fn add(
-        &mut self,
-        syn: &Syn,
-        family: Family,
-        matched: FamilySet,
-        tick: u32,
-        sources: &mut SourceTracker,
-    ) {
+    pub(super) fn add(&mut self, syn: &Syn, family: Family, matched: FamilySet, tick: u32, consumers: &mut Consumers) {
         let hash = hash(syn, family);
         prefetch(&self.index[home(hash)]);
         let Batch { syns, hashes, length } = &mut self.batch;
@@ -69,28 +62,28 @@ impl Flows {
         hashes[*length] = hash;
         *length += 1;
         if *length == BATCH {
-            self.gather(sources);
+            self.gather(consumers);
         }
     }
 
     /// Makes records of all flows, and begins anew.
-    pub(super) fn empty(&mut self, sources: &mut SourceTracker) {
-        self.gather(sources);
-        self.make_records(sources);
+    pub(super) fn empty(&mut self, consumers: &mut Consumers) {
+        self.gather(consumers);
+        self.make_records(consumers);
     }
 
-    fn make_records(&mut self, sources: &mut SourceTracker) {
+    fn make_records(&mut self, consumers: &mut Consumers) {
         for flow in self.flows.drain(NONE + 1..) {
-            sources.record(&flow);
+            consumers.record(&flow);
         }
         self.index.fill(0);
     }
 
     /// Puts the batch into its flows.
     #[inline(never)]
-    fn gather(&mut self, sources: &mut SourceTracker) {
+    fn gather(&mut self, consumers: &mut Consumers) {
         if self.flows.len() + BATCH > 1 << FLOW_BITS {
-            self.make_records(sources);
+            self.make_records(consumers);
         }
         let Self { index, flows, batch: Batch { syns, hashes, length } } = self;
         let length = std::mem::take(length);
@@ -112,12 +105,12 @@ impl Flows {
                     continue;
                 }
             }
-            sources.sketch(new.family()).add(new.src, 0);
+            consumers.sketch(new.family()).add(new.src, 0);
             if number == flows.len() {
                 flows.push(*new);
             } else {
                 // It found no place, or has the hash of another flow.
-                sources.record(new);
+                consumers.record(new);
             }
         }
     }
@@ -198,19 +191,19 @@ mod tests {
         Syn { src: Address::from_v4(src), dport: 23, seq, ..Syn::BLANK }
     }
 
-    fn tracker() -> SourceTracker {
-        SourceTracker::new(&Settings::default(), Timestamp::UNIX_EPOCH)
+    fn consumers() -> Consumers {
+        Consumers::new(&Settings::default(), Timestamp::UNIX_EPOCH)
     }
 
     /// Records and SYNs in them, of the SYNs of these sources.
     fn tally(sources: impl Iterator<Item = u32>) -> (u64, u64) {
-        let (mut flows, mut tracker) = (Flows::new(), tracker());
+        let (mut flows, mut consumers) = (Flows::new(), consumers());
         for src in sources {
-            flows.add(&syn(src, 0), Family::OTHER, 0, 0, &mut tracker);
+            flows.add(&syn(src, 0), Family::OTHER, 0, 0, &mut consumers);
         }
-        flows.empty(&mut tracker);
-        flows.empty(&mut tracker);
-        (tracker.tally().records, tracker.tally().packets)
+        flows.empty(&mut consumers);
+        flows.empty(&mut consumers);
+        (consumers.sources().tally().records, consumers.sources().tally().packets)
     }
 
     #[test]
@@ -239,7 +232,7 @@ mod tests {
         for _ in 0..5 {
             inverse = inverse.wrapping_mul(2_u64.wrapping_sub(inverse.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
         }
-        let (mut flows, mut tracker) = (Flows::new(), tracker());
+        let (mut flows, mut consumers) = (Flows::new(), consumers());
         let crowd = 200;
         for _ in 0..3 {
             for at in 0..crowd {
@@ -247,11 +240,11 @@ mod tests {
                 let src = Address { high: 0, low };
                 let syn = Syn { version: IpVersion::V6, src, ..Syn::BLANK };
                 assert_eq!(home(hash(&syn, Family::OTHER)), home(5 << 50));
-                flows.add(&syn, Family::OTHER, 0, 0, &mut tracker);
+                flows.add(&syn, Family::OTHER, 0, 0, &mut consumers);
             }
         }
-        flows.empty(&mut tracker);
-        let Tally { records, packets, .. } = tracker.tally();
+        flows.empty(&mut consumers);
+        let Tally { records, packets, .. } = consumers.sources().tally();
         assert_eq!(packets, crowd * 3);
         assert_eq!(records, REACH as u64 + (crowd - REACH as u64) * 3);
     }
@@ -259,17 +252,17 @@ mod tests {
     #[test]
     fn two_flows_with_one_hash_stay_two() {
         let twins = [Address { high: 0, low: 1 << 40 }, Address { high: (1_u64 << 40).rotate_right(21), low: 0 }];
-        let (mut flows, mut tracker) = (Flows::new(), tracker());
+        let (mut flows, mut consumers) = (Flows::new(), consumers());
         let mut counted = crate::Counts::default();
         for src in [twins[0], twins[1], twins[0], twins[1]] {
             let syn = Syn { version: IpVersion::V6, src, ..Syn::BLANK };
-            flows.add(&syn, Family::OTHER, 0, 0, &mut tracker);
+            flows.add(&syn, Family::OTHER, 0, 0, &mut consumers);
             counted.syn(&syn, Family::OTHER, 0);
             counted.frame(honeyxdp_common::Disposition::Syn, 60);
         }
-        flows.empty(&mut tracker);
-        tracker.close(&counted, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!(tracker.report().total_family(Family::OTHER).value, 2);
+        flows.empty(&mut consumers);
+        consumers.close(&counted, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(consumers.sources().report().total_family(Family::OTHER).value, 2);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `honeyxdp signatures import`: logs of other honeypots become payloads of an archive.
+//! `honeyxdp import`: logs of other honeypots become payloads of an archive.
 
 use std::{
     collections::HashMap,
@@ -9,34 +9,56 @@ use std::{
 };
 
 use anyhow::Context as _;
-use clap::builder::NonEmptyStringValueParser;
+use clap::{Subcommand, builder::NonEmptyStringValueParser};
 use honeyxdp_archive::{Archive, Attribution, CaptureMode, Geo, PayloadKey, PayloadRow, Writer};
 use honeyxdp_signatures::{Signatures, logs};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use serde_json::json;
 
-use crate::{
-    cli::snapshot::print,
-    payloads::classify::{Labelled, labelled},
-};
+use super::{signatures, snapshot::print};
+use crate::payloads::classify::{Labelled, labelled};
 
 const HOUR_MS: i64 = 3_600_000;
 
-/// What is imported, and where it goes to.
+/// Add logs of other honeypots to an archive
+///
+/// Commands, downloads and logins become payloads, classified by the signatures, with the times of the log. Lines that
+/// cannot be read are counted and skipped. Importing a log again adds nothing; importing a longer one adds what is new.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+                        honeyxdp import cowrie --archive /srv/honeyxdp/archive cowrie.json.2019-07-*\n  \
+                        zcat dionaea.json.gz | honeyxdp import dionaea --archive /srv/honeyxdp/archive -")]
 pub(super) struct Args {
-    /// Logs of Cowrie (JSON) or Dionaea (JSON), or tables of Cowrie's sessions (CSV); plain or packed with gzip; - is standard input
+    #[command(subcommand)]
+    honeypot: Honeypot,
+    /// Print the result as JSON
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Honeypot {
+    /// Import logs of Cowrie: JSON, or tables of its sessions (CSV)
+    Cowrie(LogArgs),
+    /// Import logs of Dionaea: JSON
+    Dionaea(LogArgs),
+}
+
+/// What is imported, and where to.
+#[derive(Debug, clap::Args)]
+struct LogArgs {
+    /// Log files, plain or compressed with gzip; - is standard input
     #[arg(value_name = "LOG", required = true)]
     logs: Vec<PathBuf>,
-    /// Directory of the archive, which is made if it is not there
+    /// Directory of the archive; it is created if missing
     #[arg(long, value_name = "DIR", env = "HONEYXDP_ARCHIVE")]
     archive: PathBuf,
-    /// Name of the honeypot in the archive. A sensor that runs has its own name to itself
+    /// Id of the honeypot in the archive. It must not be that of a running sensor
     #[arg(long, value_name = "ID", default_value = "honeypot", value_parser = NonEmptyStringValueParser::new())]
     sensor_id: String,
-    /// File of rules. Default: the built-in rules
-    #[arg(long, value_name = "FILE")]
-    rules: Option<PathBuf>,
+    /// File of signatures. Default: the built-in signatures
+    #[arg(long, value_name = "FILE", env = "HONEYXDP_SIGNATURES")]
+    signatures: Option<PathBuf>,
     /// Countries of sources: an MMDB file as GeoLite2-Country, DB-IP or with country_code
     #[arg(long, value_name = "FILE", env = "HONEYXDP_GEOIP")]
     geoip: Option<PathBuf>,
@@ -57,17 +79,19 @@ struct Imported {
 }
 
 /// Imports the logs.
-pub(super) fn import(args: &Args, json: bool) -> anyhow::Result<()> {
+pub(super) fn import(args: &Args) -> anyhow::Result<()> {
+    let json = args.json;
+    let (Honeypot::Cowrie(args) | Honeypot::Dionaea(args)) = &args.honeypot;
     let mut importer = Importer::open(args)?;
     let mut reader = logs::LogReader::new();
     for log in &args.logs {
         let before = reader.counts().lines;
         let broken =
-            |error: io::Error| anyhow::Error::from(error).context(format!("cannot read {}", super::shown(log)));
+            |error: io::Error| anyhow::Error::from(error).context(format!("cannot read {}", signatures::shown(log)));
         for observation in reader.read(open(log)?).map_err(broken)? {
             importer.take(observation.map_err(broken)?)?;
         }
-        tracing::info!("{}: {} lines", super::shown(log), reader.counts().lines - before);
+        tracing::info!("{}: {} lines", signatures::shown(log), reader.counts().lines - before);
     }
     for observation in reader.finish().collect::<Vec<_>>() {
         importer.take(observation)?;
@@ -75,7 +99,7 @@ pub(super) fn import(args: &Args, json: bool) -> anyhow::Result<()> {
     let Imported { payloads, logins, known, silent } = importer.finish()?;
     let counts = reader.counts();
     if json {
-        return super::print_json(&json!({
+        return signatures::print_json(&json!({
             "lines": counts.lines, "broken": counts.broken, "others": counts.others, "payloads": payloads,
             "logins": logins, "known": known, "silent": silent,
         }));
@@ -95,7 +119,7 @@ fn open(log: &Path) -> anyhow::Result<Box<dyn Read>> {
     if log == Path::new("-") {
         return Ok(Box::new(io::stdin().lock()));
     }
-    Ok(Box::new(File::open(log).with_context(|| format!("cannot read {}", super::shown(log)))?))
+    Ok(Box::new(File::open(log).with_context(|| format!("cannot read {}", signatures::shown(log)))?))
 }
 
 struct Importer {
@@ -109,12 +133,12 @@ struct Importer {
 }
 
 impl Importer {
-    fn open(args: &Args) -> anyhow::Result<Self> {
-        let rules = super::rules(args.rules.as_deref())?;
+    fn open(args: &LogArgs) -> anyhow::Result<Self> {
+        let rules = signatures::rules(args.signatures.as_deref())?;
         let geo = Geo::open(args.geoip.as_deref(), args.asn.as_deref())?;
         let archive = Archive::new(&args.archive);
         let writer = Writer::open(&archive, &args.sensor_id, 1)
-            .with_context(|| format!("cannot write to the archive {}", super::shown(&args.archive)))?;
+            .with_context(|| format!("cannot write to the archive {}", signatures::shown(&args.archive)))?;
         let (sensor, known) = (args.sensor_id.clone(), Known::default());
         Ok(Self { archive, sensor, writer, geo, rules, known, done: Imported::default() })
     }

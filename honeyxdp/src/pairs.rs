@@ -1,8 +1,8 @@
-//! Pair tests: what two SYNs of one source show that one alone does not.
+//! Multi-packet fingerprints: what two SYNs of one source show and one SYN does not.
 //!
-//! They run on flow records, in user space: there the SYNs of a source meet that came to different ports and CPUs, and a packet
-//! pays nothing for them. What a rule needs of a SYN (sequence number, destination, ports) each record has twice, of its
-//! first and of its last SYN.
+//! They run on flow records in user space, where SYNs of a source to different ports and CPUs come together; packets cost
+//! nothing extra. A record has the fields that a rule needs (sequence number, destination, ports) of its first and of its
+//! last SYN.
 
 use std::{
     collections::HashMap,
@@ -21,7 +21,7 @@ const MEMORY: Duration = Duration::from_secs(3_600);
 /// About what a source takes in the table, bytes.
 const SOURCE: u64 = 160;
 
-/// The families that a pair of SYNs can settle.
+/// A multi-packet fingerprint, by its family.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Pair {
     /// nmap's mask over its sequence numbers.
@@ -88,6 +88,15 @@ const RULES: [Rule; 4] = [
         caveat: "a host of Linux 2.6.39 to 3.x would need two hits of 3e-5",
     },
 ];
+
+/// The match of a multi-packet fingerprint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributed {
+    /// The fingerprint.
+    pub pair: Pair,
+    /// SYNs of the source that are attributed now: at the first match, all that came before too.
+    pub packets: u64,
+}
 
 /// What is known of one source.
 #[derive(Clone, Copy, Debug)]
@@ -219,7 +228,7 @@ type Traces = HashMap<u128, Trace, RandomState>;
 
 /// The sources whose SYNs are compared.
 #[derive(Debug)]
-pub(super) struct Pairs {
+pub struct PairTracker {
     recent: Traces,
     /// What was in `recent` before it was put away.
     older: Traces,
@@ -229,9 +238,9 @@ pub(super) struct Pairs {
     skipped: u64,
 }
 
-impl Pairs {
-    /// Starts with nothing, and takes at most about this many bytes.
-    pub(super) fn new(bytes: u64) -> Self {
+impl PairTracker {
+    /// An empty table of at most about `bytes` bytes.
+    pub fn new(bytes: u64) -> Self {
         Self {
             recent: Traces::default(),
             older: Traces::default(),
@@ -241,9 +250,8 @@ impl Pairs {
         }
     }
 
-    /// Looks at a record. Returns how its source is attributed, and how many of its SYNs that settles: when it has just been,
-    /// all that came before.
-    pub(super) fn record(&mut self, flow: &Flow) -> Option<(Pair, u64)> {
+    /// Compares a record with earlier ones of its source. Returns the attribution of the source, if it has one.
+    pub fn record(&mut self, flow: &Flow) -> Option<Attributed> {
         if !is_candidate(flow.family()) {
             return None;
         }
@@ -274,25 +282,25 @@ impl Pairs {
             trace.hajime_varies |= flow.seq_varies() || trace.hajime > 0 && trace.first.seq != flow.first_seq;
             trace.hajime += packets;
         }
-        let attributed = trace.settle()?;
-        Some((attributed, std::mem::take(&mut trace.packets)))
+        let pair = trace.settle()?;
+        Some(Attributed { pair, packets: std::mem::take(&mut trace.packets) })
     }
 
-    /// Forgets what is old. To be called now and then.
-    pub(super) fn age(&mut self) {
+    /// Forgets sources without recent SYNs. Call it at every flip.
+    pub fn age(&mut self) {
         if self.since.elapsed() >= MEMORY || (self.recent.len() >= self.most && self.since.elapsed() >= MEMORY / 60) {
             self.older = std::mem::take(&mut self.recent);
             self.since = Instant::now();
         }
     }
 
-    /// SYNs whose sources found no room in the table.
-    pub(super) const fn skipped(&self) -> u64 {
+    /// SYNs that were not examined because the table was full.
+    pub const fn skipped(&self) -> u64 {
         self.skipped
     }
 }
 
-/// Whether a pair could settle a SYN of this family. The marks of the others need no second SYN.
+/// Whether a second SYN could attribute a SYN of this family. The fingerprints of the others need one SYN.
 fn is_candidate(family: Family) -> bool {
     [Family::OTHER, Family::NMAP, Family::UNICORNSCAN, Family::NAABU, Family::HAJIME].contains(&family)
 }
@@ -305,14 +313,15 @@ mod tests {
 
     const SOURCE: u32 = 0xc612_0064;
 
-    fn pairs() -> Pairs {
-        Pairs::new(1 << 20)
+    fn pairs() -> PairTracker {
+        PairTracker::new(1 << 20)
     }
 
     /// A record of one SYN.
-    fn record(pairs: &mut Pairs, syn: Syn) -> Option<(Pair, u64)> {
+    fn record(pairs: &mut PairTracker, syn: Syn) -> Option<(Pair, u64)> {
         let matched = fingerprints::matching(&syn);
-        pairs.record(&Flow::begin(&syn, fingerprints::primary(matched), matched, 0, 0))
+        let found = pairs.record(&Flow::begin(&syn, fingerprints::primary(matched), matched, 0, 0));
+        found.map(|Attributed { pair, packets }| (pair, packets))
     }
 
     fn syn(seq: u32, dst: u32, dport: u16) -> Syn {
@@ -326,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn nmaps_mask_settles_its_source_and_counts_what_came_before() {
+    fn nmap_mask_attributes_earlier_syns_too() {
         let mut pairs = pairs();
         // A probe, and a second try of another one: nmap writes the try into both halves, under one mask.
         assert_eq!(record(&mut pairs, scan(0x1234_abcd, 1, 80)), None);
@@ -336,7 +345,7 @@ mod tests {
     }
 
     #[test]
-    fn one_sequence_number_for_all_targets_is_nmap_only_with_its_mark() {
+    fn constant_sequence_number_is_nmap_only_with_its_fingerprint() {
         let mut pairs = pairs();
         record(&mut pairs, scan(0x1234_abcd, 1, 80));
         assert_eq!(record(&mut pairs, scan(0x1234_abcd, 1, 81)), Some((Pair::Nmap, 2)));
@@ -347,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_hit_alone_settles_nothing_and_two_do() {
+    fn wide_nmap_rule_needs_two_hits() {
         let mut pairs = pairs();
         record(&mut pairs, syn(0, 1, 80));
         assert_eq!(record(&mut pairs, syn(0xabcd_abcd, 1, 81)), None);
@@ -355,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn unicornscans_key_is_found_from_both_kinds_of_senders() {
+    fn finds_unicornscan_key_of_both_byte_orders() {
         let key = 0x5bd1_e995;
         for swapped in [true, false] {
             let probe = |dst: u32, dport: u16| {
@@ -397,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn ordinary_stacks_and_decisive_marks_are_left_alone() {
+    fn ordinary_stacks_and_decisive_fingerprints_are_not_attributed() {
         let mut pairs = pairs();
         let mut random = 0x9e37_79b9_u32;
         for source in 0..20_000_u32 {
@@ -415,18 +424,18 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_is_compared_with_itself() {
+    fn first_and_last_syn_of_a_flow_are_compared() {
         let mut pairs = pairs();
         let (first, last) = (scan(0x1234_abcd, 1, 80), scan(0x1234_abcd ^ 0x0002_0002, 2, 80));
         let matched = fingerprints::matching(&first);
         let mut flow = Flow::begin(&first, fingerprints::primary(matched), matched, 0, 0);
         flow.add(&last, matched, 1);
-        assert_eq!(pairs.record(&flow), Some((Pair::Nmap, 2)));
+        assert_eq!(pairs.record(&flow), Some(Attributed { pair: Pair::Nmap, packets: 2 }));
     }
 
     #[test]
-    fn over_ipv6_the_mask_holds_and_a_full_table_is_said() {
-        let mut pairs = Pairs::new(super::SOURCE * 2);
+    fn ipv6_mask_matches_and_a_full_table_counts_skipped_syns() {
+        let mut pairs = PairTracker::new(super::SOURCE * 2);
         let v6 = |host: u128, seq: u32, dport: u16| Syn {
             version: IpVersion::V6,
             src: Address::from_v6(host),

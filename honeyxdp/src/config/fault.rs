@@ -1,0 +1,33 @@
+//! Errors that show only when all settings are known.
+
+use std::fmt;
+
+/// Settings that do not go together, or a file that one of them names and that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Names of the settings at fault: flags without dashes.
+    pub settings: Vec<&'static str>,
+    /// What is wrong, as it follows the names: " together leave no port to count", ": cannot read the file".
+    what: String,
+}
+
+impl Fault {
+    /// `what` follows the names of the settings, so it begins with a space or a colon.
+    pub fn new(settings: impl Into<Vec<&'static str>>, what: impl Into<String>) -> Self {
+        Self { settings: settings.into(), what: what.into() }
+    }
+
+    /// The error in one sentence, with each setting as `shown` writes it.
+    pub fn sentence(&self, shown: impl Fn(&str) -> String) -> String {
+        let names: Vec<String> = self.settings.iter().map(|name| shown(name)).collect();
+        format!("{}{}", names.join(" and "), self.what)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence(|name| format!("--{name}")))
+    }
+}
+
+impl std::error::Error for Fault {}
