@@ -67,7 +67,9 @@ fn help_teaches_and_wrong_usage_exits_with_2() {
 #[test]
 fn every_option_comes_from_the_environment_too() {
     let (_, help, _) = run(&["run", "--help"]);
-    for option in ["INTERFACE", "MODE", "INTERVAL", "OUT", "HISTORY_AGE", "SENSOR_ID", "TRACE_MATCHES", "QUIET", "LISTEN"] {
+    for option in
+        ["INTERFACE", "MODE", "INTERVAL", "OUT", "HISTORY_AGE", "SENSOR_ID", "TRACE_MATCHES", "QUIET", "LISTEN"]
+    {
         assert!(help.contains(&format!("[env: HONEYXDP_{option}=")), "HONEYXDP_{option} is not in the help of run");
     }
     let with =
