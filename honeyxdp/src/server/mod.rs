@@ -104,7 +104,7 @@ async fn serve(bound: Bound, app: Arc<App>, control: Router, stopped: watch::Rec
 }
 
 /// One connection to a unix socket of a sensor that has counted nothing yet, with all that stands between it and the routes.
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, feature = "fuzzing"))]
 pub(crate) async fn serve_one<S>(stream: S, control: Router)
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Send + Unpin + 'static,
