@@ -1,4 +1,4 @@
-//! `/metrics`, for Prometheus. docs/http.md lists what is here; names and labels are a contract, and no address is a label.
+//! `/metrics`, for Prometheus. docs/operate/http-and-metrics.md lists what is here; names and labels are a contract, and no address is a label.
 
 mod payloads;
 
