@@ -1,4 +1,4 @@
-//! Frames: dissection and marks on the host, and what must hold for any bytes.
+//! Frames: dissection and fingerprints on the host, and what must hold for any bytes.
 
 #![no_main]
 
@@ -29,24 +29,24 @@ impl Frame for Split<'_> {
     }
 }
 
-/// The frame with so many matched put in before its type.
-fn matched(frame: &[u8], matched: usize) -> Vec<u8> {
+/// The frame with this many VLAN tags before its type.
+fn tagged(frame: &[u8], tags: usize) -> Vec<u8> {
     let (addresses, rest) = frame.split_at(ADDRESSES);
     let [high, low] = ETHERTYPE_VLAN.to_be_bytes();
-    [addresses, &[high, low, 0, 100].repeat(matched), rest].concat()
+    [addresses, &[high, low, 0, 100].repeat(tags), rest].concat()
 }
 
-/// How many matched a frame begins with, as far as they are followed.
-fn matched(frame: &[u8]) -> usize {
+/// How many VLAN tags a frame begins with, as far as they are followed.
+fn tags(frame: &[u8]) -> usize {
     let types = (0..2).map_while(|tag| frame.get(ADDRESSES + 4 * tag..)?.first_chunk::<2>());
     types.take_while(|kind| matches!(kind, [0x81, 0x00] | [0x88, 0xa8])).count()
 }
 
-/// Marks are those of the families, and a SYN is counted under one of them.
-fn check_marks(syn: &Syn) {
+/// Every match is of a family, and a SYN is counted under one of them.
+fn check_fingerprints(syn: &Syn) {
     let matched = fingerprints::matching(syn);
     let primary = fingerprints::primary(matched);
-    assert!(matched == 0 || matched & 1 << primary.wire_id() != 0, "the primary family has no mark: {syn:?}");
+    assert!(matched == 0 || matched & 1 << primary.wire_id() != 0, "the primary family does not match: {syn:?}");
     assert_eq!(
         matched.count_ones() - u32::from(matched != 0),
         fingerprints::secondary(matched, primary).count_ones(),
@@ -74,14 +74,14 @@ fn check_cuts(frame: &[u8], whole: &Result<Syn, Disposition>) {
 fuzz_target!(|frame: &[u8]| {
     let answer = dissect(frame);
     if let Ok(syn) = &answer {
-        check_marks(syn);
+        check_fingerprints(syn);
     }
     if let Some(theirs) = peer::answer(frame) {
         assert_eq!(answer.map(|syn| (syn.sport, syn.dport, syn.seq)), theirs, "etherparse reads it otherwise");
     }
     if frame.len() >= ADDRESSES {
-        for more in 1..=2 - matched(frame) {
-            assert_eq!(dissect(matched(frame, more).as_slice()), answer, "{more} matched change it");
+        for more in 1..=2 - tags(frame) {
+            assert_eq!(dissect(tagged(frame, more).as_slice()), answer, "{more} more tags change the result");
         }
     }
     for first in 0..frame.len().min(128) {

@@ -7,7 +7,7 @@
 mod config;
 mod control;
 mod drain;
-#[cfg(fuzzing)]
+#[cfg(any(fuzzing, feature = "fuzzing"))]
 pub mod fuzzing;
 mod hangup;
 mod live;

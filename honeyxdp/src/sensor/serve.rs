@@ -9,7 +9,10 @@ use super::{
     output::Output,
     watch::Watch,
 };
-use crate::server::{Address, Bound, DEFAULT_PORT, Look, Publisher, Reading, SOCKET, Server};
+use crate::{
+    live::{Look, Reading},
+    server::{Address, Bound, DEFAULT_PORT, Publisher, SOCKET, Server},
+};
 
 /// Binds the listed addresses, which must succeed, or the default ones, which may fail.
 pub(super) fn bind(listen: &[Address], directory: &Path, output: &mut Output) -> anyhow::Result<Bound> {

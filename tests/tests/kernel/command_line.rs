@@ -51,7 +51,7 @@ fn help_teaches_and_wrong_usage_exits_with_2() {
     for (args, word) in [
         (&["run", "--interval", "0s"][..], "100ms to 24h"),
         (&["run", "--interval", "soon"], "10s, 5m or 1h30m"),
-        (&["run", "--mode", "fast"], "auto, native, generic"),
+        (&["run", "--mode", "fast"], "auto, native or generic"),
         (&["run", "--sensor-id", ""], "sensor-id"),
         (&["fly"], "unrecognized subcommand"),
         (&["replay", "--out", "x"], "<FILE>..."),
@@ -67,7 +67,9 @@ fn help_teaches_and_wrong_usage_exits_with_2() {
 #[test]
 fn every_option_comes_from_the_environment_too() {
     let (_, help, _) = run(&["run", "--help"]);
-    for option in ["INTERFACE", "MODE", "INTERVAL", "OUT", "HISTORY", "SENSOR_ID", "TRACE_MATCHES", "QUIET", "LISTEN"] {
+    for option in
+        ["INTERFACE", "MODE", "INTERVAL", "OUT", "HISTORY_AGE", "SENSOR_ID", "TRACE_MATCHES", "QUIET", "LISTEN"]
+    {
         assert!(help.contains(&format!("[env: HONEYXDP_{option}=")), "HONEYXDP_{option} is not in the help of run");
     }
     let with =

@@ -38,7 +38,7 @@ fn under_load() -> f64 {
     // In memory: a disk that others keep busy delays drains too, and is not what this is about.
     let directory = tempfile::tempdir_in("/dev/shm").unwrap();
     let mut command = veth.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "500ms", "--history", "10000", "--out"]).arg(directory.path());
+    command.args(["run", "-i", SENSOR, "--interval", "500ms", "--history-age", "24h", "--out"]).arg(directory.path());
     let sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
     let stop = AtomicBool::new(false);
     let mut report = String::new();

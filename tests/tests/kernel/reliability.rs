@@ -40,7 +40,7 @@ fn a_directory_that_becomes_read_only_is_said_and_costs_no_count() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().to_str().unwrap();
     let mut command = veth.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "1000", "--out", path]);
+    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history-age", "24h", "--out", path]);
     let mut sensor = Sensor::spawn(command, directory.path().to_owned()).unwrap();
     veth.send(&mirai(100, 10)).unwrap();
     sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 10).unwrap();

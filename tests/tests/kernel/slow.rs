@@ -97,7 +97,8 @@ fn a_pipe_that_stays_full_does_not_keep_it_from_ending() {
 #[test]
 fn clients_that_hang_delay_no_drain_and_keep_nobody_out() {
     let veth = VethPair::silent(1_500).unwrap();
-    let sensor = Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 500ms --history 1000")).unwrap();
+    let sensor =
+        Sensor::start(BINARY, &veth.sensor, &format!("-i {SENSOR} --interval 500ms --history-age 24h")).unwrap();
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
     let socket = sensor.directory().join("honeyxdp.sock");
     // Half a change of the filters, from nearly as many clients as are let in at once.
