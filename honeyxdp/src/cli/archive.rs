@@ -19,8 +19,8 @@ use crate::{archive::Options, config::Fault, snapshot::Sensor};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Archive")]
 pub(super) struct ArchiveArgs {
-    /// Directory of an archive: flow records with source addresses, as Parquet files; docs/archive.md describes them. Or a place
-    /// on object storage that they are uploaded to, as s3://bucket/prefix; docs/fleet.md
+    /// Directory of an archive: flow records with source addresses, as Parquet files; docs/use/archive.md describes them. Or a place
+    /// on object storage that they are uploaded to, as s3://bucket/prefix; docs/operate/fleet-and-privacy.md
     #[arg(long, value_name = "DIR|PLACE", env = "HONEYXDP_ARCHIVE")]
     archive: Option<Target>,
     /// Countries of sources, for the archive: an MMDB file as GeoLite2-Country, DB-IP or with country_code
