@@ -205,7 +205,7 @@ fn rows_are_sorted_and_statistics_tell_where_they_are() {
         assert_eq!(reader.rows(), u64::from(FILES * rows));
         let batch = reader.batches(1 << 15).unwrap().next().unwrap().unwrap();
         let families = words(batch.column_by_name("family").unwrap());
-        let ports = batch.column_by_name("dport").unwrap().as_primitive::<UInt16Type>().values();
+        let ports = batch.column_by_name("dst_port").unwrap().as_primitive::<UInt16Type>().values();
         let order: Vec<_> = families.iter().zip(ports).collect();
         assert!(order.is_sorted(), "{order:?}");
     }
