@@ -20,9 +20,9 @@ pub struct CampaignOptions<'a> {
     pub archive: &'a FlowArchive,
     /// Surveys that are known.
     pub known: &'a KnownScanners,
-    /// Families whose sources are collector by network.
+    /// Families whose sources are grouped by network.
     pub tools: &'a [String],
-    /// SYNs that a network needs to be finish.
+    /// Minimum SYNs of a network in the result.
     pub min_packets: u64,
     /// Networks to tell.
     pub top: usize,
@@ -30,7 +30,7 @@ pub struct CampaignOptions<'a> {
     pub memory: usize,
 }
 
-/// Finds known and unknown surveys.
+/// Finds known and unknown research scanners.
 ///
 /// # Errors
 ///
@@ -67,7 +67,7 @@ pub fn find(options: &CampaignOptions<'_>) -> anyhow::Result<Campaigns> {
 
 struct ScanCollector<'a> {
     options: &'a CampaignOptions<'a>,
-    /// Names of the families by their number, and whether networks are collector of them.
+    /// Names of the families by their number, and whether their sources are grouped by network.
     tools: Vec<(String, bool)>,
     known: Vec<ScanGroup>,
     networks: HashMap<(Network, usize), ScanGroup, RandomState>,

@@ -1,4 +1,4 @@
-//! What is gathered of one survey, in little memory.
+//! A group of sources, in bounded memory.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -7,7 +7,7 @@ use jiff::civil::Date;
 
 use crate::flows::{FlowFields, SourceAddress};
 
-/// Most sources of a group that are held: a whole /24 and more, and of a /48 what a survey uses.
+/// Most sources of a group that are held: a whole /24 and more, and of a /48 what a scanner uses.
 const MOST_SOURCES: usize = 4096;
 /// What a group takes before it holds anything, bytes, about.
 const BASE: usize = 256;
@@ -53,7 +53,7 @@ impl<T: Ord + Copy> SmallSet<T> {
     }
 }
 
-/// Sources of one network and one tool, or of a known survey.
+/// Sources of one network and one tool, or of a known scanner.
 #[derive(Clone, Debug)]
 pub(super) struct ScanGroup {
     pub(super) packets: u64,

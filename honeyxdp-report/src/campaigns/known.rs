@@ -1,4 +1,4 @@
-//! Known scanners that are known, from a file.
+//! Known research scanners, from a TOML file.
 
 use std::{net::IpAddr, path::Path};
 
@@ -15,7 +15,7 @@ struct ScannerFile {
     scanner: Vec<KnownScanner>,
 }
 
-/// A scanner that is known.
+/// A known scanner.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
 pub struct KnownScanner {
@@ -30,7 +30,7 @@ pub struct KnownScanner {
     pub about: String,
 }
 
-/// Known scanners, to be looked up by source.
+/// Known scanners, looked up by source.
 #[derive(Debug, Default)]
 pub struct KnownScanners {
     scanners: Vec<KnownScanner>,
@@ -97,7 +97,7 @@ impl KnownScanners {
 #[derive(Debug, Default)]
 struct PrefixSpans {
     starts: Vec<u128>,
-    /// Known scanners from each start to the next one, rising.
+    /// Scanners from each start to the next one, in rising order.
     scanners: Vec<Vec<usize>>,
 }
 

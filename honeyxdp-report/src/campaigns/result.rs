@@ -1,4 +1,4 @@
-//! What is told of scanners, as its JSON is.
+//! The JSON result of `campaigns`.
 
 use ipnet::IpNet;
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use crate::period::Period;
 /// Name and version of the format.
 pub(super) const SCHEMA: &str = "honeyxdp.campaigns/2";
 
-/// Scanners of an archive.
+/// Research scanners of an archive.
 #[derive(Debug, Serialize)]
 pub struct Campaigns {
     /// Name and version of the format: `honeyxdp.campaigns/2`.
@@ -19,7 +19,7 @@ pub struct Campaigns {
     pub period: Option<Period>,
     /// Rows that were read.
     pub rows: u64,
-    /// Scanners of the rules, in their order, those too that were not seen.
+    /// Known scanners in the order of the file, with or without activity.
     pub known: Vec<KnownActivity>,
     /// Others, the most packets first.
     pub unknown: Vec<UnknownScanner>,
@@ -29,7 +29,7 @@ pub struct Campaigns {
     pub evicted: Evicted,
 }
 
-/// A scanner of the rules.
+/// A known scanner and its activity.
 #[derive(Debug, Serialize)]
 pub struct KnownActivity {
     /// What it is called.

@@ -15,7 +15,7 @@ use crate::{
 /// Find research scanners in an archive
 ///
 /// Shows the activity of known scanners, and finds unknown ones: sources of one network (/24, or /48 of IPv6) that use one tool,
-/// with their ports, first and last day, cadence, and whether they are still active. docs/campaigns.md explains the method.
+/// with their ports, first and last day, cadence, and whether they are still active. docs/use/lists-and-campaigns.md explains the method.
 /// contrib/known-scanners.toml is an example of a file of known scanners.
 ///
 /// Example: honeyxdp campaigns --archive DIR --known-scanners scanners.toml --period 2019

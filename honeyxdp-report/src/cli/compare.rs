@@ -18,7 +18,7 @@ use crate::{
 /// Lists are text with one address per line: `ip`, `ip:port user:pass`, `ip user pass`, `ip:port:user:pass`, or CSV with or
 /// without a header; UTF-8, UTF-16 or Latin-1; plain or gzip; of any size. Shows how many lines could be parsed, how many
 /// addresses there are, how many of them are sources in the archive, by family and time, and the most frequent credentials.
-/// docs/compare.md explains each number.
+/// docs/use/lists-and-campaigns.md explains each number.
 ///
 /// Example: honeyxdp compare list.txt.gz --archive DIR --period 2019
 #[derive(Debug, clap::Args)]

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{address_set::AddressSet, escape, view::share};
 
-/// LineCounts that could not be read and are shown: of all lists, and of one reason in one list.
+/// Unparsable lines that are shown: of all lists, and of one reason in one list.
 const EXAMPLES: usize = 20;
 const EXAMPLES_OF_A_REASON: u64 = 3;
 /// Characters of an example.

@@ -1,4 +1,4 @@
-//! LineReader of any length, in a buffer of one length.
+//! Lines of any length, in a buffer of one length.
 
 use std::io::{self, Read};
 

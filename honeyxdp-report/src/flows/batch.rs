@@ -25,7 +25,7 @@ const ROWS: usize = 16 << 10;
 /// Most families in an archive. There are about a dozen.
 const MOST_FAMILIES: usize = 1024;
 
-/// FlowColumns to read beside `family`, `src` and `src6`.
+/// Columns to read besides `family`, `src` and `src6`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowColumns {
     /// `attributed_family`, `dst_port`, `packets`, `first_seen` and `last_seen`.
