@@ -1,4 +1,4 @@
-//! The flow records of an archive, read column by column. docs/reference/archive.md describes the columns.
+//! The flow records of an archive, read column by column. docs/use/archive.md describes the columns.
 
 mod archive;
 mod batch;
