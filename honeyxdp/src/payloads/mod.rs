@@ -25,7 +25,7 @@ pub(crate) struct Sender {
     pub(crate) dport: u16,
 }
 
-/// CaptureMode many in a second.
+/// Events per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Of one source.
@@ -47,9 +47,9 @@ pub struct Responder {
     pub respond_to: PrefixSet,
     /// Addresses of this host, for which they never are.
     pub own: BTreeSet<IpAddr>,
-    /// CaptureMode many SYNs are answered.
+    /// Rate of answered SYNs.
     pub answers: Rate,
-    /// CaptureMode many payloads are kept.
+    /// Rate of stored payloads.
     pub payloads: Rate,
 }
 
