@@ -17,10 +17,10 @@ use ratatui::{
 
 use super::{DEFAULT_DIRECTORY, snapshot::print};
 use crate::{
+    live::{SCHEMA, Sample, View},
     server::{
         SOCKET,
         client::{Client, Target},
-        live::{SCHEMA, Sample, View},
     },
     view::{
         Room,

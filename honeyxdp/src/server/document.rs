@@ -5,7 +5,7 @@ use std::{io::Write as _, sync::OnceLock};
 use axum::body::Bytes;
 use flate2::{Compression, write::GzEncoder};
 
-use super::feed::Reading;
+use crate::live::Reading;
 
 /// A stored snapshot.
 #[derive(Debug)]

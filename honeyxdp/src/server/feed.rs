@@ -1,54 +1,11 @@
-//! What the server is told by those who count.
+//! The server's input from the sensor.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    pin::Pin,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeSet, sync::Arc, time::Instant};
 
 use tokio::sync::watch;
 
 use super::document::Document;
-use crate::snapshot::Snapshot;
-
-/// A snapshot, and when and how fast it was read.
-#[derive(Clone, Debug)]
-pub struct Reading {
-    /// What was counted.
-    pub snapshot: Arc<Snapshot>,
-    /// When the counters were read.
-    pub at: Instant,
-    /// How long it took.
-    pub took: Duration,
-}
-
-/// Reads the counters, for people who look. It is called once a second at most, whoever looks.
-#[derive(Clone)]
-pub struct Look(Arc<dyn Fn() -> Looking + Send + Sync>);
-
-type Looking = Pin<Box<dyn Future<Output = anyhow::Result<Reading>> + Send>>;
-
-impl Look {
-    /// Looks by calling this.
-    pub fn new<F>(look: impl Fn() -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = anyhow::Result<Reading>> + Send + 'static,
-    {
-        Self(Arc::new(move || Box::pin(look())))
-    }
-
-    pub(super) fn now(&self) -> Looking {
-        (self.0)()
-    }
-}
-
-impl fmt::Debug for Look {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Look").finish_non_exhaustive()
-    }
-}
+use crate::live::Reading;
 
 /// The newest of everything.
 #[derive(Clone, Debug)]

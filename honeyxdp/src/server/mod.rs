@@ -1,8 +1,7 @@
-//! What a running sensor says over HTTP: snapshot, metrics, health, live numbers and a page that shows them.
+//! HTTP server of a running sensor: snapshot, metrics, health, live view and dashboard.
 //!
-//! The server has a thread and a Tokio runtime of its own. It is given what was drained through a channel that keeps the
-//! newest value only ([`Publisher`]), so nothing that a client does can hold up a drain. Documents are made when the first
-//! client asks for them, and once.
+//! The server has its own thread and Tokio runtime. A channel that keeps only the newest value ([`Publisher`]) brings it
+//! the drained snapshots, so no client can delay a drain. A document is built once, when the first client asks for it.
 
 mod address;
 pub mod client;
@@ -13,8 +12,6 @@ mod feed;
 mod guard;
 mod health;
 mod listener;
-pub mod live;
-mod metrics;
 mod routes;
 
 use std::{io, sync::Arc, thread, time::Duration};
@@ -25,14 +22,15 @@ use tokio::{runtime, sync::watch};
 
 pub use self::{
     address::{Address, DEFAULT_PORT, SOCKET},
-    feed::{Look, Publisher, Reading},
+    feed::Publisher,
     listener::Bound,
 };
 use self::{connection::Kind, listener::Listener, routes::App};
+use crate::live::Look;
 
-/// How long requests may go on that are being answered when the server stops.
+/// Time for pending answers when the server stops.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
-/// The server's thread gives way to those that count.
+/// Nice value of the server's thread: counting comes first.
 const NICE: libc::c_int = 10;
 
 /// A running server. Dropping it ends its thread and removes its sockets.
@@ -43,11 +41,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts to answer on these listeners. `interval` is the time between two drains, `look` reads the counters when
-    /// somebody looks. The routes of `control` are there on unix sockets only, beside all others.
+    /// Starts to serve on these listeners. `interval` is the time between two drains, `look` reads the counters for live
+    /// views. Unix sockets have the routes of `control` too.
     ///
     /// # Errors
-    /// When the thread cannot be started.
+    /// Returns an error if the thread cannot be started.
     pub fn start(bound: Bound, interval: Duration, look: Look, control: Router) -> anyhow::Result<(Self, Publisher)> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build().context("cannot start Tokio")?;
         let (publisher, feed) = Publisher::new();
@@ -58,7 +56,7 @@ impl Server {
             .spawn(move || {
                 give_way();
                 if let Err(error) = runtime.block_on(serve(bound, app, control, stopped)) {
-                    // Counting goes on; this is said where warnings are.
+                    // Counting continues.
                     tracing::error!("the HTTP server has ended: {error}");
                 }
                 runtime.shutdown_background();

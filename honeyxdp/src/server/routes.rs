@@ -18,9 +18,11 @@ use tokio::sync::watch;
 use super::{
     dashboard,
     document::{compressed, takes_gzip},
-    feed::{Feed, Look},
-    live::Live,
-    metrics::{Format, Metrics},
+    feed::Feed,
+};
+use crate::{
+    live::{Live, Look, SensorState},
+    metrics::{Format, Input, Metrics},
 };
 
 /// What the routes share.
@@ -91,11 +93,13 @@ async fn snapshot(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
 
 async fn metrics(State(app): State<Arc<App>>, headers: HeaderMap) -> Response {
     let format = Format::accepted(text(&headers, &header::ACCEPT).unwrap_or(""));
-    let feed = app.feed();
-    let body = app.metrics.lock().expect("nothing panics there").text(&feed, app.interval, format);
+    let Feed { newest, attached, missing, .. } = app.feed();
+    let newest = newest.map(|document| (Arc::clone(&document.reading.snapshot), document.reading.took));
+    let input = Input { newest, attached, missing, interval: app.interval };
+    let body = app.metrics.lock().expect("nothing panics there").text(&input, format);
     let common = [(header::CONTENT_TYPE, format.content_type()), (header::VARY, "Accept, Accept-Encoding")];
     match text(&headers, &header::ACCEPT_ENCODING).is_some_and(takes_gzip) {
-        true => (common, [(header::CONTENT_ENCODING, "gzip")], compressed(&body)).into_response(),
+        true => (common, [(header::CONTENT_ENCODING, "gzip")], compressed(body.as_bytes())).into_response(),
         false => (common, body).into_response(),
     }
 }
@@ -123,9 +127,14 @@ async fn live(State(app): State<Arc<App>>, Query(After { after }): Query<After>)
     // A task that survives a disconnect. Otherwise a client that asks and hangs up in a loop could make the drain look more
     // than once a second.
     let view = tokio::spawn(async move {
-        let ready = app.readiness();
-        let feed = app.feed();
-        app.live.lock().await.view(&feed, app.interval, ready, after).await
+        let Feed { newest, attached, .. } = app.feed();
+        let state = SensorState {
+            attached,
+            sequence: newest.map(|document| document.reading.snapshot.sequence),
+            interval: app.interval,
+            not_ready: app.readiness().err(),
+        };
+        app.live.lock().await.view(state, after).await
     });
     match view.await {
         Ok(Ok(view)) => Json(view).into_response(),

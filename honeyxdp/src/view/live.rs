@@ -4,9 +4,10 @@ use comfy_table::{Cell, Row};
 
 use super::{
     format::{count, rate},
+    payloads::payload_lines,
     table::{new_table, number, port_sources, sources},
 };
-use crate::{server::live::View, snapshot::ModeReport};
+use crate::{live::View, snapshot::ModeReport};
 
 pub(super) const fn mode(mode: ModeReport) -> &'static str {
     match mode {
@@ -28,7 +29,7 @@ pub(super) fn alerts(view: &View) -> Vec<String> {
         ));
     }
     if view.memory.sets_evicted > 0 {
-        alerts.push(format!("{} sets of sources were given up: raise --memory", count(view.memory.sets_evicted)));
+        alerts.push(format!("{} sets of sources were evicted: raise --memory", count(view.memory.sets_evicted)));
     }
     alerts
 }
@@ -82,6 +83,10 @@ pub fn live(view: &View, width: u16) -> String {
         dispositions.join(", "),
         if filters.is_empty() { "none".to_owned() } else { filters.join(", ") },
     );
+    if let Some(payloads) = &view.payloads {
+        text.push('\n');
+        text.push_str(&payload_lines(payloads));
+    }
     for alert in alerts(view) {
         text.push('\n');
         text.push_str(&alert);

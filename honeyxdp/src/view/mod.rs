@@ -3,6 +3,7 @@
 mod format;
 mod line;
 mod live;
+mod payloads;
 mod screen;
 mod table;
 pub mod top;

@@ -5,7 +5,10 @@ use std::{cmp::Reverse, io::IsTerminal as _};
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Row, Table, presets};
 use honeyxdp_common::Family;
 
-use super::format::{count, rate};
+use super::{
+    format::{count, rate},
+    payloads::payload_lines,
+};
 use crate::snapshot::{FamilyReport, PortSources, Records, Snapshot, UniqueSources};
 
 /// Ports in the lower table, and in the last column of the upper one.
@@ -51,8 +54,10 @@ pub fn table(snapshot: &Snapshot, room: Room) -> String {
         0 => String::new(),
         hidden => format!("\n(no room for {hidden} more families)"),
     };
+    let payloads = snapshot.payloads.as_ref().map(payload_lines);
+    let payloads = payloads.filter(|_| room.height.is_none()).map_or_else(String::new, |lines| lines + "\n\n");
     format!(
-        "{}\n\n{}{hidden}\n\n{}\n\n{}",
+        "{}\n\n{}{hidden}\n\n{}\n\n{payloads}{}",
         head(snapshot),
         family_table(snapshot, &families, room.width).trim_fmt(),
         port_table(snapshot, ports, room.width).trim_fmt(),

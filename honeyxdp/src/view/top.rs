@@ -1,4 +1,5 @@
-//! `honeyxdp top` on a terminal: the live numbers of a sensor, drawn.
+//! `honeyxdp top` on a terminal: the live view of a sensor, drawn. Where there is little room, columns are dropped; a number
+//! is shown whole or not at all.
 
 use std::cmp::Reverse;
 
@@ -14,9 +15,10 @@ use ratatui::{
 use super::{
     format::{count, rate},
     live::{alerts, mode},
+    payloads::payload_parts,
     table::{port_sources, sources},
 };
-use crate::server::live::{FamilyView, PortView, Sample, View};
+use crate::live::{FamilyView, PortView, Sample, View};
 
 /// Colours of families in their order; `other` is the last family and grey. The 16 colours that every terminal has.
 const COLOURS: [Color; 10] = [
@@ -84,13 +86,14 @@ pub fn draw(frame: &mut Frame<'_>, view: &View, samples: &[Sample], choice: &Cho
     let mut warnings: Vec<String> = trouble.map(|trouble| format!("disconnected: {trouble}")).into_iter().collect();
     warnings.extend(alerts(view));
     let warned = u16::try_from(warnings.len().min(3)).unwrap_or(0);
+    let foot_lines = footer(view, area.width);
     let chart = (area.height / 4).clamp(4, 14);
     let [head, alert, plot, tables, foot, keys] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(warned),
         Constraint::Length(chart),
         Constraint::Min(5),
-        Constraint::Length(2),
+        Constraint::Length(u16::try_from(foot_lines.len()).unwrap_or(3)),
         Constraint::Length(1),
     ])
     .areas(area);
@@ -98,27 +101,111 @@ pub fn draw(frame: &mut Frame<'_>, view: &View, samples: &[Sample], choice: &Cho
     Paragraph::new(lines).render(alert, frame.buffer_mut());
     let help = " q quit   p pause   s sort   up/down family   Esc all families";
     Paragraph::new(help).style(Style::new().add_modifier(Modifier::REVERSED)).render(keys, frame.buffer_mut());
-    header(view, choice, trouble.is_some()).render(head, frame.buffer_mut());
+    header(view, choice, trouble.is_some(), area.width).render(head, frame.buffer_mut());
     Stacked { samples, families: &view.samples.families }.render(plot, frame.buffer_mut());
-    let [left, right] = Layout::horizontal([Constraint::Min(48), Constraint::Percentage(42)]).spacing(1).areas(tables);
-    families(view, choice).render_in(left, frame.buffer_mut());
-    match choice.family.as_ref().and_then(|name| view.families.iter().find(|family| family.name == *name)) {
-        Some(family) => ports_of(family).render_in(right, frame.buffer_mut()),
-        None => ports(&view.ports).render_in(right, frame.buffer_mut()),
-    }
-    footer(view).render(foot, frame.buffer_mut());
+    let mut left = families(view, choice);
+    let mut right = match choice.family.as_ref().and_then(|name| view.families.iter().find(|family| family.name == *name)) {
+        Some(family) => ports_of(family),
+        None => ports(&view.ports),
+    };
+    fit(&mut left, &mut right, tables.width);
+    let rest = tables.width.saturating_sub(left.width() + right.width() + 1);
+    let left_width = if right.columns.is_empty() { tables.width } else { left.width() + rest / 2 };
+    let [left_area, right_area] =
+        Layout::horizontal([Constraint::Length(left_width), Constraint::Fill(1)]).spacing(1).areas(tables);
+    left.render_in(left_area, frame.buffer_mut());
+    right.render_in(right_area, frame.buffer_mut());
+    Paragraph::new(foot_lines).render(foot, frame.buffer_mut());
 }
 
-/// A table that is drawn where there is room.
-struct Shown<'a>(Table<'a>);
+/// A column of a table.
+struct Column<'a> {
+    head: String,
+    cells: Vec<Span<'a>>,
+    /// Whether it is aligned to the right, as numbers are.
+    is_number: bool,
+    /// Order in which columns are dropped, the largest first; `None` stays.
+    drop: Option<u8>,
+}
 
-impl Shown<'_> {
+impl<'a> Column<'a> {
+    fn text(head: &str, cells: impl Iterator<Item = Span<'a>>) -> Self {
+        Self { head: head.to_owned(), cells: cells.collect(), is_number: false, drop: None }
+    }
+
+    fn number(head: impl Into<String>, drop: Option<u8>, cells: impl Iterator<Item = String>) -> Self {
+        Self { head: head.into(), cells: cells.map(Span::from).collect(), is_number: true, drop }
+    }
+
+    fn width(&self) -> u16 {
+        let width = self.cells.iter().map(Span::width).chain([Span::from(self.head.as_str()).width()]).max();
+        u16::try_from(width.unwrap_or(0)).unwrap_or(u16::MAX)
+    }
+}
+
+/// A table, by columns.
+struct Grid<'a> {
+    columns: Vec<Column<'a>>,
+    styles: Vec<Style>,
+}
+
+impl Grid<'_> {
+    /// Columns that its contents take.
+    fn width(&self) -> u16 {
+        let gaps = u16::try_from(self.columns.len().saturating_sub(1)).unwrap_or(0);
+        self.columns.iter().map(Column::width).fold(gaps, u16::saturating_add)
+    }
+
     fn render_in(self, area: Rect, buffer: &mut Buffer) {
-        Widget::render(self.0, area, buffer);
+        let numbers = u16::try_from(self.columns.iter().filter(|column| column.is_number).count()).unwrap_or(0);
+        let more = area.width.saturating_sub(self.width()).checked_div(numbers).unwrap_or(0);
+        let widths: Vec<Constraint> = self
+            .columns
+            .iter()
+            .map(|column| Constraint::Length(column.width() + if column.is_number { more } else { 0 }))
+            .collect();
+        let cell = |column: &Column<'_>, span: Span<'_>| {
+            let line = Line::from(span.content.into_owned()).style(span.style);
+            Cell::new(if column.is_number { line.right_aligned() } else { line })
+        };
+        let head = self.columns.iter().map(|column| cell(column, Span::from(column.head.as_str())));
+        let rows = self.styles.iter().enumerate().map(|(row, style)| {
+            Row::new(self.columns.iter().map(|column| cell(column, column.cells[row].clone()))).style(*style)
+        });
+        let table = Table::new(rows, widths).header(Row::new(head).bold()).column_spacing(1);
+        Widget::render(table, area, buffer);
     }
 }
 
-fn header<'a>(view: &'a View, choice: &Choice, disconnected: bool) -> Paragraph<'a> {
+/// Drops columns until both tables fit beside each other; if that is not enough, the right table.
+fn fit(left: &mut Grid<'_>, right: &mut Grid<'_>, width: u16) {
+    while left.width().saturating_add(right.width()) >= width {
+        let next = left.columns.iter().chain(&right.columns).filter_map(|column| column.drop).max();
+        match next {
+            Some(_) => {
+                left.columns.retain(|column| column.drop != next);
+                right.columns.retain(|column| column.drop != next);
+            }
+            None => return right.columns.clear(),
+        }
+    }
+}
+
+/// The first parts that fit on a line.
+fn fitting(parts: impl IntoIterator<Item = String>, separator: &str, width: u16) -> String {
+    let mut line = String::new();
+    for part in parts {
+        let gap = if line.is_empty() { "" } else { separator };
+        if line.chars().count() + gap.len() + part.chars().count() > usize::from(width) {
+            break;
+        }
+        line.push_str(gap);
+        line.push_str(&part);
+    }
+    line
+}
+
+fn header<'a>(view: &'a View, choice: &Choice, disconnected: bool, width: u16) -> Paragraph<'a> {
     let state = match (disconnected, choice.paused, &view.not_ready) {
         (true, _, _) => Span::from("disconnected").red().bold(),
         (_, true, _) => Span::from("paused").yellow().bold(),
@@ -134,7 +221,13 @@ fn header<'a>(view: &'a View, choice: &Choice, disconnected: bool) -> Paragraph<
         })
         .collect();
     let lost = view.records.lost_packets;
-    let loss = Span::from(format!("lost {}", count(lost)));
+    let loss = format!("  lost {}", count(lost));
+    let rates = format!("{} SYN/s", rate_of(view.syns_per_second));
+    let counts = [
+        format!("  {} SYNs", count(view.frames.dispositions.get("syn").copied().unwrap_or(0))),
+        format!("  {} frames/s", rate_of(view.frames_per_second)),
+        format!("  {} ports", count(view.ports_seen)),
+    ];
     Paragraph::new(vec![
         Line::from(vec![
             Span::from("honeyxdp ").bold(),
@@ -143,29 +236,32 @@ fn header<'a>(view: &'a View, choice: &Choice, disconnected: bool) -> Paragraph<
             Span::from(format!("  {}  {:.0}", interfaces.join(", "), view.generated_at)),
         ]),
         Line::from(vec![
-            Span::from(format!("{} SYN/s", rate_of(view.syns_per_second))).bold(),
-            Span::from(format!(
-                "  {} SYNs  {} frames/s  {} ports  ",
-                count(view.frames.dispositions.get("syn").copied().unwrap_or(0)),
-                rate_of(view.frames_per_second),
-                count(view.ports_seen)
-            )),
-            if lost > 0 { loss.red().bold() } else { loss },
+            Span::from(rates.clone()).bold(),
+            Span::from(fitting(counts, "", width.saturating_sub(used(&rates) + used(&loss)))),
+            if lost > 0 { Span::from(loss).red().bold() } else { Span::from(loss) },
         ]),
     ])
 }
 
-fn footer(view: &View) -> Paragraph<'_> {
-    // The most frequent first: a narrow terminal cuts the line.
+fn used(text: &str) -> u16 {
+    u16::try_from(text.chars().count()).unwrap_or(u16::MAX)
+}
+
+fn footer(view: &View, width: u16) -> Vec<Line<'static>> {
     let mut seen: Vec<(&String, &u64)> = view.frames.dispositions.iter().filter(|&(_, &frames)| frames > 0).collect();
     seen.sort_by_key(|&(_, frames)| Reverse(frames));
-    let seen: Vec<String> = seen.into_iter().map(|(name, frames)| format!("{name} {}", count(*frames))).collect();
-    let filters: Vec<String> = view.filters.iter().map(|(name, value)| format!("{name} {value}")).collect();
-    let filters = if filters.is_empty() { "none".to_owned() } else { filters.join(", ") };
-    Paragraph::new(vec![
-        Line::from(format!("frames: {}", if seen.is_empty() { "none yet".to_owned() } else { seen.join(", ") })),
-        Line::from(format!("filters: {filters}")),
-    ])
+    let seen = seen.into_iter().map(|(name, frames)| format!("{name} {}", count(*frames)));
+    let filters = view.filters.iter().map(|(name, value)| format!("{name} {value}"));
+    let line = |name: &str, none: &str, parts: Vec<String>| {
+        let parts = if parts.is_empty() { vec![none.to_owned()] } else { parts };
+        let text = fitting(parts, ", ", width.saturating_sub(used(name) + 2));
+        Line::from(format!("{name}: {text}"))
+    };
+    let mut lines = vec![line("frames", "none yet", seen.collect()), line("filters", "none", filters.collect())];
+    if let Some(payloads) = &view.payloads {
+        lines.insert(1, line("payloads", "none yet", payload_parts(payloads)));
+    }
+    lines
 }
 
 fn sorted(view: &View, order: Order) -> Vec<&FamilyView> {
@@ -178,56 +274,50 @@ fn sorted(view: &View, order: Order) -> Vec<&FamilyView> {
     families
 }
 
-fn families<'a>(view: &'a View, choice: &Choice) -> Shown<'a> {
-    let mark = |order, name: &str| if choice.order == order { format!("{name} v") } else { name.to_owned() };
-    let header = Row::new([
-        Cell::new("family"),
-        right(mark(Order::Rate, "per s")),
-        right(mark(Order::Packets, "SYNs")),
-        right(mark(Order::Sources, "sources")),
-    ])
-    .bold();
-    let rows = sorted(view, choice.order).into_iter().map(|family| {
-        let colour = colour_of(&view.samples.families, &family.name);
-        let row = Row::new([
-            Cell::new(Line::from(vec![Span::styled("■ ", colour), Span::from(family.name.as_str())])),
-            right(rate_of(family.per_second)),
-            right(count(family.packets)),
-            right(sources(&family.sources)),
-        ]);
-        let chosen = choice.family.as_ref() == Some(&family.name);
-        row.style(match (chosen, family.packets) {
-            (true, _) => Style::new().add_modifier(Modifier::REVERSED),
-            (_, 0) => Style::new().add_modifier(Modifier::DIM),
-            _ => Style::new(),
-        })
-    });
-    let widths = [Constraint::Length(13), Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(1)];
-    Shown(Table::new(rows, widths).header(header).column_spacing(1))
+fn families<'a>(view: &'a View, choice: &Choice) -> Grid<'a> {
+    let head = |order, name: &str| if choice.order == order { format!("{name} v") } else { name.to_owned() };
+    let all = sorted(view, choice.order);
+    let style = |family: &FamilyView| match (choice.family.as_ref() == Some(&family.name), family.packets) {
+        (true, _) => Style::new().add_modifier(Modifier::REVERSED),
+        (_, 0) => Style::new().add_modifier(Modifier::DIM),
+        _ => Style::new(),
+    };
+    let square = |family: &&FamilyView| Span::styled("■", colour_of(&view.samples.families, &family.name));
+    let rows = || all.iter();
+    Grid {
+        columns: vec![
+            Column::text("", rows().map(square)),
+            Column::text("family", rows().map(|family| Span::from(family.name.as_str()))),
+            Column::number(head(Order::Rate, "per s"), Some(1), rows().map(|family| rate_of(family.per_second))),
+            Column::number(head(Order::Packets, "SYNs"), None, rows().map(|family| count(family.packets))),
+            Column::number(head(Order::Sources, "sources"), Some(2), rows().map(|family| sources(&family.sources))),
+        ],
+        styles: rows().map(|family| style(family)).collect(),
+    }
 }
 
-fn ports(ports: &[PortView]) -> Shown<'_> {
-    let header = Row::new([right("port"), right("per s"), right("SYNs"), right("sources")]).bold();
-    let rows = ports.iter().map(|port| {
-        Row::new([
-            right(port.port.to_string()),
-            right(rate_of(port.per_second)),
-            right(count(port.packets)),
-            right(port.sources.as_ref().map_or_else(|| "-".to_owned(), port_sources)),
-        ])
-    });
-    let widths = [Constraint::Length(5), Constraint::Fill(1), Constraint::Fill(1), Constraint::Fill(1)];
-    Shown(Table::new(rows, widths).header(header).column_spacing(1))
+fn ports(ports: &[PortView]) -> Grid<'_> {
+    let unique = |port: &PortView| port.sources.as_ref().map_or_else(|| "-".to_owned(), port_sources);
+    Grid {
+        columns: vec![
+            Column::number("port", None, ports.iter().map(|port| port.port.to_string())),
+            Column::number("per s", Some(3), ports.iter().map(|port| rate_of(port.per_second))),
+            Column::number("SYNs", None, ports.iter().map(|port| count(port.packets))),
+            Column::number("sources", Some(4), ports.iter().map(unique)),
+        ],
+        styles: vec![Style::new(); ports.len()],
+    }
 }
 
-fn ports_of(family: &FamilyView) -> Shown<'_> {
-    let header = Row::new([right("port"), right(format!("SYNs of {}", family.name))]).bold();
-    let rows = family.ports.iter().map(|(port, packets)| Row::new([right(port.to_string()), right(count(*packets))]));
-    Shown(Table::new(rows, [Constraint::Length(5), Constraint::Fill(1)]).header(header))
-}
-
-fn right<'a>(text: impl Into<String>) -> Cell<'a> {
-    Cell::new(Line::from(text.into()).right_aligned())
+fn ports_of(family: &FamilyView) -> Grid<'_> {
+    let ports = || family.ports.iter();
+    Grid {
+        columns: vec![
+            Column::number("port", None, ports().map(|(port, _)| port.to_string())),
+            Column::number(format!("SYNs of {}", family.name), None, ports().map(|&(_, packets)| count(packets))),
+        ],
+        styles: vec![Style::new(); family.ports.len()],
+    }
 }
 
 fn rate_of(per_second: f64) -> String {
@@ -322,4 +412,69 @@ pub fn keep(samples: &mut Vec<Sample>, new: Vec<Sample>) {
     samples.extend(new);
     let surplus = samples.len().saturating_sub(MOST);
     samples.drain(..surplus);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use ratatui::{Terminal, backend::TestBackend};
+
+    use super::*;
+    use crate::{
+        Counts, live,
+        snapshot::{PortLimit, PortSources, Recorder, Run, Sensor, Span},
+        sources::{Settings, SourceTracker},
+    };
+
+    fn view(packets: u64) -> View {
+        let now = jiff::Timestamp::UNIX_EPOCH;
+        let sensor = Sensor::of_this_machine(None, None);
+        let (interfaces, filters, ports) = (Vec::new(), Default::default(), PortLimit::default());
+        let run = Run { sensor, interfaces, started_at: now, filters, ports };
+        let sources = SourceTracker::new(&Settings::default(), now);
+        let span = Span { start: now, end: now, length: Duration::from_secs(1) };
+        let snapshot = Recorder::new(run, 0).snapshot(&Counts::default(), &sources, span);
+        let mut view = live::view(&snapshot, None, 1.0);
+        view.families[0].packets = packets;
+        view.families[0].sources.value = packets / 7;
+        view.families[0].sources.exact = true;
+        view.ports = vec![PortView {
+            port: 60_001,
+            packets: packets / 3,
+            per_second: 12_345_678.0,
+            families: Vec::new(),
+            sources: Some(PortSources { value: packets / 9, exact: true }),
+        }];
+        view
+    }
+
+    fn screen(view: &View, width: u16) -> String {
+        let mut terminal = Terminal::new(TestBackend::new(width, 40)).unwrap();
+        terminal.draw(|frame| draw(frame, view, &[], &Choice::default(), None)).unwrap();
+        let buffer = terminal.backend().buffer().clone();
+        let cells: Vec<&str> = buffer.content().iter().map(|cell| cell.symbol()).collect();
+        cells.chunks(usize::from(width)).map(|line| line.concat() + "\n").collect()
+    }
+
+    #[test]
+    fn shows_numbers_whole_or_not_at_all() {
+        for packets in [7, 123_456, 98_765_432_109] {
+            let view = view(packets);
+            for width in 30..=160 {
+                let shown = screen(&view, width);
+                // Words with a comma or digits alone are numbers; each must be one of the view's.
+                let known = [packets, packets / 7, packets / 3, packets / 9, 12_345_678, 60_001, 0].map(count);
+                let cut = shown
+                    .lines()
+                    .skip(14)
+                    .flat_map(str::split_whitespace)
+                    .filter(|word| word.len() > 3 && word.chars().all(|char| char.is_ascii_digit() || char == ','))
+                    .find(|word| !known.iter().any(|number| number == word) && *word != "60001");
+                assert_eq!(cut, None, "{width} columns:\n{shown}");
+                assert!(shown.contains(&count(packets)), "{width} columns:\n{shown}");
+            }
+            assert!(screen(&view, 100).contains(&count(packets / 9)), "all columns fit");
+        }
+    }
 }

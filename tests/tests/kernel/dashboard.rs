@@ -223,9 +223,9 @@ fn what_a_sensor_says_is_text_on_the_page() {
     drop(sensor);
 }
 
-/// AccountingRow is said aloud and in red.
+/// Loss is announced and red.
 #[test]
-fn loss_is_said_aloud() {
+fn loss_is_announced() {
     let veth = VethPair::silent(1_500).unwrap();
     let sensor = start(&veth, "--interval 1s --record-buffer 1MiB");
     let mut browser = Browser::start(&veth.sensor).unwrap();
@@ -239,7 +239,7 @@ fn loss_is_said_aloud() {
     sensor.signal(Signal::CONT).unwrap();
     let snapshot = sensor.wait_for(|snapshot| snapshot.records.lost_packets > 0).unwrap();
     assert_eq!(snapshot.frames.seen, snapshot.frames.dispositions["syn"]);
-    browser.wait("document.getElementById('alerts').textContent.includes('AccountingRow: the records of ')").unwrap();
+    browser.wait("document.getElementById('alerts').textContent.includes('Loss: the records of ')").unwrap();
     browser
         .wait("document.querySelector('#tiles .bad') !== null && document.querySelector('#records .bad') !== null")
         .unwrap();

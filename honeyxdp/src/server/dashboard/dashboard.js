@@ -1,4 +1,4 @@
-// The dashboard: asks /live.json every second and shows what it says. Text goes in as text, never as HTML.
+// The dashboard: reads /live.json every second and shows it. Text is inserted as text, never as HTML.
 "use strict";
 
 const PERIOD = 1000; // ms between two questions
@@ -100,7 +100,9 @@ function unique(sources) {
 }
 
 const atLeast = (sources) => (!sources ? "-" : sources.exact ? count(sources.value) : `≥ ${count(sources.value)}`);
-const clock = (time) => new Date(time).toLocaleTimeString("en-GB");
+// ISO 8601, UTC: a date that reads the same everywhere.
+const moment = (time) => `${new Date(time).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+const clock = (time) => new Date(time).toISOString().slice(11, 19);
 
 // --- Asking ------------------------------------------------------------------------------------------------------------
 
@@ -161,7 +163,14 @@ function show() {
   families(view);
   ports(view);
   dispositions(view);
+  payloads(view);
   about(view);
+  overflows();
+}
+
+// Marks tables that are wider than their box, so that the page can say that they scroll.
+function overflows() {
+  for (const box of document.querySelectorAll(".scroll")) box.toggleAttribute("data-more", box.scrollWidth > box.clientWidth + 1);
 }
 
 function status() {
@@ -171,7 +180,7 @@ function status() {
   let [kind, text] = ["live", "live"];
   if (state.failures > 1) {
     [kind, text] = ["lost", "disconnected"];
-    alerts.push(`Disconnected: ${state.error}. ${view ? `The numbers are those of ${clock(view.generated_at)}.` : ""} Trying again.`);
+    alerts.push(`Disconnected: ${state.error}. ${view ? `The numbers are from ${moment(view.generated_at)}.` : ""} Trying again.`);
   } else if (state.paused) {
     [kind, text] = ["paused", "paused"];
   } else if (!view) {
@@ -180,13 +189,13 @@ function status() {
     [kind, text] = ["unready", "not ready"];
   } else if (stale) {
     [kind, text] = ["stale", "stale"];
-    alerts.push(`Stale: the sensor answers, but its numbers are those of ${clock(view.generated_at)}.`);
+    alerts.push(`Stale: the sensor answers, but its numbers are from ${moment(view.generated_at)}.`);
   }
   if (view) {
     if (view.not_ready) alerts.push(`Not ready: ${view.not_ready}.`);
-    const lost = view.records ? view.records.lost_packets : 0;
-    if (lost > 0) alerts.push(`AccountingRow: the records of ${count(lost)} SYNs were lost. Counts hold; numbers of sources are estimates or lower bounds.`);
-    if (view.memory.sets_evicted > 0) alerts.push(`Memory: ${count(view.memory.sets_evicted)} sets of sources were given up; their numbers are estimates. Raise --memory.`);
+    const lost = view.records.lost_packets;
+    if (lost > 0) alerts.push(`Loss: the records of ${count(lost)} SYNs were lost. Counts are exact; numbers of sources are estimates or lower bounds.`);
+    if (view.memory.sets_evicted > 0) alerts.push(`Memory: ${count(view.memory.sets_evicted)} sets of sources were evicted; their numbers are estimates. Raise --memory.`);
   }
   const box = byId("state");
   if (box.textContent !== text) box.textContent = text;
@@ -197,7 +206,7 @@ function status() {
 }
 
 function tiles(view) {
-  const lost = view.records ? view.records.lost_packets : 0;
+  const lost = view.records.lost_packets;
   const tile = ([name, value, bad]) => make("div", {}, make("dt", {}, name), make("dd", bad ? { class: "bad" } : {}, value));
   byId("tiles").replaceChildren(...[
     ["SYNs per second", rate(view.syns_per_second)],
@@ -231,7 +240,42 @@ function ports(view) {
     ],
   })));
   const more = view.ports_seen - view.ports.length;
-  byId("ports-more").textContent = view.ports_seen === 0 ? "No SYN was seen yet." : more > 0 ? `and ${count(more)} more ports` : "";
+  const unwatched = view.ports.some((port) => !port.sources) ? "A - under sources: sources are counted at the ports of --port-sources only." : "";
+  byId("ports-more").textContent = view.ports_seen === 0 ? "No SYN was seen yet." : [more > 0 ? `and ${count(more)} more ports.` : "", unwatched].join(" ").trim();
+}
+
+// First payloads, if the sensor captures any: sums by exploit and family, and the responder's counters.
+function payloads(view) {
+  const section = byId("payloads-section");
+  section.hidden = !view.payloads;
+  if (section.hidden) return;
+  const { classified, logins, rate_limited, lost, classifications, other_classifications, responder } = view.payloads;
+  const sums = new Map();
+  for (const { exploit, family, port, payloads } of classifications) {
+    const key = JSON.stringify([exploit, family]);
+    const sum = sums.get(key) ?? { exploit, family, payloads: 0, ports: new Set() };
+    sum.payloads += payloads;
+    sum.ports.add(port);
+    sums.set(key, sum);
+  }
+  const rows = [...sums.values()].sort((a, b) => b.payloads - a.payloads).slice(0, 12);
+  fill(byId("payloads"), ["exploit", "family", { n: "payloads" }, "ports"], rows.map(({ exploit, family, payloads, ports }) => ({
+    cells: [exploit ?? "no known exploit", family, { n: count(payloads) }, { wide: [...ports].slice(0, 8).join(", ") + (ports.size > 8 ? ", ..." : "") }],
+  })));
+  const others = other_classifications.payloads;
+  byId("payloads-more").textContent = classified === 0 ? "No payload was captured yet." : others > 0 ? `and ${count(others)} payloads of rarer classifications` : "";
+  pairs(byId("payloads-counters"), [
+    ["classified", count(classified)],
+    ["logins", count(logins)],
+    ["rate limited", count(rate_limited)],
+    ["lost", count(lost), lost > 0],
+    ...(responder ? [
+      ["SYNs answered", count(responder.answered)],
+      ["connections accepted", count(responder.accepted)],
+      ["prompts sent", count(responder.prompted)],
+      ["answers rate limited", count(responder.rate_limited_source + responder.rate_limited_total)],
+    ] : []),
+  ]);
 }
 
 function dispositions(view) {
@@ -242,13 +286,13 @@ function dispositions(view) {
     bar.style.width = `${(frames / most) * 100}%`;
     return { none: frames === 0, cells: [name, { n: count(frames) }, { bar: frames > 0 ? bar : "" }] };
   }));
-  const records = view.records ?? { emitted: 0, packets: 0, lost: 0, lost_packets: 0, sampled_out_packets: 0 };
+  const records = view.records;
   pairs(byId("records"), [
     ["in records", `${count(records.packets)} SYNs in ${count(records.emitted)} records`],
     ["lost", `${count(records.lost_packets)} SYNs in ${count(records.lost)} records`, records.lost > 0],
     ["sampled out", `${count(records.sampled_out_packets)} SYNs`],
     ["sets of sources", `${bytes(view.memory.sets)} of ${bytes(view.memory.limit)}`],
-    ["sets given up", count(view.memory.sets_evicted), view.memory.sets_evicted > 0],
+    ["sets evicted", count(view.memory.sets_evicted), view.memory.sets_evicted > 0],
   ]);
 }
 
@@ -257,15 +301,16 @@ function about(view) {
     [`interface ${name}`, attached ? `attached, ${mode} mode, ${count(frames)} frames` : `gone; it was attached in ${mode} mode`, !attached]);
   pairs(byId("about"), [
     ...interfaces,
-    ["counting since", new Date(view.started_at).toLocaleString("en-GB")],
-    ["read at", clock(view.generated_at)],
+    ["counting since", moment(view.started_at)],
+    ["read at", moment(view.generated_at)],
     ["stored snapshot", view.sequence === null ? "none yet" : `number ${count(view.sequence)}, every ${view.interval_seconds} s`],
     ["frames", `${count(view.frames.seen)}, ${bytes(view.frames.bytes)}`],
-    ["version", `${view.sensor.version}, Linux ${view.sensor.kernel}`],
+    ["version", `${view.sensor.version} (${view.sensor.revision}), Linux ${view.sensor.kernel}`],
+    ...(view.sensor.site ? [["site", view.sensor.site]] : []),
   ]);
   const said = (value) => (value !== null && typeof value === "object" ? Object.entries(value).map(([name, inner]) => `${said(inner)} ${name}`).join(", ") : String(value));
   const filters = Object.entries(view.filters).map(([name, value]) => [name, said(value)]);
-  const out = Object.entries(view.frames.filtered).filter(([, frames]) => frames > 0).map(([reason, frames]) => [`taken out by ${reason}`, `${count(frames)} SYNs`]);
+  const out = Object.entries(view.frames.filtered).filter(([, frames]) => frames > 0).map(([reason, frames]) => [`removed by ${reason}`, `${count(frames)} SYNs`]);
   pairs(byId("filters"), filters.length ? [...filters, ...out] : [["none", "every SYN is counted"]]);
 }
 
@@ -389,14 +434,14 @@ byId("chart").addEventListener("pointermove", (event) => {
 byId("chart").addEventListener("pointerleave", () => { state.cursor = null; chart(); });
 byId("window").addEventListener("change", chart);
 byId("chart-table").addEventListener("toggle", chart);
-new ResizeObserver(() => chart()).observe(byId("chart"));
+new ResizeObserver(() => { chart(); overflows(); }).observe(byId("chart"));
 
 // --- Controls ----------------------------------------------------------------------------------------------------------
 
 function pause() {
   state.paused = !state.paused;
   byId("pause").setAttribute("aria-pressed", String(state.paused));
-  byId("pause").textContent = state.paused ? "Go on" : "Pause";
+  byId("pause").textContent = state.paused ? "Resume" : "Pause";
   status();
   if (!state.paused) next(0);
 }

@@ -1,4 +1,5 @@
-//! `/metrics`, for Prometheus. docs/http.md lists what is here; names and labels are a contract, and no address is a label.
+//! Prometheus metrics of a snapshot. docs/operate/http-and-metrics.md lists them; names and labels are a contract, and no
+//! address is a label.
 
 mod payloads;
 
@@ -9,39 +10,37 @@ use std::{
     time::Duration,
 };
 
-use axum::body::Bytes;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family as Labelled, gauge::Gauge, info::Info},
     registry::Registry,
 };
 
-use super::{document::Document, feed::Feed};
 use crate::snapshot::{ModeReport, REVISION, Snapshot, UniqueSources};
 
-/// Ports that have a series of their own: the most frequent.
+/// Number of ports with a series of their own: the most frequent.
 const PORTS: usize = 20;
-/// A port keeps its series as long as it is among so many.
+/// A port keeps its series while it is among so many.
 const PORTS_KEPT: usize = 40;
 
 type Float = Gauge<f64, AtomicU64>;
 
-/// The two formats that a scraper may ask for.
+/// Exposition formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// <https://prometheus.io/docs/specs/om/open_metrics_spec/>
     OpenMetrics,
-    /// Prometheus' own text, version 0.0.4: for `promtool check metrics` and older scrapers.
+    /// Prometheus text format 0.0.4, for `promtool check metrics` and older scrapers.
     Text,
 }
 
 impl Format {
-    /// By an Accept header: OpenMetrics for those who name it, as other exporters do.
-    pub(super) fn accepted(accept: &str) -> Self {
+    /// Format by an Accept header: OpenMetrics if it is named, as in other exporters.
+    pub(crate) fn accepted(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") { Self::OpenMetrics } else { Self::Text }
     }
 
-    pub(super) const fn content_type(self) -> &'static str {
+    pub(crate) const fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
             Self::Text => "text/plain; version=0.0.4; charset=utf-8",
@@ -49,84 +48,84 @@ impl Format {
     }
 }
 
-/// Makes the text, and remembers which ports have a series.
-#[derive(Debug, Default)]
-pub(super) struct Metrics {
-    ports: Ports,
-    payloads: payloads::Series,
-    /// The last text in OpenMetrics, and what it was made of.
-    made: Option<(Made, Bytes)>,
+/// What the metrics show.
+#[derive(Clone, Debug)]
+pub(crate) struct Input {
+    /// The newest stored snapshot, and how long its drain took.
+    pub(crate) newest: Option<(Arc<Snapshot>, Duration)>,
+    /// Interfaces that the program is attached to.
+    pub(crate) attached: BTreeSet<String>,
+    /// Interfaces that it should be attached to and is not.
+    pub(crate) missing: BTreeSet<String>,
+    /// Time between two snapshots.
+    pub(crate) interval: Duration,
 }
 
-/// What a text was made of.
-#[derive(Debug)]
-struct Made {
-    newest: Option<Arc<Document>>,
-    watched: (BTreeSet<String>, BTreeSet<String>),
-}
-
-impl Made {
-    fn is_of(&self, feed: &Feed) -> bool {
-        let same = match (&self.newest, &feed.newest) {
-            (Some(made), Some(newest)) => Arc::ptr_eq(made, newest),
+impl Input {
+    /// Whether both give the same text.
+    fn is(&self, other: &Self) -> bool {
+        let same = match (&self.newest, &other.newest) {
+            (Some((one, _)), Some((other, _))) => Arc::ptr_eq(one, other),
             (None, None) => true,
             _ => false,
         };
-        same && self.watched.0 == feed.attached && self.watched.1 == feed.missing
+        same && self.attached == other.attached && self.missing == other.missing
     }
 }
 
+/// Renders the text. It keeps the series of ports and payloads, which must not decrease.
+#[derive(Debug, Default)]
+pub(crate) struct Metrics {
+    ports: Ports,
+    payloads: payloads::Series,
+    /// The last text in OpenMetrics, and its input.
+    made: Option<(Input, String)>,
+}
+
 impl Metrics {
-    /// The text as of the newest snapshot.
-    pub(super) fn text(&mut self, feed: &Feed, interval: Duration, format: Format) -> Bytes {
-        let text = match &self.made {
-            Some((made, text)) if made.is_of(feed) => text.clone(),
-            _ => {
-                let text = Bytes::from(self.make(feed, interval));
-                let made = Made { newest: feed.newest.clone(), watched: (feed.attached.clone(), feed.missing.clone()) };
-                self.made = Some((made, text.clone()));
-                text
-            }
+    /// The text for an input. It is rendered once for each input.
+    pub(crate) fn text(&mut self, input: &Input, format: Format) -> String {
+        let text = match self.made.take() {
+            Some((made, text)) if made.is(input) => text,
+            _ => self.render(input),
         };
-        match format {
-            Format::OpenMetrics => text,
-            Format::Text => older(std::str::from_utf8(&text).expect("it is text")).into(),
-        }
+        let answer = match format {
+            Format::OpenMetrics => text.clone(),
+            Format::Text => older(&text),
+        };
+        self.made = Some((input.clone(), text));
+        answer
     }
 
-    fn make(&mut self, feed: &Feed, interval: Duration) -> String {
+    fn render(&mut self, input: &Input) -> String {
         let mut registry = Registry::with_prefix("honeyxdp");
-        registry.register(
-            "build",
-            "What runs",
-            Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)]),
-        );
-        number(&mut registry, "interval_seconds", "Time between two drains", interval.as_secs_f64());
-        if let Some(document) = &feed.newest {
-            self.ports.update(&document.reading.snapshot);
-            if let Some(payloads) = &document.reading.snapshot.payloads {
+        let build = Info::new(vec![("version", env!("CARGO_PKG_VERSION")), ("revision", REVISION)]);
+        registry.register("build", "Version and git revision", build);
+        number(&mut registry, "interval_seconds", "Time between two drains", input.interval.as_secs_f64());
+        if let Some((snapshot, took)) = &input.newest {
+            self.ports.update(snapshot);
+            if let Some(payloads) = &snapshot.payloads {
                 self.payloads.update(payloads);
             }
-            self.snapshot(&mut registry, feed, document);
+            self.snapshot(&mut registry, input, snapshot, *took);
         }
         let mut text = String::new();
-        text::encode(&mut text, &registry).expect("a string takes all");
+        text::encode(&mut text, &registry).expect("writing to a string cannot fail");
         text
     }
 
-    fn snapshot(&self, registry: &mut Registry, feed: &Feed, document: &Document) {
-        let snapshot = &document.reading.snapshot;
-        let took = document.reading.took.as_secs_f64();
-        number(registry, "drain_duration_seconds", "How long the last drain took, until it was stored", took);
+    fn snapshot(&self, registry: &mut Registry, input: &Input, snapshot: &Snapshot, took: Duration) {
+        let took = took.as_secs_f64();
+        number(registry, "drain_duration_seconds", "Duration of the last drain, storing included", took);
         let last = seconds(snapshot.generated_at);
-        number(registry, "last_drain_timestamp_seconds", "When the last drain that was stored read the counters", last);
+        number(registry, "last_drain_timestamp_seconds", "Time of the last stored reading of the counters", last);
         let start = seconds(snapshot.started_at);
-        number(registry, "start_timestamp_seconds", "Since when the counters count", start);
+        number(registry, "start_timestamp_seconds", "Start of the cumulative counters", start);
 
         let attached = Labelled::<Attached, Gauge>::default();
         registry.register("attached", "Whether the program is attached to an interface", attached.clone());
         let frames = Labelled::<Frames, Counter>::default();
-        registry.register("frames", "Frames by what became of them", frames.clone());
+        registry.register("frames", "Frames by disposition", frames.clone());
         let syns = Labelled::<Syns, Counter>::default();
         registry.register("syn", "SYNs by family", syns.clone());
         for interface in &snapshot.interfaces {
@@ -145,18 +144,18 @@ impl Metrics {
                 syns.get_or_create(&labels).inc_by(family.packets);
             }
         }
-        for name in &feed.missing {
+        for name in &input.missing {
             attached.get_or_create(&Attached { interface: name.clone(), mode: "none" }).set(0);
         }
         counter(registry, "frame_bytes", "Bytes of all frames, without the check sequence", snapshot.frames.bytes);
         let filtered = Labelled::<Filtered, Counter>::default();
-        registry.register("filtered_syn", "SYNs that a filter took out", filtered.clone());
+        registry.register("filtered_syn", "SYNs that a filter removed", filtered.clone());
         for (reason, count) in &snapshot.frames.filtered {
             filtered.get_or_create(&Filtered { reason: reason.clone() }).inc_by(*count);
         }
 
         let ports = Labelled::<Port, Counter>::default();
-        registry.register("port_syn", "SYNs by family to the most frequent ports, and to all others", ports.clone());
+        registry.register("port_syn", "SYNs by family to the most frequent ports, and to all others as port other", ports.clone());
         self.ports.each(|family, port, count| {
             ports.get_or_create(&Port { family: family.to_owned(), port }).inc_by(count);
         });
@@ -168,10 +167,10 @@ impl Metrics {
     }
 }
 
-/// Different sources by family, in every window.
+/// Unique sources by family, in every window.
 fn sources(registry: &mut Registry, snapshot: &Snapshot) {
     let unique = Labelled::<Sources, Gauge>::default();
-    let help = "Different source addresses; the estimate where the number is not exact";
+    let help = "Unique source addresses; the estimate where the number is not exact";
     registry.register("unique_sources", help, unique.clone());
     let exact = Labelled::<Sources, Gauge>::default();
     registry.register("unique_sources_exact", "Whether unique_sources is exact", exact.clone());
@@ -196,7 +195,7 @@ fn sources(registry: &mut Registry, snapshot: &Snapshot) {
     ];
     for (window, report) in all {
         let Some(report) = report else { continue };
-        // The snapshot leaves out who was not seen; a series that comes and goes is hard to query.
+        // The snapshot omits families without sources; a series that comes and goes is hard to query.
         for family in &snapshot.families {
             put(&family.name, window, report.family(&family.name).unwrap_or(&none));
         }
@@ -211,14 +210,14 @@ fn records(registry: &mut Registry, snapshot: &Snapshot) {
     let memory = &snapshot.memory;
     let bytes = |bytes| i64::try_from(bytes).unwrap_or(i64::MAX);
     for (name, help, value) in [
-        ("source_memory_bytes", "What sets of sources take, about", memory.sets),
-        ("source_memory_limit_bytes", "What sets of sources and pair tests may take", memory.limit),
+        ("source_memory_bytes", "Approximate size of the sets of sources", memory.sets),
+        ("source_memory_limit_bytes", "Memory limit of sets of sources and multi-packet fingerprints", memory.limit),
     ] {
         let gauge = Gauge::<i64>::default();
         gauge.set(bytes(value));
         registry.register(name, help, gauge);
     }
-    counter(registry, "source_sets_evicted", "Sets of sources given up for want of memory", memory.sets_evicted);
+    counter(registry, "source_sets_evicted", "Sets of sources evicted for lack of memory", memory.sets_evicted);
 }
 
 fn counter(registry: &mut Registry, name: &str, help: &str, value: u64) {
@@ -233,7 +232,7 @@ fn number(registry: &mut Registry, name: &str, help: &str, value: f64) {
     registry.register(name, help, gauge);
 }
 
-/// Since the epoch.
+/// Seconds since the Unix epoch.
 fn seconds(time: jiff::Timestamp) -> f64 {
     time.as_duration().as_secs_f64()
 }
@@ -273,15 +272,15 @@ struct Sources {
     window: &'static str,
 }
 
-/// Which ports have a series, and what the series say.
+/// Series of ports.
 ///
-/// A counter may not go down, so `other` cannot be what is left over at each moment: it would fall whenever a port comes
-/// to have a series. Every SYN is counted once, in the series that its port had when it came.
+/// A counter must not decrease, so `other` cannot be the rest at each moment: it would fall whenever a port gets a series.
+/// Each SYN is counted once, in the series that its port had when the SYN arrived.
 #[derive(Debug, Default)]
 struct Ports {
-    /// Of each port with a series, by family: what the snapshot said last, and what the series says.
+    /// For each port with a series, by family: the last count in a snapshot, and the value of the series.
     named: BTreeMap<u16, BTreeMap<String, (u64, u64)>>,
-    /// The same of all ports together, by family; the series is that of `other`.
+    /// The same for all ports together, by family; the series is that of `other`.
     all: BTreeMap<String, (u64, u64)>,
 }
 
@@ -293,7 +292,7 @@ impl Ports {
         for port in ranked().take(PORTS) {
             self.named.entry(port).or_insert_with(|| match first {
                 true => BTreeMap::new(),
-                // What came until now is in `other` already.
+                // Earlier SYNs are in `other` already.
                 false => counts(snapshot, port).map(|(family, count)| (family.to_owned(), (count, 0))).collect(),
             });
         }
@@ -328,7 +327,7 @@ fn counts(snapshot: &Snapshot, port: u16) -> impl Iterator<Item = (&str, u64)> {
     families.map(|family| (family.name.as_str(), family.packets))
 }
 
-/// OpenMetrics as Prometheus' older text: there the name of a counter has `_total` in its head too, and there is no end mark.
+/// OpenMetrics as Prometheus' older text format: its counters have `_total` in HELP and TYPE too, and it has no EOF line.
 fn older(text: &str) -> String {
     let mut older = String::with_capacity(text.len() + 1024);
     let mut counter = false;
@@ -399,7 +398,7 @@ mod tests {
     }
 
     #[test]
-    fn no_series_of_a_port_goes_down_and_every_syn_is_in_one() {
+    fn port_series_never_decrease_and_hold_every_syn() {
         let mut ports = Ports::default();
         let many: Vec<(u16, u64)> = (1..=100).map(|port| (port, 1_000 - u64::from(port))).collect();
         ports.update(&snapshot(&many));

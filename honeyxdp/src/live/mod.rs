@@ -1,10 +1,13 @@
-//! Live numbers, `/live.json`: totals and rates, read when somebody looks, once a second at most for all who do.
+//! Live view, `honeyxdp.live/1`: totals, rates and samples for the dashboard and `honeyxdp top`.
 //!
-//! For the dashboard and `honeyxdp top`; scripts are better served by the snapshot. Keys are only ever added.
+//! The counters are read when a client asks, at most once a second for all clients. Scripts should read the snapshot
+//! instead. New keys may be added.
+
+mod reading;
 
 use std::{
     cmp::Reverse,
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -12,9 +15,9 @@ use honeyxdp_common::Family;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::feed::{Feed, Look, Reading};
+pub use self::reading::{Look, Reading};
 use crate::snapshot::{
-    AttributedReport, Frames, MemoryReport, ModeReport, PortSources, Records, Sensor, Snapshot, UniqueSources,
+    AttributedReport, Frames, MemoryReport, ModeReport, Payloads, PortSources, Records, Sensor, Snapshot, UniqueSources,
 };
 
 /// Name and version of the document.
@@ -69,6 +72,9 @@ pub struct View {
     pub records: Records,
     /// Memory for sets of sources.
     pub memory: MemoryReport,
+    /// First payloads; null without --observe and --respond.
+    #[serde(default)]
+    pub payloads: Option<Payloads>,
     /// Filters in force.
     pub filters: BTreeMap<String, serde_json::Value>,
     /// The past: SYNs a second by family.
@@ -150,9 +156,22 @@ pub struct Sample {
     pub syns: Vec<u64>,
 }
 
-/// What is remembered between two looks.
+/// State of the sensor that a reading does not have.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(crate) struct SensorState {
+    /// Names of the interfaces that the program is attached to.
+    pub(crate) attached: BTreeSet<String>,
+    /// Number of the newest stored snapshot.
+    pub(crate) sequence: Option<u64>,
+    /// Time between two stored snapshots.
+    pub(crate) interval: Duration,
+    /// Why the sensor is not ready.
+    pub(crate) not_ready: Option<String>,
+}
+
+/// The last two readings, and the samples.
+#[derive(Debug)]
+pub(crate) struct Live {
     look: Look,
     /// When it was last looked at the counters, also in vain.
     looked: Option<Instant>,
@@ -164,7 +183,7 @@ pub(super) struct Live {
 }
 
 impl Live {
-    pub(super) const fn new(look: Look) -> Self {
+    pub(crate) const fn new(look: Look) -> Self {
         Self { look, looked: None, newest: None, before: None, samples: VecDeque::new(), number: 0 }
     }
 
@@ -172,11 +191,9 @@ impl Live {
     ///
     /// # Errors
     /// When nothing could ever be read.
-    pub(super) async fn view(
+    pub(crate) async fn view(
         &mut self,
-        feed: &Feed,
-        interval: Duration,
-        ready: Result<(), String>,
+        state: SensorState,
         after: u64,
     ) -> anyhow::Result<View> {
         if self.looked.is_none_or(|looked| looked.elapsed() >= FRESH) {
@@ -196,11 +213,11 @@ impl Live {
         };
         let mut view = view(&newest.snapshot, earlier, seconds);
         for interface in &mut view.interfaces {
-            interface.attached = feed.attached.contains(&interface.name);
+            interface.attached = state.attached.contains(&interface.name);
         }
-        view.sequence = feed.newest.as_ref().map(|document| document.reading.snapshot.sequence);
-        view.interval_seconds = interval.as_secs_f64();
-        view.not_ready = ready.err();
+        view.sequence = state.sequence;
+        view.interval_seconds = state.interval.as_secs_f64();
+        view.not_ready = state.not_ready;
         // Who asks for more than there is, talked to a sensor before this one.
         let after = if after > self.number { 0 } else { after };
         view.samples.points =
@@ -209,7 +226,7 @@ impl Live {
     }
 
     /// Takes a reading, whoever asked for it. One that comes soon after another one is left out.
-    pub(super) fn sample(&mut self, reading: &Reading) {
+    pub(crate) fn sample(&mut self, reading: &Reading) {
         let before = self.newest.as_ref();
         if before.is_some_and(|newest| reading.at.saturating_duration_since(newest.at) < SHORTEST) {
             return;
@@ -245,7 +262,7 @@ fn added(new: &Snapshot, old: Option<&Snapshot>, family: &str) -> u64 {
     packets(new).saturating_sub(old.map_or(0, packets))
 }
 
-fn view(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> View {
+pub(crate) fn view(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> View {
     let syns = |snapshot: &Snapshot| snapshot.frames.dispositions.get("syn").copied().unwrap_or(0);
     View {
         schema: SCHEMA.to_owned(),
@@ -275,6 +292,7 @@ fn view(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> View {
         attributed: new.attributed.clone(),
         records: new.records.clone(),
         memory: new.memory.clone(),
+        payloads: new.payloads.clone(),
         filters: new.filters.clone(),
         samples: Samples {
             families: Family::ALL.iter().map(|family| family.name().to_owned()).collect(),
