@@ -19,7 +19,7 @@ use crate::{Counts, pairs::Pair};
 
 /// The shortest interval.
 const MILLISECOND: SignedDuration = SignedDuration::from_millis(1);
-/// CaptureMode long a start waits for the disk.
+/// How long a start waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Records in a chunk.
 const CHUNK: usize = 4_096;
@@ -79,7 +79,7 @@ const fn since(now: &Counters, before: &Counters) -> Counters {
     }
 }
 
-/// CaptureMode far the archive is accounted for.
+/// How far the archive is accounted for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Before {
     /// By the processes before this one.

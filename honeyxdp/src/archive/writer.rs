@@ -32,7 +32,7 @@ const MOST_ROWS: usize = 1 << 18;
 const MOST_LOSSES: usize = 100_000;
 /// Intervals without rows share a file.
 const PATIENT_LOSSES: usize = 60;
-/// CaptureMode long the end waits for the disk.
+/// How long the end waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The end of an interval is not known while rows of it are put down.
 const OPEN: i64 = i64::MIN;
