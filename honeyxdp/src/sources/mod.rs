@@ -43,7 +43,7 @@ impl Default for Settings {
     }
 }
 
-/// Ports that bots scan for, see docs/marks.md: sources are counted for these when no ports are named.
+/// Ports that bots scan for, see docs/use/fingerprints.md: sources are counted for these when no ports are named.
 pub const PORTS: &str =
     "22,23,80,81,443,445,2323,3389,5358,5555,7547,8080,8291,8443,9000,9527,9530,34567,37215,52869,60001";
 /// Default memory for sets of sources, bytes.
