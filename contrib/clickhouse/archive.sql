@@ -1,4 +1,4 @@
--- Five questions to an archive's files, for clickhouse-local and chdb; docs/analytics.md says how to read it.
+-- Five questions to an archive's files, for clickhouse-local and chdb; docs/use/archive.md says how to read it.
 --
 --   clickhouse local --param_archive=/srv/honeyxdp/archive --output-format JSONEachRow --queries-file contrib/clickhouse/archive.sql
 --

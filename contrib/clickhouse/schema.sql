@@ -1,9 +1,9 @@
--- Tables for a ClickHouse server that takes an archive in: contrib/clickhouse/ingest.sh, docs/analytics.md.
+-- Tables for a ClickHouse server that takes an archive in: contrib/clickhouse/ingest.sh, docs/use/archive.md.
 --
 --   clickhouse-client --queries-file contrib/clickhouse/schema.sql
 --
 -- A partition is a date, as a directory of the archive is, because a date is what is taken in at a time: whatever was there of it
--- is replaced as a whole. Columns are in the archive's order, after `date`; docs/archive.md says what they are.
+-- is replaced as a whole. Columns are in the archive's order, after `date`; docs/use/archive.md says what they are.
 
 CREATE DATABASE IF NOT EXISTS honeyxdp;
 

@@ -1,4 +1,4 @@
--- Five questions to an archive, for DuckDB; docs/analytics.md says how to read it.
+-- Five questions to an archive, for DuckDB; docs/use/archive.md says how to read it.
 --
 --   duckdb -bail -jsonlines -cmd "SET VARIABLE archive = '/srv/honeyxdp/archive'" -f contrib/duckdb/archive.sql
 --

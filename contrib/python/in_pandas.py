@@ -1,4 +1,4 @@
-"""Five questions to an archive that fits into memory, for pandas; docs/analytics.md says how to read it.
+"""Five questions to an archive that fits into memory, for pandas; docs/use/archive.md says how to read it.
 
     python3 contrib/python/in_pandas.py /srv/honeyxdp/archive
     python3 contrib/python/in_pandas.py s3://bucket/prefix

@@ -1,4 +1,4 @@
-"""Five questions to an archive, for Spark; docs/analytics.md says how to read it.
+"""Five questions to an archive, for Spark; docs/use/archive.md says how to read it.
 
     spark-submit contrib/python/in_spark.py /srv/honeyxdp/archive
     spark-submit --packages org.apache.hadoop:hadoop-aws:3.5.0 contrib/python/in_spark.py s3a://bucket/prefix

@@ -9,7 +9,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{Error, FileName, Result, Table, convert::has_losses};
 
-/// CaptureMode often a directory is read until two readings agree. A sensor adds a file every few seconds, compaction takes some away.
+/// Maximum readings of a directory until two of them agree. A sensor adds a file every few seconds, compaction takes some away.
 const MOST_READINGS: usize = 1000;
 
 /// An archive's directory.

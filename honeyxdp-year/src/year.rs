@@ -32,9 +32,9 @@ pub struct Request {
     pub scale: Option<f64>,
     /// Everything follows from it.
     pub seed: u64,
-    /// CaptureMode many years, the last of them 2019.
+    /// Number of years, the last of them 2019.
     pub years: u16,
-    /// CaptureMode many days of each year, from 1 January.
+    /// Number of days of each year, from 1 January.
     pub days: u16,
 }
 

@@ -37,7 +37,7 @@ pub struct Kind {
     pub port: u16,
 }
 
-/// CaptureMode many payloads there were, by what they are.
+/// How many payloads there were, by what they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// By what they are.

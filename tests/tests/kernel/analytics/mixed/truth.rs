@@ -15,7 +15,7 @@ pub(crate) struct Truth {
     pub(crate) rows: Vec<(&'static str, FlowRow)>,
     /// With the sensor.
     pub(crate) losses: Vec<(&'static str, AccountingRow)>,
-    /// CaptureMode many.
+    /// Number of payloads.
     pub(crate) payloads: u64,
 }
 
