@@ -18,16 +18,14 @@ use arrow_array::{
 use parquet::file::metadata::ParquetMetaData;
 
 use crate::{
-    Archive, Entry, Error, FileName, Reader, Result, SCHEMA_KEY, TCP, Table,
+    Archive, Entry, Error, Reader, Result, SCHEMA_KEY, TCP, Table,
     checkpoint::CHECKPOINT_KEY,
-    directory::names,
+    directory::{LOSSES, entries_of, names},
     file::{WholeFile, sync_directory},
     lock, read,
     sorted::merge_sorted,
 };
 
-/// Directory of accounting in honeyxdp 0.1.0.
-const LOSSES: &str = "losses";
 /// Key of the checkpoint in footers of honeyxdp 0.1.0.
 const OLD_CHECKPOINT_KEY: &str = "honeyxdp.accounted";
 /// Rows read at a time.
@@ -122,28 +120,6 @@ pub fn convert(archive: &Archive, dry_run: bool, mut step: impl FnMut(ConvertSte
         remove_empty(&archive.root().join(LOSSES))?;
     }
     Ok(done)
-}
-
-/// Whether the archive holds accounting of honeyxdp 0.1.0.
-pub(crate) fn has_losses(root: &Path) -> Result<bool> {
-    // Most archives have no such directory: that costs one system call.
-    Ok(!entries_of(&root.join(LOSSES), Table::Accounting)?.is_empty())
-}
-
-/// The files under a table's directory, in order.
-fn entries_of(directory: &Path, table: Table) -> Result<Vec<Entry>> {
-    let mut entries = Vec::new();
-    for date_name in names(directory)? {
-        let Some(date) = date_name.strip_prefix("date=").and_then(|date| date.parse().ok()) else { continue };
-        for name in names(&directory.join(&date_name))? {
-            let Ok(name) = name.parse::<FileName>() else { continue };
-            let path = directory.join(&date_name).join(name.to_string());
-            let bytes = fs::metadata(&path).map_err(Error::io(&path))?.len();
-            entries.push(Entry { table, date, name, path, bytes, superseded_by: None });
-        }
-    }
-    entries.sort_by(|a, b| a.path.cmp(&b.path));
-    Ok(entries)
 }
 
 fn convert_file(

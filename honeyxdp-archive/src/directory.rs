@@ -7,8 +7,10 @@ use std::{
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use crate::{Error, FileName, Result, Table, convert::has_losses};
+use crate::{Error, FileName, Result, Table};
 
+/// Directory of accounting in honeyxdp 0.1.0.
+pub(crate) const LOSSES: &str = "losses";
 /// Maximum readings of a directory until two of them agree. A sensor adds a file every few seconds, compaction takes some away.
 const MOST_READINGS: usize = 1000;
 
@@ -106,6 +108,28 @@ impl Archive {
         files.retain(|file| file.superseded_by.is_none());
         Ok(files)
     }
+}
+
+/// Whether the archive holds accounting of honeyxdp 0.1.0.
+fn has_losses(root: &Path) -> Result<bool> {
+    // Most archives have no such directory: that costs one system call.
+    Ok(!entries_of(&root.join(LOSSES), Table::Accounting)?.is_empty())
+}
+
+/// The files under a table's directory, in order.
+pub(crate) fn entries_of(directory: &Path, table: Table) -> Result<Vec<Entry>> {
+    let mut entries = Vec::new();
+    for date_name in names(directory)? {
+        let Some(date) = date_name.strip_prefix("date=").and_then(|date| date.parse().ok()) else { continue };
+        for name in names(&directory.join(&date_name))? {
+            let Ok(name) = name.parse::<FileName>() else { continue };
+            let path = directory.join(&date_name).join(name.to_string());
+            let bytes = fs::metadata(&path).map_err(Error::io(&path))?.len();
+            entries.push(Entry { table, date, name, path, bytes, superseded_by: None });
+        }
+    }
+    entries.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(entries)
 }
 
 /// UTC date of a time in milliseconds since the Unix epoch. Times out of range are those of the epoch.
