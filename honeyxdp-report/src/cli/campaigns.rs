@@ -16,7 +16,7 @@ use crate::{
 ///
 /// Tells of known surveys, which a file of rules names, what they did; and finds unknown ones: sources of one network (/24, or /48
 /// of IPv6) that use one tool, with their ports, first and last day, how regularly they come, and whether they still do.
-/// docs/campaigns.md says how that is told. contrib/known-scanners.toml is an example of a file of rules.
+/// docs/use/lists-and-campaigns.md says how that is told. contrib/known-scanners.toml is an example of a file of rules.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Directory of the archive, as in `honeyxdp run --archive`
@@ -28,7 +28,7 @@ pub(super) struct Args {
     /// Days of the archive, UTC: 2019, 2019-07, 2019-07-15 or 2019-07-01..2019-09-30. Default: all
     #[arg(long, value_name = "PERIOD", env = "HONEYXDP_PERIOD")]
     period: Option<Period>,
-    /// Tools by which unknown surveys are looked for, as families of docs/marks.md
+    /// Tools by which unknown surveys are looked for, as families of docs/use/fingerprints.md
     #[arg(
         long,
         value_name = "FAMILY",

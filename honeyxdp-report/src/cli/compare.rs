@@ -17,7 +17,8 @@ use crate::{
 ///
 /// Lists are text, one address a line: `ip`, `ip:port user:pass`, `ip user pass`, `ip:port:user:pass`, or CSV with or without
 /// a header; UTF-8, UTF-16 or Latin-1; gzip or not; of any size. Tells how many lines could be read, how many addresses there
-/// are, how many of those the archive has seen, by family and time, and which credentials are frequent. docs/compare.md says what
+/// are, how many of those the archive has seen, by family and time, and which credentials are frequent.
+/// docs/use/lists-and-campaigns.md says what
 /// each number means.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {

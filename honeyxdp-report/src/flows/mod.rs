@@ -1,4 +1,4 @@
-//! The flow records of an archive, read column by column. docs/archive.md says what they are.
+//! The flow records of an archive, read column by column. docs/use/archive.md says what they are.
 
 mod batch;
 mod files;
