@@ -37,7 +37,7 @@ pub struct Kind {
     pub port: u16,
 }
 
-/// Payloads by classification.
+/// How many payloads there were, by what they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// By what they are.
