@@ -1,4 +1,4 @@
-//! `honeyxdp config`: look at the file of settings.
+//! `honeyxdp config`: check and print settings.
 
 use std::{
     fmt::Write as _,
@@ -13,11 +13,11 @@ use super::{Cli, DEFAULT_DIRECTORY, run, snapshot::print};
 use crate::config::{self, DEFAULT_FILE, Effective, Fault, File, FileError, Kind, Problem, Settings, Source};
 use crate::kernel::pins;
 
-/// Look at the file of settings
+/// Check and print settings
 ///
-/// `honeyxdp run` takes its settings from flags, then from the environment, then from a TOML file, then from defaults. A key of
-/// the file is a flag without its dashes, in the section that is the flag's heading in `honeyxdp run --help`: --port is `port`
-/// in the section [filters]. Flags that can be repeated take arrays.
+/// `honeyxdp run` takes its settings from flags, then from the environment, then from a TOML file, then from defaults. A key
+/// of the file is a flag without its dashes, in the section named like the flag's heading in `honeyxdp run --help`: --port is
+/// `port` in [filters]. Flags that can be repeated take arrays.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -30,13 +30,13 @@ enum Inner {
     Dump(Box<DumpArgs>),
 }
 
-/// Say whether a file is right, or all that is wrong with it
+/// Check a settings file and print every error
 ///
-/// Judges every setting, also whether they go together, and reads the lists of prefixes that it names. Exit status 1 if
-/// anything is wrong.
+/// Checks every setting by itself, settings against each other, and the files that they name. Exit status 1 if there is an
+/// error.
 #[derive(Debug, clap::Args)]
 struct CheckArgs {
-    /// The file. Default: what HONEYXDP_CONFIG says, else /etc/honeyxdp/honeyxdp.toml
+    /// The file. Default: that of HONEYXDP_CONFIG, else /etc/honeyxdp/honeyxdp.toml
     #[arg(value_name = "FILE", env = config::VARIABLE, default_value = DEFAULT_FILE)]
     file: PathBuf,
     /// Print the result as JSON
@@ -44,10 +44,9 @@ struct CheckArgs {
     json: bool,
 }
 
-/// Print the settings in force, and where each comes from
+/// Print all settings, with the origin of each
 ///
-/// Takes the flags of `honeyxdp run`, and prints what it would do with them as TOML that can be used as a file. Nothing is
-/// started.
+/// Takes the flags of `honeyxdp run` and prints the resulting settings as a TOML file. Nothing is started.
 #[derive(Debug, clap::Args)]
 struct DumpArgs {
     /// Print them as JSON
@@ -116,8 +115,8 @@ fn checked(path: &Path) -> Result<File, FileError> {
     if problems.is_empty() { Ok(file) } else { Err(FileError { file: path.to_owned(), problems }) }
 }
 
-/// The directory of the sensor on this machine: the one that was named, else that of its file of settings, else the default one.
-/// Whoever looks at a sensor may have no right to read its file, or only a broken one; then the default has to do.
+/// The directory of the sensor on this machine: the named one, else that of its settings file, else the default. A file that
+/// cannot be read is ignored.
 pub(super) fn directory(named: Option<&Path>) -> PathBuf {
     named.map(Path::to_owned).or_else(|| in_file("out")).unwrap_or_else(|| PathBuf::from(DEFAULT_DIRECTORY))
 }
@@ -142,7 +141,7 @@ pub(super) fn run_command() -> Command {
 }
 
 fn toml_of(settings: &Settings) -> anyhow::Result<String> {
-    let mut text = String::from("# The settings in force. Use it as a file with `honeyxdp run --config FILE`.\n");
+    let mut text = String::from("# All settings. Use this as a file with `honeyxdp run --config FILE`.\n");
     if let Some(file) = settings.file() {
         writeln!(text, "# File: {}", file.path.display().to_string().escape_debug())?;
     }

@@ -1,4 +1,4 @@
-//! `honeyxdp detach`: take off what a sensor has pinned.
+//! `honeyxdp detach`: remove a pinned program.
 
 use std::path::PathBuf;
 
@@ -7,21 +7,21 @@ use anyhow::bail;
 use super::{config::pin_directory, snapshot::print};
 use crate::kernel::pins;
 
-/// Take off what is pinned in the kernel
+/// Remove a pinned program from the kernel
 ///
-/// A sensor that was started with --pin leaves its program attached and counting when it ends. This takes it off: from one
-/// interface, whose counts stay for the next run, or with --all from every one, and then its counters are gone too. A sensor
-/// that runs has to be stopped first.
+/// A sensor started with --pin leaves its program attached and counting when it ends. Remove it from one interface, whose
+/// counts stay for the next run, or with --all from every interface, together with the counters. Stop a running sensor
+/// first.
 #[derive(Debug, clap::Args)]
 #[command(group = clap::ArgGroup::new("what").required(true))]
 pub(super) struct Args {
-    /// Take it off this interface only, and keep its counts
+    /// Detach from this interface only, and keep its counts
     #[arg(short, long, value_name = "IFACE", group = "what")]
     interface: Option<String>,
-    /// Take it off all interfaces, and end its counts
+    /// Detach from all interfaces, and remove the counters
     #[arg(long, group = "what")]
     all: bool,
-    /// Directory of the pins. Default: the one in the file of settings, else /sys/fs/bpf/honeyxdp
+    /// Directory of the pins. Default: the one in the settings file, else /sys/fs/bpf/honeyxdp
     #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH")]
     pin_path: Option<PathBuf>,
 }

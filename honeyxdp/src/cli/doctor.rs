@@ -1,4 +1,4 @@
-//! `honeyxdp doctor`: what stands in a sensor's way on this machine, and the commands that mend it.
+//! `honeyxdp doctor`: what stands in a sensor's way on this machine, and the commands that fix it.
 
 use std::path::PathBuf;
 
@@ -9,11 +9,11 @@ use serde::Serialize;
 use super::{DEFAULT_DIRECTORY, snapshot::print};
 use crate::doctor::{Finding, Level, Subject, examine};
 
-/// Check whether this machine suits a sensor, and say what to mend
+/// Check whether this machine suits a sensor, and say what to fix
 ///
 /// Looks at the kernel, the rights of this process, memory, the interface (driver, queues, MTU, offloads, other XDP
 /// programs), the directory and the clock. Each line is ok, warn (a sensor runs, but slower or with less to show) or bad (it
-/// cannot run, or would count wrongly), and has the command that mends it. It loads the XDP program on trial where it may, attaches it
+/// cannot run, or would count wrongly), and has the command that fixs it. It loads the XDP program on trial where it may, attaches it
 /// to nothing, and changes nothing. Run it as the user that the sensor will run as. Exit status 1 if anything is bad.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
@@ -56,8 +56,8 @@ pub(super) fn doctor(args: Args) -> anyhow::Result<()> {
     }
     match findings.iter().filter(|finding| finding.level == Level::Bad).count() {
         0 => Ok(()),
-        1 => anyhow::bail!("one check is bad: mend it before you start a sensor"),
-        bad => anyhow::bail!("{bad} checks are bad: mend them before you start a sensor"),
+        1 => anyhow::bail!("one check is bad: fix it before you start a sensor"),
+        bad => anyhow::bail!("{bad} checks are bad: fix them before you start a sensor"),
     }
 }
 
@@ -73,7 +73,7 @@ fn lines(findings: &[Finding]) -> String {
     let mut lines = Vec::new();
     for (finding, title) in findings.iter().zip(&titles) {
         lines.push(format!("{:<4}  {title:<width$}  {}", finding.level.name(), shown(&finding.text)));
-        if let Some(command) = &finding.mend {
+        if let Some(command) = &finding.fix {
             lines.push(format!("{:<4}  {:<width$}  -> {}", "", "", shown(command)));
         }
     }
@@ -91,12 +91,12 @@ mod tests {
 
     #[test]
     fn lines_are_aligned_and_harmless() {
-        let finding = |check, interface: Option<&str>, level, mend: Option<&str>| Finding {
+        let finding = |check, interface: Option<&str>, level, fix: Option<&str>| Finding {
             check,
             interface: interface.map(str::to_owned),
             level,
             text: "text\x1b[2J\n".to_owned(),
-            mend: mend.map(str::to_owned),
+            fix: fix.map(str::to_owned),
         };
         let findings =
             [finding("kernel", None, Level::Ok, None), finding("mtu", Some("eth0"), Level::Bad, Some("ip link"))];

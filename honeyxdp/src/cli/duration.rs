@@ -1,12 +1,12 @@
-//! Times on the command line: `10s`, `5m`, `1h30m`.
+//! Durations on the command line: `10s`, `5m`, `1h30m`.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// Shorter intervals drain more often than anybody reads.
+/// Minimum interval: shorter ones drain more often than anyone reads.
 const SHORTEST: Duration = Duration::from_millis(100);
-/// Longer ones would lose a day's end to a power cut.
+/// Maximum interval: a power failure loses at most this much.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// A longer history is an archive's task.
 const MOST_KEPT: Duration = Duration::from_hours(8760);

@@ -1,4 +1,4 @@
-//! `honeyxdp filter`: see and change the filters of a running sensor.
+//! `honeyxdp filter`: show and change the filters of a running sensor.
 
 use std::{fmt::Write as _, num::NonZeroU32, path::PathBuf, time::Duration};
 
@@ -16,45 +16,50 @@ use crate::{
     },
 };
 
-/// Longest time for an answer: a program with many prefixes takes a while to load.
+/// Maximum time for an answer: a program with many prefixes takes a while to load.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// So many entries of a list are shown; `--json` has them all.
+/// Entries of a list that are shown; `--json` has all.
 const SHOWN: usize = 10;
 
-/// See and change the filters of a running sensor
+/// Show and change the filters of a running sensor
 ///
-/// A change puts a new program in the place of the old one, with the same counters: no frame is lost or counted twice. It holds
-/// until the sensor ends or reads its file of settings again; to keep it, put it there.
+/// A change replaces the program and keeps its counters: no frame is lost or counted twice. It stays in force until the
+/// sensor ends or reads its settings file again; to keep it, add it to that file.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+                        honeyxdp filter add --ignore-src 198.51.100.0/24    # or @FILE\n  \
+                        honeyxdp filter remove --ignore-src 198.51.100.7    # also part of a prefix\n  \
+                        honeyxdp filter set --port 23,2323 --verdict drop   # other filters stay\n  \
+                        honeyxdp filter clear --ignore-src                  # or all, without a name")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Inner,
-    /// Directory of the sensor, with its socket honeyxdp.sock. Default: the one in its file of settings, else /var/lib/honeyxdp
+    /// Directory of the sensor, with its socket honeyxdp.sock. Default: the one in its settings file, else /var/lib/honeyxdp
     #[arg(long, value_name = "DIR", env = "HONEYXDP_OUT", global = true)]
     out: Option<PathBuf>,
-    /// Socket of the sensor instead, as unix:/path. Over TCP nothing can be changed
+    /// Socket of the sensor instead, as unix:/path. TCP allows no changes
     #[arg(long, value_name = "URL", env = "HONEYXDP_CONNECT", global = true)]
     connect: Option<Target>,
-    /// Print the rules in force as JSON, whole lists
+    /// Print the filters in force as JSON, with whole lists
     #[arg(long, global = true)]
     json: bool,
 }
 
 #[derive(Debug, clap::Subcommand)]
 enum Inner {
-    /// Show the rules in force
+    /// Show the filters in force
     Show,
-    /// Add to lists: more ports that are counted, more sources that are ignored
+    /// Add values to filters
     Add {
         #[command(flatten)]
         words: FilterWords,
     },
-    /// Take out of lists; also a part of a prefix
+    /// Remove values from filters; also part of a prefix
     Remove {
         #[command(flatten)]
         words: FilterWords,
     },
-    /// Put new lists in the place of those in force. What is not named stays
+    /// Replace the values of the named filters. The others stay
     Set(Box<SetArgs>),
     /// Remove filters: those named, or all
     Clear(FilterNames),
@@ -67,7 +72,7 @@ struct SetArgs {
     /// What happens to a counted SYN
     #[arg(long, value_name = "pass|drop", hide_possible_values = true)]
     verdict: Option<Verdict>,
-    /// Keep flow records of one SYN in N, by chance
+    /// Keep flow records of one SYN in N, at random
     #[arg(long, value_name = "N")]
     sample_records: Option<NonZeroU32>,
 }
@@ -89,7 +94,7 @@ pub(super) fn filter(args: Args) -> anyhow::Result<()> {
     print(text(&rules)?.trim_end())
 }
 
-/// What is asked for. Lists are read here, with the rights of whoever asks.
+/// The change that is asked for. Prefix lists are read here, with the privileges of the client.
 fn change(command: Inner) -> anyhow::Result<Option<Change>> {
     let filters = |operation, words: FilterWords| -> anyhow::Result<_> {
         let words = words.with_files_read()?;

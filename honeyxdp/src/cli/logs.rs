@@ -1,12 +1,12 @@
-//! Logs, on the command line.
+//! Flags about the log.
 
 use crate::logging::{Choice, Level};
 
-/// What is logged, and how.
+/// Severity and format of the log.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct LogArgs {
-    /// How the log is written to standard error: as text, as JSON lines, or for the journal of systemd. auto: as text to
-    /// a terminal, for the journal if standard error leads there, else as JSON lines
+    /// Format of the log on standard error: text, JSON lines, or the systemd journal's. auto: text on a terminal, the journal's
+    /// if standard error leads there, otherwise JSON lines
     #[arg(
         long,
         value_name = "auto|text|json|journald",
@@ -15,7 +15,7 @@ pub(super) struct LogArgs {
         hide_possible_values = true
     )]
     log_format: Choice,
-    /// What is logged: this and what is worse
+    /// Minimum severity to log
     #[arg(
         long,
         value_name = "error|warn|info|debug|trace",
@@ -27,7 +27,7 @@ pub(super) struct LogArgs {
 }
 
 impl LogArgs {
-    /// From now on logs go where these say. A quiet sensor speaks of warnings and errors only.
+    /// Starts the log. A quiet sensor logs warnings and errors only.
     pub(super) fn start(&self, quiet: bool) {
         let level = if quiet { self.log_level.min(Level::Warn) } else { self.log_level };
         crate::logging::start(self.log_format, level);

@@ -1,4 +1,4 @@
-//! What is observed and answered, on the command line.
+//! Flags about first payloads.
 
 use std::{
     collections::BTreeSet,
@@ -12,48 +12,47 @@ use crate::{
     payloads::{PayloadCapture, Rate, Responder},
 };
 
-/// Prefixes that are shorter than this are a slip, and not the addresses of a darknet.
+/// Shorter prefixes are a mistake, and not the addresses of a darknet.
 const SHORTEST_V4: u8 = 8;
 const SHORTEST_V6: u8 = 19;
 
-/// What comes after the SYN: kept at ports of this host, and drawn out at addresses where nobody listens.
+/// Capture of first payloads: observed on this host, or answered on unused addresses.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "First payloads")]
 pub(super) struct PayloadArgs {
     /// Keep the first 512 bytes of connections to these ports of this host, where a honeypot listens
     #[arg(long, value_name = "PORTS", env = "HONEYXDP_OBSERVE")]
     observe: Vec<PortSet>,
-    /// Answer SYNs to these ports, as 37215,52869,60001,80,8080,5555, and keep the first payload; the addresses are those of
-    /// --respond-to. Answers stop when the sensor ends, also with --pin
+    /// Answer SYNs to these ports of the addresses of --respond-to, as 37215,52869,60001,80,8080,5555, and keep the first
+    /// payload. Answers stop when the sensor ends, even with --pin
     #[arg(long, value_name = "PORTS", env = "HONEYXDP_RESPOND")]
     respond: Vec<PortSet>,
-    /// Addresses where nobody listens, and for which SYNs are answered: prefixes, addresses, or @FILE with one a line. Never
-    /// one of this host
+    /// Unused addresses to answer SYNs for: prefixes, addresses, or @FILE with one per line. This host's own are never
+    /// answered for
     #[arg(long, value_name = "CIDR", env = "HONEYXDP_RESPOND_TO", value_delimiter = ',')]
     respond_to: Vec<String>,
-    /// Ports of --respond where servers speak first: a login is asked for there, and never granted
+    /// Ports of --respond where the server speaks first: a login is requested there, and never granted
     #[arg(long, value_name = "PORTS", env = "HONEYXDP_PROMPT", default_value = "23,2323")]
     prompt: Vec<PortSet>,
-    /// Rules that label payloads, in the place of those that are built in; `honeyxdp signatures check FILE` says whether they are
-    /// right
+    /// Signatures that classify payloads, instead of the built-in ones; `honeyxdp signatures check FILE` checks them
     #[arg(long, value_name = "FILE", env = "HONEYXDP_SIGNATURES")]
     signatures: Option<PathBuf>,
-    /// Answer so many SYNs of one source in a second
+    /// Maximum answered SYNs of one source per second
     #[arg(long, value_name = "N", env = "HONEYXDP_RESPOND_RATE_PER_SOURCE", default_value_t = Responder::ANSWERS.of_source)]
     respond_rate_per_source: u32,
-    /// Answer so many SYNs in a second
+    /// Maximum answered SYNs per second
     #[arg(long, value_name = "N", env = "HONEYXDP_RESPOND_RATE", default_value_t = Responder::ANSWERS.of_all)]
     respond_rate: u32,
-    /// Keep so many payloads of one source in a second
+    /// Maximum payloads of one source per second
     #[arg(long, value_name = "N", env = "HONEYXDP_PAYLOAD_RATE_PER_SOURCE", default_value_t = Responder::PAYLOADS.of_source)]
     payload_rate_per_source: u32,
-    /// Keep so many payloads in a second
+    /// Maximum payloads per second
     #[arg(long, value_name = "N", env = "HONEYXDP_PAYLOAD_RATE", default_value_t = Responder::PAYLOADS.of_all)]
     payload_rate: u32,
 }
 
 impl PayloadArgs {
-    /// Files that are read, and judged again when the settings are read again.
+    /// Files that are read again with the settings.
     pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
         let prefixes = self.respond_to.iter().filter_map(|word| word.trim().strip_prefix('@')).map(Path::new);
         prefixes.chain(self.signatures.as_deref())

@@ -1,4 +1,4 @@
-//! `honeyxdp replay`: the same counts from capture files, without any rights.
+//! `honeyxdp replay`: the same counts from capture files, without privileges.
 
 use std::{
     fs::File,

@@ -29,16 +29,21 @@ use crate::{
 
 /// Watch interfaces and count
 ///
-/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval until Ctrl-C or SIGTERM; then it detaches,
-/// reads the counters once more and writes the last snapshot. Needs root, or CAP_BPF and CAP_NET_ADMIN (before Linux 6.18 CAP_PERFMON too). On a terminal it
-/// shows a live table, else a line per interval. SIGHUP reads the file of settings again; without one it ends the sensor.
+/// Loads the XDP program, attaches it, and writes DIR/snapshot.json every interval. Ctrl-C or SIGTERM detaches it, reads the
+/// counters once more and writes the last snapshot. On a terminal a live table is shown, elsewhere a line per interval.
+/// SIGHUP reads the settings file again; without a file it ends the sensor. Needs root, or CAP_BPF and CAP_NET_ADMIN, and
+/// CAP_PERFMON before Linux 6.18.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+                        honeyxdp run -i eth0                                    # count, and keep the newest snapshot\n  \
+                        honeyxdp run -i eth0 --port 23,2323 --archive /srv/flows   # only Telnet, and keep flow records\n  \
+                        honeyxdp run -i eth0 --respond 80,37215 --respond-to 198.51.100.0/24")]
 pub(super) struct Args {
-    /// Interface to watch; repeat it, or separate with commas, for several. Default: that of the default route
+    /// Interface to watch; repeat it, or separate with commas, for several. Default: the interface of the default route
     #[arg(short, long = "interface", value_name = "IFACE", env = "HONEYXDP_INTERFACE", value_delimiter = ',')]
     interfaces: Vec<String>,
-    /// Where the program runs: in the driver (native), in the network stack (generic), or native if the driver can and
-    /// else generic, with a warning (auto)
+    /// Where the program runs: in the driver (native), in the network stack (generic), or native if the driver supports it and
+    /// otherwise generic, with a warning (auto)
     #[arg(long, value_name = "auto|native|generic", env = "HONEYXDP_MODE", default_value = "auto")]
     mode: ModeChoice,
     /// Time between two snapshots, from 100ms to 24h, as 10s, 5m, 1h30m
@@ -62,30 +67,30 @@ pub(super) struct Args {
     /// How many ports a list of a snapshot holds, or all. The other ports are summed up
     #[arg(long, value_name = "N|all", env = "HONEYXDP_SNAPSHOT_PORTS", default_value = "100")]
     snapshot_ports: PortLimit,
-    /// Keep program, counters and links in the kernel when the sensor ends, however it ends: the program goes on counting, and the
-    /// next `honeyxdp run --pin` goes on from there. `honeyxdp detach` takes it off
+    /// Keep program, counters and links in the kernel when the sensor ends, even by kill -9: the program continues to count, and
+    /// the next `honeyxdp run --pin` continues from there. `honeyxdp detach` removes it
     #[arg(long, env = "HONEYXDP_PIN", value_parser = FalseyValueParser::new())]
     pin: bool,
     /// Directory of the pins, in a BPF file system. Each sensor needs its own
     #[arg(long, value_name = "DIR", env = "HONEYXDP_PIN_PATH", default_value = pins::DIRECTORY)]
     pin_path: PathBuf,
-    /// Log marked SYNs, with addresses, to standard error: at most N a second on each CPU, 10 if N is left out, none if 0
+    /// Log SYNs that match a fingerprint, with addresses, to standard error: at most N per second and CPU; 10 without N
     #[arg(long, value_name = "N", env = "HONEYXDP_TRACE_MATCHES", num_args = 0..=1, default_missing_value = "10")]
     trace_matches: Option<u32>,
-    /// Print nothing but warnings and errors
+    /// Print warnings and errors only
     #[arg(short, long, env = "HONEYXDP_QUIET", value_parser = FalseyValueParser::new())]
     quiet: bool,
     #[command(flatten)]
     logs: LogArgs,
     #[command(flatten)]
     privileges: PrivilegeArgs,
-    /// File of settings, TOML; flags and the environment go first. Default: /etc/honeyxdp/honeyxdp.toml if it is there
+    /// Settings file, TOML; flags and the environment take precedence. Default: /etc/honeyxdp/honeyxdp.toml if it exists
     #[arg(long, value_name = "FILE", env = config::VARIABLE)]
     config: Option<PathBuf>,
-    // A flag that is listed below these stands under their headings, in --help and in the file of settings.
+    // Flags below have their headings in --help and their sections in the settings file.
     #[command(flatten)]
     filters: FilterArgs,
-    /// What happens to a counted SYN: it goes on, or is dropped before the network stack sees it. All other frames go on
+    /// What happens to a counted SYN: it passes, or is dropped before the network stack. All other frames pass
     #[arg(
         long,
         value_name = "pass|drop",
@@ -97,10 +102,10 @@ pub(super) struct Args {
     verdict: Verdict,
     #[command(flatten)]
     sources: SourceArgs,
-    /// Keep flow records of one SYN in N, by chance. Counters and estimates still see every SYN
+    /// Keep flow records of one SYN in N, at random. Counters and estimates still include every SYN
     #[arg(long, value_name = "N", env = "HONEYXDP_SAMPLE_RECORDS", default_value = "1", help_heading = "Sources")]
     sample_records: NonZeroU32,
-    /// Kernel memory for flow records on their way here, all CPUs together
+    /// Kernel memory for flow records, all CPUs together
     #[arg(
         long,
         value_name = "SIZE",
@@ -254,6 +259,6 @@ fn record_buffer(text: &str) -> Result<ByteSize, String> {
     if (ByteSize::mib(1)..=ByteSize::gib(8)).contains(&size) {
         Ok(size)
     } else {
-        Err("it is from 1MiB to 8GiB".to_owned())
+        Err("expected a size from 1MiB to 8GiB".to_owned())
     }
 }

@@ -1,4 +1,4 @@
-//! What is kept of sources, on the command line.
+//! Flags about sources.
 
 use bytesize::ByteSize;
 
@@ -8,17 +8,17 @@ use crate::{
     sources::{PORTS, Settings},
 };
 
-/// Ports that can have their sources counted: a set for each, in five windows.
+/// Maximum number of ports whose sources are counted: each takes a set in five windows.
 const MOST_PORTS: usize = 1_024;
 
 /// Which sources are counted, and in how much memory.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Sources")]
 pub(super) struct SourceArgs {
-    /// Ports whose different sources are counted, besides those of every family
+    /// Ports whose distinct sources are counted. Those of every family always are
     #[arg(long, value_name = "PORTS", env = "HONEYXDP_PORT_SOURCES", default_value = PORTS)]
     port_sources: Vec<PortSet>,
-    /// Memory for sets of sources and pair tests. Beyond it the largest sets are given up, and the snapshot says so
+    /// Memory for sets of sources and multi-packet fingerprints. Beyond it the largest sets are evicted, and snapshots count that
     #[arg(long, value_name = "SIZE", env = "HONEYXDP_MEMORY", default_value = "512MiB")]
     memory: ByteSize,
 }

@@ -58,7 +58,7 @@ mod tests {
             (true, false, true, Level::Ok, None),
         ] {
             let finding = &check(&Bpffs { mounted, directory, writable })[0];
-            assert_eq!((finding.level, finding.mend.as_deref()), (level, command), "{}", finding.text);
+            assert_eq!((finding.level, finding.fix.as_deref()), (level, command), "{}", finding.text);
         }
     }
 }

@@ -90,7 +90,7 @@ mod tests {
             ),
         ] {
             let finding = &check(&directory)[0];
-            assert_eq!((finding.level, finding.mend.as_deref()), (level, command), "{}", finding.text);
+            assert_eq!((finding.level, finding.fix.as_deref()), (level, command), "{}", finding.text);
         }
     }
 }

@@ -37,27 +37,27 @@ pub struct Finding {
     pub level: Level,
     /// What was found, and what it means.
     pub text: String,
-    /// The command that mends it, where a command does.
+    /// The command that fixes it, where a command does.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub mend: Option<String>,
+    pub fix: Option<String>,
 }
 
 impl Finding {
     pub(super) fn ok(check: &'static str, text: impl Into<String>) -> Self {
-        Self { check, interface: None, level: Level::Ok, text: text.into(), mend: None }
+        Self { check, interface: None, level: Level::Ok, text: text.into(), fix: None }
     }
 
-    pub(super) fn warn(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Warn, mend: Some(mend.into()), ..Self::ok(check, text) }
+    pub(super) fn warn(check: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Warn, fix: Some(fix.into()), ..Self::ok(check, text) }
     }
 
-    pub(super) fn bad(check: &'static str, text: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self { level: Level::Bad, mend: Some(mend.into()), ..Self::ok(check, text) }
+    pub(super) fn bad(check: &'static str, text: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self { level: Level::Bad, fix: Some(fix.into()), ..Self::ok(check, text) }
     }
 
-    /// The same without a command: nothing that can be typed mends it.
+    /// The same without a command: nothing that can be typed fixes it.
     pub(super) fn without_command(self) -> Self {
-        Self { mend: None, ..self }
+        Self { fix: None, ..self }
     }
 
     /// The same, about an interface.

@@ -213,7 +213,7 @@ pub(super) mod tests {
     #[test]
     fn a_name_from_outside_cannot_become_a_command() {
         let hostile = Interface { name: "a;reboot".to_owned(), up: false, ..interface() };
-        assert_eq!(finding(&hostile, "interface").mend.unwrap(), "ip link set dev 'a;reboot' up");
+        assert_eq!(finding(&hostile, "interface").fix.unwrap(), "ip link set dev 'a;reboot' up");
     }
 
     #[test]
@@ -229,7 +229,7 @@ pub(super) mod tests {
         };
         let foreign = finding(&with(false), "xdp_program");
         assert_eq!(foreign.level, Level::Bad);
-        assert_eq!(foreign.mend.as_deref(), Some("ip link set dev eth0 xdpdrv off"));
+        assert_eq!(foreign.fix.as_deref(), Some("ip link set dev eth0 xdpdrv off"));
         assert!(foreign.text.contains(r#"("x\u{1b}[2J")"#), "{}", foreign.text);
         assert_eq!(finding(&with(true), "xdp_program").level, Level::Ok);
     }
@@ -264,7 +264,7 @@ pub(super) mod tests {
             let channels = Some(Channels { now, most, combined });
             let interface = Interface { driver: Some(driver.to_owned()), channels, ..interface() };
             let finding = finding(&interface, "queues");
-            assert_eq!((finding.level, finding.mend.as_deref()), (level, command), "{driver} {now} of {most}");
+            assert_eq!((finding.level, finding.fix.as_deref()), (level, command), "{driver} {now} of {most}");
         }
         let silent = Interface { channels: None, ..interface() };
         assert!(check(&silent).iter().all(|finding| finding.check != "queues"));

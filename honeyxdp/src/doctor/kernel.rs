@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn an_ordinary_kernel_is_well() {
-        assert!(check(&kernel()).iter().all(|finding| finding.level == Level::Ok && finding.mend.is_none()));
+        assert!(check(&kernel()).iter().all(|finding| finding.level == Level::Ok && finding.fix.is_none()));
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
         ] {
             let findings = check(&kernel);
             let finding = findings.iter().find(|finding| finding.check == name).unwrap();
-            assert_eq!((finding.level, finding.mend.as_deref()), (Level::Warn, Some(command)), "{name}");
+            assert_eq!((finding.level, finding.fix.as_deref()), (Level::Warn, Some(command)), "{name}");
         }
         let unseen = Kernel { harden: None, stats: None, unprivileged: None, ..kernel };
         for name in ["jit_harden", "bpf_stats", "unprivileged_bpf"] {

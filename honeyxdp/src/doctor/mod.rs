@@ -1,4 +1,4 @@
-//! Whether this machine suits a sensor, and the command that mends what does not.
+//! Whether this machine suits a sensor, and the command that fixes what does not.
 //!
 //! [`read`] asks the kernel and touches nothing; every other file here is a group of checks, pure functions of what was read.
 

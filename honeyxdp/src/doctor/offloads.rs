@@ -69,11 +69,11 @@ mod tests {
     fn merging_is_turned_off_by_one_command() {
         let both = with(&["rx-lro", "rx-gro-hw", "rx-gro"], &[]);
         assert_eq!(both[0].level, Level::Warn);
-        assert_eq!(both[0].mend.as_deref(), Some("ethtool -K eth0 lro off rx-gro-hw off"));
+        assert_eq!(both[0].fix.as_deref(), Some("ethtool -K eth0 lro off rx-gro-hw off"));
         let one = with(&["rx-gro-hw"], &["rx-lro"]);
-        assert_eq!(one[0].mend.as_deref(), Some("ethtool -K eth0 rx-gro-hw off"));
+        assert_eq!(one[0].fix.as_deref(), Some("ethtool -K eth0 rx-gro-hw off"));
         let stuck = with(&["rx-lro"], &["rx-lro"]);
-        assert_eq!((stuck[0].level, stuck[0].mend.as_deref()), (Level::Warn, None));
+        assert_eq!((stuck[0].level, stuck[0].fix.as_deref()), (Level::Warn, None));
         assert_eq!(with(&["rx-gro"], &[])[0].level, Level::Ok);
     }
 

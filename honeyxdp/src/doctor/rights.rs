@@ -94,7 +94,7 @@ mod tests {
         let finding = &check(&process)[0];
         assert_eq!(finding.level, Level::Bad);
         assert!(finding.text.contains("lacks CAP_BPF;"), "{}", finding.text);
-        assert!(finding.mend.as_ref().unwrap().starts_with("setcap cap_bpf,"));
+        assert!(finding.fix.as_ref().unwrap().starts_with("setcap cap_bpf,"));
     }
 
     #[test]

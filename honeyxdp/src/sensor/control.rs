@@ -1,5 +1,5 @@
-//! Changing the rules of a running sensor: routes that are answered on its unix sockets alone, so for those who may write to
-//! them.
+//! HTTP routes that show and change the filters of a running sensor. Only its unix sockets have them, so permission to
+//! write to a socket is permission to change filters.
 
 use axum::{
     Json, Router,
@@ -16,25 +16,25 @@ use crate::filter::{
     change::{self, Change, InForce},
 };
 
-/// Bytes of a change: 100,000 prefixes are 2 million.
+/// Maximum size of a change, bytes. 100,000 prefixes take 2 million.
 const LONGEST: usize = 32 << 20;
 
-/// A request, and where the answer goes.
+/// A request and the channel for its answer.
 pub(super) struct Asked {
-    /// What is to be changed; nothing if somebody only wants to know.
+    /// The change; none to show the policy.
     pub(super) change: Option<Change>,
     answer: oneshot::Sender<Result<InForce, String>>,
 }
 
 impl Asked {
-    /// Answers with the rules that are in force now, or why they were not changed.
+    /// Answers with the policy in force, or the reason why it was not changed.
     pub(super) fn answer(self, rules: Result<&Policy, String>) {
-        // Who asked may have gone.
+        // The client may be gone.
         let _ = self.answer.send(rules.map(InForce::of));
     }
 }
 
-/// The routes, and what comes in by them.
+/// The routes, and the requests that arrive by them.
 pub(super) fn routes() -> (Router, mpsc::Receiver<Asked>) {
     // One at a time: a change takes half a second, and the next one builds on it.
     let (sender, receiver) = mpsc::channel(1);
@@ -52,7 +52,7 @@ async fn show(State(sender): State<mpsc::Sender<Asked>>) -> Response {
 async fn change(State(sender): State<mpsc::Sender<Asked>>, change: Result<Json<Change>, JsonRejection>) -> Response {
     match change {
         Ok(Json(change)) => ask(&sender, Some(change)).await,
-        // It has words of the request in it.
+        // The error quotes the request.
         Err(error) => failed(error.status(), error.body_text().escape_debug().to_string()),
     }
 }
@@ -64,12 +64,12 @@ fn failed(status: StatusCode, error: String) -> Response {
 async fn ask(sender: &mpsc::Sender<Asked>, change: Option<Change>) -> Response {
     let (answer, answered) = oneshot::channel();
     if sender.send(Asked { change, answer }).await.is_err() {
-        return failed(StatusCode::SERVICE_UNAVAILABLE, "the sensor is about to end".to_owned());
+        return failed(StatusCode::SERVICE_UNAVAILABLE, "the sensor is stopping".to_owned());
     }
     match answered.await {
         Ok(Ok(rules)) => Json(rules).into_response(),
         Ok(Err(error)) => failed(StatusCode::UNPROCESSABLE_ENTITY, error),
-        Err(_) => failed(StatusCode::SERVICE_UNAVAILABLE, "the sensor is about to end".to_owned()),
+        Err(_) => failed(StatusCode::SERVICE_UNAVAILABLE, "the sensor is stopping".to_owned()),
     }
 }
 
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_is_no_change_is_refused_without_what_steers_a_terminal() {
+    async fn rejects_invalid_changes_without_control_characters() {
         let (sender, _receiver) = mpsc::channel(1);
         let response = change(State(sender), Json::from_bytes("{\"\\u001b[2J\u{202e}\": 1}".as_bytes())).await;
         assert_eq!(response.status(), StatusCode::UNPROCESSABLE_ENTITY);

@@ -1,4 +1,4 @@
-//! SIGHUP: the end of a login, or the wish that the settings are read again.
+//! SIGHUP: the end of a login session, or a request to read the settings again.
 
 use std::{io, os::fd::AsFd as _};
 
@@ -7,7 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::config::DEFAULT_FILE;
 
-/// The signal, unless it is ignored, as under nohup.
+/// The signal, unless it was ignored at the start, as under nohup.
 pub(super) struct Hangup(Option<Signal>);
 
 impl Hangup {
@@ -30,8 +30,8 @@ impl Hangup {
     }
 }
 
-/// Whether a SIGHUP means that the settings are to be read again: there is a file of them, or a manager of services that
-/// sends such signals; and it is not the terminal that went away.
+/// Whether a SIGHUP is a request to read the settings again: there is a settings file, or a service manager that sends such
+/// signals, and no terminal has closed.
 pub(super) fn means_reload(has_file: bool) -> bool {
     let managed = std::env::var_os("INVOCATION_ID").is_some() && std::path::Path::new(DEFAULT_FILE).exists();
     (has_file || managed) && !terminal_is_gone()
@@ -43,7 +43,7 @@ fn terminal_is_gone() -> bool {
         let mut polled = [PollFd::from_borrowed_fd(stream, PollFlags::empty())];
         let hung_up = poll(&mut polled, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })).is_ok()
             && polled[0].revents().contains(PollFlags::HUP);
-        // A pipe without a reader hangs up too, but it is no terminal. One that is gone does not answer as such.
+        // A pipe without a reader hangs up too, but it is no terminal. isatty(3) fails on a closed terminal.
         hung_up
             && rustix::fs::fstat(stream).is_ok_and(|stat| {
                 rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::CharacterDevice

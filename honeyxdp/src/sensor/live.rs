@@ -1,6 +1,6 @@
-//! What changes while the sensor runs: interfaces, settings, filters.
+//! Changes while the sensor runs: interfaces, settings, filters.
 //!
-//! It waits beside the loop that drains: loading a program takes half a second, and no snapshot is late for it.
+//! They run beside the drain loop: loading a program takes half a second, and must not delay a snapshot.
 
 use std::time::Duration;
 
@@ -16,10 +16,10 @@ use super::{
     watch::Watch,
 };
 
-/// How often it is looked whether the interfaces are still there.
+/// Time between two checks of the interfaces.
 const SURVEY: Duration = Duration::from_secs(1);
 
-/// A sensor's changing parts, and who wants to change them.
+/// The parts of a sensor that change, and the sources of changes.
 pub(super) struct Live<'a> {
     pub(super) watch: &'a mut Watch,
     pub(super) drain: &'a Drain,
@@ -31,7 +31,7 @@ pub(super) struct Live<'a> {
 }
 
 impl Live<'_> {
-    /// Does what is asked for, one after the other, until a SIGHUP means the end.
+    /// Makes the requested changes one by one, until a SIGHUP that ends the sensor.
     pub(super) async fn serve(mut self) {
         let mut surveys = ticks(SURVEY);
         loop {
@@ -54,12 +54,12 @@ impl Live<'_> {
         }
     }
 
-    /// Settings were read again: what can be changed while the sensor runs is changed.
+    /// Applies reloaded settings, as far as a running sensor can.
     async fn bring_into_force(&mut self, reloaded: Reloaded) {
         let waiting = reloaded.restart.join(", ");
         if reloaded.policy != *self.watch.policy() {
             if let Err(error) = self.watch.apply(reloaded.policy.clone(), self.drain).await {
-                return tracing::warn!("the settings were read again, but those in force stay: {error:#}");
+                return tracing::warn!("the settings were read again but not applied: {error:#}");
             }
             let lists = reloaded.changed.is_empty();
             let what = if lists { "lists of prefixes".to_owned() } else { reloaded.changed.join(", ") };
@@ -75,7 +75,7 @@ impl Live<'_> {
         }
     }
 
-    /// Somebody asked for the rules in force, or to change them.
+    /// Answers a request for the policy, or for a change of it.
     async fn answer(&mut self, asked: Asked) {
         let Some(change) = asked.change.clone() else {
             return asked.answer(Ok(self.watch.policy()));
@@ -93,7 +93,7 @@ impl Live<'_> {
     }
 }
 
-/// Settings that were read again are wrong. Each line of the error is one.
+/// Logs the errors of reloaded settings, one per line.
 fn refused(error: &anyhow::Error) {
     format!("{error:#}").lines().for_each(|line| tracing::warn!("{line}"));
     tracing::warn!("the settings were read again and are wrong, so those in force stay");

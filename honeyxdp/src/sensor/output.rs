@@ -1,4 +1,4 @@
-//! What a running sensor shows.
+//! Output of a running sensor.
 
 use std::{
     fmt::Display,
@@ -16,7 +16,7 @@ use crate::{
     view::{self, Room, Screen},
 };
 
-/// What people see: a live table on a terminal, lines elsewhere, or nothing.
+/// A live table on a terminal, lines elsewhere, or nothing.
 pub(super) struct Output {
     live: bool,
     quiet: bool,
@@ -25,7 +25,7 @@ pub(super) struct Output {
 
 impl Output {
     pub(super) fn new(quiet: bool, traces: bool) -> Self {
-        // Single SYNs and JSON cannot share a terminal with a live table.
+        // Traces and JSON cannot share a terminal with a live table.
         let shared = !logging::is_for_people() && io::stderr().is_terminal();
         logging::never_wait();
         let live = !quiet && !traces && io::stdout().is_terminal() && !shared;
@@ -63,22 +63,22 @@ impl Output {
         }
     }
 
-    /// Something to know. The live table shows it at its foot.
+    /// Logs a message. The live table shows it at its foot.
     pub(super) fn note(&self, text: impl Display) {
         tracing::info!("{text}");
     }
 
-    /// Something that is wrong: said even when quiet.
+    /// Logs a warning, even when quiet.
     pub(super) fn warn(&self, text: impl Display) {
         tracing::warn!("{text}");
     }
 
-    /// The same, if something is wrong.
+    /// Logs a warning, if there is one.
     pub(super) fn warn_if(&mut self, text: Option<String>) {
         text.into_iter().for_each(|text| self.warn(text));
     }
 
-    /// Draws the live table. A terminal that is gone is no reason to stop counting.
+    /// Draws the live table. Counting continues without a terminal.
     pub(super) async fn draw(&mut self, drain: &Drain) {
         if !logging::takes(io::stdout()) {
             return;
@@ -102,7 +102,7 @@ impl Output {
         }
         warning.into_iter().for_each(|warning| self.warn(warning));
         if !self.quiet && self.screen.is_none() {
-            say(&snapshot);
+            print_interval(&snapshot);
         }
     }
 
@@ -114,7 +114,7 @@ impl Output {
         if self.live {
             logging::print(&format!("{}\n", view::table(&last, Room::of_stdout())));
         } else {
-            say(&last);
+            print_interval(&last);
         }
         let newest = store.newest();
         let newest = newest.display();
@@ -128,8 +128,8 @@ impl Output {
     }
 }
 
-/// A line for an interval: for people, or with the numbers for machines.
-fn say(snapshot: &Snapshot) {
+/// Prints the line of an interval: as text, or as a log record with numbers.
+fn print_interval(snapshot: &Snapshot) {
     let line = view::line(snapshot);
     if logging::is_for_people() {
         logging::print(&line);

@@ -42,12 +42,11 @@ pub(super) fn bind(listen: &[Address], directory: &Path, output: &mut Output) ->
     Ok(bound)
 }
 
-/// The server, if there is one.
+/// The server, if HTTP is on.
 pub(super) struct Serving(Option<(Server, Publisher)>);
 
 impl Serving {
-    /// Starts it.
-    /// `control` are the routes that change something: they are answered on unix sockets alone.
+    /// Starts it. Only unix sockets have the routes of `control`, which change filters.
     pub(super) fn start(bound: Bound, interval: Duration, drain: &Arc<Drain>, control: Router) -> anyhow::Result<Self> {
         if bound.is_empty() {
             return Ok(Self(None));
@@ -60,7 +59,7 @@ impl Serving {
         Server::start(bound, interval, look, control).map(|server| Self(Some(server)))
     }
 
-    /// Tells it how a drain went.
+    /// Publishes the result of a drain.
     pub(super) fn publish(&self, drained: &anyhow::Result<Drained>) {
         let Some((_, publisher)) = &self.0 else { return };
         match drained {
@@ -69,7 +68,7 @@ impl Serving {
         }
     }
 
-    /// Tells it what the program is attached to, and what it should be attached to and is not.
+    /// Publishes the attached interfaces, and those that are missing.
     pub(super) fn watched(&self, watch: &Watch) {
         if let Some((_, publisher)) = &self.0 {
             let installation = watch.installation();

@@ -1,7 +1,7 @@
-//! The program that brings the archive's files to object storage, for as long as the sensor runs.
+//! The uploader: a process that brings the archive's files to object storage while the sensor runs.
 //!
-//! It is a process of its own: it talks to the network, which the sensor gives the right away to do, and whatever happens to it, the
-//! sensor goes on counting and the files wait.
+//! It needs the network, for which the sensor drops the privilege. If it fails, the sensor continues to count and the files
+//! wait.
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
@@ -18,9 +18,9 @@ use crate::external;
 
 /// Files of dates that ended longer ago than this are removed from the spool, once they are uploaded: long enough for compaction.
 const RELEASE: &str = "24h";
-/// How often it looks for new files.
+/// Time between two searches for new files.
 const EVERY: &str = "2s";
-/// How long the end waits for what is still to be sent. The program itself gives up a little earlier.
+/// Maximum time at the end to send the rest. The program itself gives up a little earlier.
 const PATIENCE: Duration = Duration::from_secs(25);
 
 /// The process.
@@ -32,7 +32,7 @@ pub(super) struct Uploader {
 }
 
 impl Uploader {
-    /// Starts it, while there are the rights to. Returns when it knows what to do, and nothing is sent yet.
+    /// Starts it, before privileges are dropped. Returns when it is ready; nothing is sent yet.
     pub(super) fn start(spool: &Path, place: &str, sensor: &str) -> anyhow::Result<Self> {
         let mut command = external::command(external::FLEET, "run --archive PLACE")?;
         command.arg("upload").arg(spool).arg(place).args([
@@ -63,7 +63,7 @@ impl Uploader {
         Ok(Self { child, messages, said: false })
     }
 
-    /// Passes its messages on, by a thread: to be called when rights are given away.
+    /// Starts a thread that logs its messages. Call it after privileges are dropped.
     pub(super) fn pass_on(&mut self) -> anyhow::Result<()> {
         let Some(messages) = self.messages.take() else { return Ok(()) };
         let pass = move || {
@@ -75,7 +75,7 @@ impl Uploader {
         Ok(())
     }
 
-    /// What to say if it ended, once. It cannot be started again: the right to is given away.
+    /// Returns a warning once, if it has ended. The privilege to start it again is dropped.
     pub(super) fn look(&mut self) -> Option<String> {
         let status = self.child.try_wait().ok().flatten().filter(|_| !self.said)?;
         self.said = true;
@@ -85,7 +85,7 @@ impl Uploader {
         ))
     }
 
-    /// Lets it send what is left, and end. Returns whether everything was sent.
+    /// Lets it send the rest and end. Returns whether everything was sent.
     pub(super) fn end(mut self) -> bool {
         drop(self.child.stdin.take());
         let start = Instant::now();

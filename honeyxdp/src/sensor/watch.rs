@@ -1,4 +1,4 @@
-//! What a running sensor watches, and by which rules: changed while it runs, without a frame lost.
+//! The attached program, its interfaces and its policy. All can change at run time without losing a frame.
 
 use std::{collections::BTreeMap, future, pin::Pin};
 
@@ -22,7 +22,7 @@ fn options(policy: &Policy, base: kernel::Options) -> kernel::Options {
     }
 }
 
-/// The program on its interfaces, and the rules it was loaded with.
+/// The attached program and the policy it was loaded with.
 pub(super) struct Watch {
     interfaces: Interfaces,
     installation: Installation,
@@ -36,7 +36,7 @@ impl Watch {
         let interfaces = Interfaces::open()?;
         let own = interfaces.addresses().await?.into_iter().collect();
         let responder = Responder { own, ..config.responder.clone() };
-        say(&responder);
+        log_responder(&responder);
         let plan = Plan {
             options: options(
                 &config.policy,
@@ -58,7 +58,7 @@ impl Watch {
         Ok(this)
     }
 
-    /// Each program has its own log.
+    /// Follows the log of the current program.
     fn read_trace(&mut self) -> anyhow::Result<()> {
         if self.installation.options().trace_per_second > 0 {
             self.trace = Box::pin(kernel::trace::lines(self.installation.program())?);
@@ -66,12 +66,12 @@ impl Watch {
         Ok(())
     }
 
-    /// Prints what `--trace-matches` asked for, for ever.
+    /// Prints matched SYNs, for ever.
     pub(super) async fn trace(&mut self) {
         self.trace.as_mut().await;
     }
 
-    /// Puts other rules into force, or none of them. From the next snapshot on, they are what it says.
+    /// Applies a policy, whole or not at all. The next snapshot reports it.
     pub(super) async fn apply(&mut self, policy: Policy, drain: &Drain) -> anyhow::Result<()> {
         self.installation.replace(options(&policy, self.installation.options().clone())).await?;
         self.policy = policy;
@@ -79,7 +79,7 @@ impl Watch {
         self.read_trace()
     }
 
-    /// Looks which interfaces are gone, and watches those that came back. Returns whether anything changed.
+    /// Finds interfaces that are gone, and attaches to those that are back. Returns whether anything changed.
     pub(super) async fn survey(&mut self, drain: &Drain) -> bool {
         self.survey_addresses().await;
         let program = self.installation.program_id();
@@ -116,7 +116,7 @@ impl Watch {
         true
     }
 
-    /// Nobody answers for an address that the host has got meanwhile.
+    /// Excludes addresses that the host has been given since the start from the responder.
     async fn survey_addresses(&mut self) {
         if !self.installation.options().responder.responds() {
             return;
@@ -134,7 +134,7 @@ impl Watch {
         drain.describe(self.reports(), self.policy.report());
     }
 
-    /// The interfaces that are watched now, as snapshots have them, and the slots of their counters.
+    /// The attached interfaces as a snapshot reports them, with the slots of their counters.
     pub(super) fn reports(&self) -> Vec<(usize, InterfaceReport)> {
         let (program_id, tag) = self.installation.program_id();
         let report = |attachment: &kernel::Attachment| InterfaceReport {
@@ -156,7 +156,7 @@ impl Watch {
         &self.installation
     }
 
-    /// The start has succeeded: what is pinned stays when this ends.
+    /// Keeps pins when this is dropped, because the start has succeeded.
     pub(super) fn keep(&mut self) {
         self.installation.keep();
     }
@@ -166,8 +166,8 @@ impl Watch {
     }
 }
 
-/// Says what is observed and answered.
-fn say(responder: &Responder) {
+/// Logs what is observed and answered.
+fn log_responder(responder: &Responder) {
     let ports = |ports: &PortSet| ports.to_string();
     if !responder.observed.is_none() {
         tracing::info!("first payloads are kept at ports {}", ports(&responder.observed));
@@ -180,7 +180,7 @@ fn say(responder: &Responder) {
     }
 }
 
-/// The interfaces that were named, or that of the default route.
+/// The named interfaces, or that of the default route.
 async fn choose(interfaces: &Interfaces, names: &[String]) -> anyhow::Result<Vec<Interface>> {
     let mut chosen: Vec<Interface> = Vec::new();
     for name in names.iter().map(|name| name.trim()).filter(|name| !name.is_empty()) {

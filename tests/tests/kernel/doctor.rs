@@ -1,4 +1,4 @@
-//! `honeyxdp doctor` on real interfaces: what it finds, and that the commands which it prints mend it.
+//! `honeyxdp doctor` on real interfaces: what it finds, and that the commands which it prints fix it.
 
 use std::{
     fs, io,
@@ -31,10 +31,10 @@ impl Report {
         Self { code: output.status.code(), json, errors }
     }
 
-    /// Level and text of a check, and the command that mends it.
+    /// Level and text of a check, and the command that fixes it.
     fn find(&self, check: &str) -> Option<(&str, &str, Option<&str>)> {
         let finding = self.json["checks"].as_array().unwrap().iter().find(|finding| finding["check"] == check)?;
-        Some((finding["level"].as_str().unwrap(), finding["text"].as_str().unwrap(), finding["mend"].as_str()))
+        Some((finding["level"].as_str().unwrap(), finding["text"].as_str().unwrap(), finding["fix"].as_str()))
     }
 
     fn get(&self, check: &str) -> (&str, &str, Option<&str>) {
@@ -51,7 +51,7 @@ fn doctor(namespace: &Namespace, args: &str) -> Report {
 }
 
 /// Runs the command that a check printed, as an operator would.
-fn mend(namespace: &Namespace, report: &Report, check: &str) {
+fn fix(namespace: &Namespace, report: &Report, check: &str) {
     let command = report.get(check).2.unwrap_or_else(|| panic!("{check} has no command"));
     let output = namespace.command("sh").args(["-c", command]).output().unwrap();
     assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
@@ -102,8 +102,8 @@ fn another_xdp_program_is_bad_until_it_is_taken_off_and_our_own_is_not() {
 
     let other = doctor(&veth.sensor, &format!("-i {SENSOR} --out /tmp"));
     assert_eq!(other.code, Some(1));
-    let (level, text, mend) = other.get("xdp_program");
-    assert_eq!((level, mend), ("bad", Some("ip link set dev in0 xdpdrv off")));
+    let (level, text, fix) = other.get("xdp_program");
+    assert_eq!((level, fix), ("bad", Some("ip link set dev in0 xdpdrv off")));
     assert!(text.contains("(\"honeyxdp\"), native is there"), "{text}");
     sensor.stop().unwrap();
 }
@@ -120,7 +120,7 @@ fn a_program_without_a_link_is_taken_off_by_the_printed_command() {
     assert_eq!(level, "bad");
     assert!(text.contains("(\"stray\"), generic is there"), "{text}");
     assert_eq!(command, Some("ip link set dev in0 xdpgeneric off"));
-    mend(&veth.sensor, &report, "xdp_program");
+    fix(&veth.sensor, &report, "xdp_program");
     assert_eq!(doctor(&veth.sensor, &format!("-i {SENSOR} --out /tmp")).level("xdp_program"), "ok");
 }
 
@@ -131,10 +131,10 @@ fn queues_offloads_and_a_link_that_is_down_are_mended_by_the_printed_commands() 
     namespace.run("ethtool -L va rx 1").unwrap();
     let report = doctor(&namespace, "-i va --out /tmp");
     assert_eq!(report.level("interface"), "warn");
-    mend(&namespace, &report, "interface");
+    fix(&namespace, &report, "interface");
     if std::thread::available_parallelism().unwrap().get() > 1 {
         assert_eq!(report.get("queues").2, Some("ethtool -L va rx 2"));
-        mend(&namespace, &report, "queues");
+        fix(&namespace, &report, "queues");
     }
     let report = doctor(&namespace, "-i va --out /tmp");
     assert_eq!((report.level("interface"), report.level("queues")), ("ok", "ok"), "{}", report.json);
@@ -158,7 +158,7 @@ fn large_frames_and_drivers_without_native_xdp_are_told_apart() {
     namespace.ip("link add br0 type bridge").unwrap();
     let report = doctor(&namespace, "-i tap0 --out /tmp");
     assert_eq!((report.level("native_xdp"), report.level("mtu")), ("ok", "warn"), "{}", report.json);
-    mend(&namespace, &report, "mtu");
+    fix(&namespace, &report, "mtu");
     assert_eq!(doctor(&namespace, "-i tap0 --out /tmp").level("mtu"), "ok");
     let report = doctor(&namespace, "-i br0 --out /tmp");
     assert_eq!(report.level("native_xdp"), "warn", "{}", report.json);
