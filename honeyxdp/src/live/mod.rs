@@ -191,11 +191,7 @@ impl Live {
     ///
     /// # Errors
     /// Returns an error if no reading has succeeded yet.
-    pub(crate) async fn view(
-        &mut self,
-        state: SensorState,
-        after: u64,
-    ) -> anyhow::Result<View> {
+    pub(crate) async fn view(&mut self, state: SensorState, after: u64) -> anyhow::Result<View> {
         if self.looked.is_none_or(|looked| looked.elapsed() >= FRESH) {
             self.looked = Some(Instant::now());
             match self.look.now().await {

@@ -155,7 +155,11 @@ impl Metrics {
         }
 
         let ports = Labelled::<Port, Counter>::default();
-        registry.register("port_syn", "SYNs by family to the most frequent ports, and to all others as port other", ports.clone());
+        registry.register(
+            "port_syn",
+            "SYNs by family to the most frequent ports, and to all others as port other",
+            ports.clone(),
+        );
         self.ports.each(|family, port, count| {
             ports.get_or_create(&Port { family: family.to_owned(), port }).inc_by(count);
         });

@@ -8,7 +8,8 @@ const TOP: usize = 5;
 
 /// What was captured, in short parts, the most important first.
 pub(super) fn payload_parts(payloads: &Payloads) -> Vec<String> {
-    let mut parts = vec![format!("{} classified", count(payloads.classified)), format!("{} logins", count(payloads.logins))];
+    let mut parts =
+        vec![format!("{} classified", count(payloads.classified)), format!("{} logins", count(payloads.logins))];
     if let Some(responder) = &payloads.responder {
         parts.push(format!("{} SYNs answered", count(responder.answered)));
     }
@@ -32,9 +33,15 @@ pub(super) fn payload_lines(payloads: &Payloads) -> String {
         count(payloads.lost)
     );
     for (exploit, family, payloads) in payloads.by_exploit().into_iter().take(TOP) {
-        text.push_str(&format!("\n  {:>9}  {} (family {family})", count(payloads), exploit.unwrap_or("no known exploit")));
+        text.push_str(&format!(
+            "\n  {:>9}  {} (family {family})",
+            count(payloads),
+            exploit.unwrap_or("no known exploit")
+        ));
     }
-    if let Some(Responder { answered, accepted, prompted, rate_limited_source, rate_limited_total, .. }) = &payloads.responder {
+    if let Some(Responder { answered, accepted, prompted, rate_limited_source, rate_limited_total, .. }) =
+        &payloads.responder
+    {
         text.push_str(&format!(
             "\nresponder: {} SYNs answered, {} connections accepted, {} prompts sent; {} rate limited",
             count(*answered),

@@ -104,10 +104,11 @@ pub fn draw(frame: &mut Frame<'_>, view: &View, samples: &[Sample], choice: &Cho
     header(view, choice, trouble.is_some(), area.width).render(head, frame.buffer_mut());
     Stacked { samples, families: &view.samples.families }.render(plot, frame.buffer_mut());
     let mut left = families(view, choice);
-    let mut right = match choice.family.as_ref().and_then(|name| view.families.iter().find(|family| family.name == *name)) {
-        Some(family) => ports_of(family),
-        None => ports(&view.ports),
-    };
+    let mut right =
+        match choice.family.as_ref().and_then(|name| view.families.iter().find(|family| family.name == *name)) {
+            Some(family) => ports_of(family),
+            None => ports(&view.ports),
+        };
     fit(&mut left, &mut right, tables.width);
     let rest = tables.width.saturating_sub(left.width() + right.width() + 1);
     let left_width = if right.columns.is_empty() { tables.width } else { left.width() + rest / 2 };
