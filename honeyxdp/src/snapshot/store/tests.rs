@@ -72,7 +72,7 @@ fn removes_the_oldest_from_a_history_that_is_too_large() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path(), History::recent(100)).unwrap();
     for number in 1..=4 {
-        let entry = fs::File::create(directory.path().join(HISTORY).join(history_name(number))).unwrap();
+        let entry = File::create(directory.path().join(HISTORY).join(history_name(number))).unwrap();
         entry.set_len(10 << 20).unwrap();
     }
     store.write(&snapshot(5)).unwrap();
