@@ -1,4 +1,4 @@
--- Five questions to an archive's files, for clickhouse-local and chdb; docs/analytics.md says how to read it.
+-- Five questions to an archive's files, for clickhouse-local and chdb; docs/use/archive.md says how to read it.
 --
 --   clickhouse local --param_archive=/srv/honeyxdp/archive --output-format JSONEachRow --queries-file contrib/clickhouse/archive.sql
 --
@@ -8,7 +8,7 @@
 CREATE TEMPORARY TABLE listed AS
 SELECT _path AS path FROM file({archive:String} || '/flows/date=*/*.parquet', One)
 UNION ALL
-SELECT _path FROM file({archive:String} || '/losses/date=*/*.parquet', One);
+SELECT _path FROM file({archive:String} || '/accounting/date=*/*.parquet', One);
 
 -- The files that count: those that no other one of the same directory and sensor stands in for.
 CREATE TEMPORARY TABLE counting AS
@@ -44,14 +44,14 @@ FROM file(
     {archive:String} || '/flows/date=*/*.parquet',
     Parquet,
     'sensor LowCardinality(String), family LowCardinality(String), src Nullable(UInt32), src6 Nullable(FixedString(16)),
-     dport UInt16, packets UInt32, country LowCardinality(Nullable(String)), site LowCardinality(Nullable(String))'
+     dst_port UInt16, packets UInt32, country LowCardinality(Nullable(String)), site LowCardinality(Nullable(String))'
 )
 WHERE _path IN (SELECT path FROM counting);
 
-CREATE VIEW losses AS
+CREATE VIEW accounting AS
 SELECT *
 FROM file(
-    {archive:String} || '/losses/date=*/*.parquet',
+    {archive:String} || '/accounting/date=*/*.parquet',
     Parquet,
     'sensor LowCardinality(String), syns UInt64, lost UInt64, sampled_out UInt64, dropped_by_archive UInt64,
      payloads_lost Nullable(UInt64), site LowCardinality(Nullable(String))'
@@ -69,10 +69,10 @@ FROM flows(archive = {archive:String}) AS flows
 GROUP BY country
 ORDER BY country NULLS LAST;
 
-SELECT 'ports' AS question, dport, sum(flows.packets) AS packets, uniqExact(src) + uniqExact(src6) AS sources
+SELECT 'ports' AS question, dst_port, sum(flows.packets) AS packets, uniqExact(src) + uniqExact(src6) AS sources
 FROM flows(archive = {archive:String}) AS flows
-GROUP BY dport
-ORDER BY packets DESC, dport
+GROUP BY dst_port
+ORDER BY packets DESC, dst_port
 LIMIT 10;
 
 -- Each sensor's own; without a sensor: those of all together, which are fewer than the sum.
@@ -86,10 +86,10 @@ SETTINGS group_by_use_nulls = 1;
 SELECT
     'missing' AS question,
     sensor,
-    sum(losses.syns) AS syns,
+    sum(accounting.syns) AS syns,
     sum(lost + sampled_out + dropped_by_archive) AS missing,
     sum(payloads_lost) AS payloads_missing
-FROM losses(archive = {archive:String}) AS losses
+FROM accounting(archive = {archive:String}) AS accounting
 GROUP BY sensor
 ORDER BY sensor;
 
@@ -99,7 +99,7 @@ ORDER BY sensor;
 CREATE TEMPORARY TABLE afterwards AS
 SELECT _path AS path FROM file({archive:String} || '/flows/date=*/*.parquet', One)
 UNION ALL
-SELECT _path FROM file({archive:String} || '/losses/date=*/*.parquet', One);
+SELECT _path FROM file({archive:String} || '/accounting/date=*/*.parquet', One);
 
 SELECT throwIf(
     (SELECT count() FROM counting WHERE path NOT IN (SELECT path FROM afterwards)) > 0

@@ -43,7 +43,7 @@ done
 structures=$(client <<'SQL'
 SELECT table, arrayStringConcat(arrayMap(column -> column.2, arraySort(groupArray((position, name || ' ' || type)))), ', ')
 FROM system.columns
-WHERE database = 'honeyxdp' AND table IN ('flows', 'payloads', 'losses') AND default_kind = '' AND name != 'date'
+WHERE database = 'honeyxdp' AND table IN ('flows', 'payloads', 'accounting') AND default_kind = '' AND name != 'date'
 GROUP BY table
 FORMAT TSVRaw
 SQL
@@ -75,7 +75,7 @@ FROM (
     UNION ALL
     SELECT 'payloads', _path FROM file({archive:String} || '/payloads/date=' || {date:String} || '/*.parquet', One)
     UNION ALL
-    SELECT 'losses', _path FROM file({archive:String} || '/losses/date=' || {date:String} || '/*.parquet', One)
+    SELECT 'accounting', _path FROM file({archive:String} || '/accounting/date=' || {date:String} || '/*.parquet', One)
 ) AS there
 GROUP BY kind
 HAVING (kind, arraySort(groupArray(path))) NOT IN (

@@ -1,9 +1,9 @@
--- Tables for a ClickHouse server that takes an archive in: contrib/clickhouse/ingest.sh, docs/analytics.md.
+-- Tables for a ClickHouse server that takes an archive in: contrib/clickhouse/ingest.sh, docs/use/archive.md.
 --
 --   clickhouse-client --queries-file contrib/clickhouse/schema.sql
 --
 -- A partition is a date, as a directory of the archive is, because a date is what is taken in at a time: whatever was there of it
--- is replaced as a whole. Columns are in the archive's order, after `date`; docs/archive.md says what they are.
+-- is replaced as a whole. Columns are in the archive's order, after `date`; docs/use/archive.md says what they are.
 
 CREATE DATABASE IF NOT EXISTS honeyxdp;
 
@@ -11,20 +11,26 @@ CREATE TABLE IF NOT EXISTS honeyxdp.flows
 (
     date Date,
     sensor LowCardinality(String),
+    site LowCardinality(Nullable(String)),
     interval_start DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     interval_end DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     family LowCardinality(String),
-    rule LowCardinality(String),
-    attributed LowCardinality(Nullable(String)),
+    rule_id LowCardinality(String),
+    attributed_family LowCardinality(Nullable(String)),
+    protocol UInt8,
     src Nullable(IPv4),
     src6 Nullable(IPv6),
-    dport UInt16,
+    src_port_first Nullable(UInt16),
+    src_port_last Nullable(UInt16),
+    dst_port UInt16,
     packets UInt32 CODEC(T64, ZSTD),
-    first DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
-    last DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    first_seen DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
+    last_seen DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     matched UInt16,
-    window UInt16,
+    tcp_window UInt16,
     ttl UInt8,
+    dont_fragment Nullable(Bool),
+    option_layout LowCardinality(Nullable(String)),
     options_length UInt8,
     options_head UInt32,
     ip_id UInt16,
@@ -32,31 +38,32 @@ CREATE TABLE IF NOT EXISTS honeyxdp.flows
     seq_last UInt32,
     country LowCardinality(Nullable(String)),
     asn Nullable(UInt32),
-    site LowCardinality(Nullable(String)),
-    -- To look for one source or a network of either version. It is not what to count: a forged IPv6 source may be mapped, too.
+    -- To look for one source or a network of either version. Do not count it: a forged IPv6 source may be IPv4-mapped.
     source IPv6 MATERIALIZED coalesce(src6, CAST(src, 'Nullable(IPv6)'), toIPv6('::'))
 )
 ENGINE = MergeTree
 PARTITION BY date
-ORDER BY (family, dport, source, first);
+ORDER BY (family, dst_port, source, first_seen);
 
 CREATE TABLE IF NOT EXISTS honeyxdp.payloads
 (
     date Date,
     sensor LowCardinality(String),
+    site LowCardinality(Nullable(String)),
     interval_start DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     time DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     src Nullable(IPv4),
     src6 Nullable(IPv6),
-    sport UInt16,
-    dport UInt16,
-    how LowCardinality(String),
+    src_port UInt16,
+    dst_port UInt16,
+    protocol UInt8,
+    capture_mode LowCardinality(String),
     exploit LowCardinality(Nullable(String)),
-    exploit_rule LowCardinality(Nullable(String)),
+    exploit_rule_id LowCardinality(Nullable(String)),
     exploit_confidence LowCardinality(Nullable(String)),
     family LowCardinality(String),
     attribution_source LowCardinality(String),
-    evidence LowCardinality(Nullable(String)),
+    rule_id LowCardinality(Nullable(String)),
     family_confidence LowCardinality(Nullable(String)),
     url_host Nullable(String),
     url_path Nullable(String),
@@ -67,17 +74,17 @@ CREATE TABLE IF NOT EXISTS honeyxdp.payloads
     payload String CODEC(ZSTD),
     country LowCardinality(Nullable(String)),
     asn Nullable(UInt32),
-    site LowCardinality(Nullable(String)),
     source IPv6 MATERIALIZED coalesce(src6, CAST(src, 'Nullable(IPv6)'), toIPv6('::'))
 )
 ENGINE = MergeTree
 PARTITION BY date
-ORDER BY (family, dport, source, time);
+ORDER BY (family, dst_port, source, time);
 
-CREATE TABLE IF NOT EXISTS honeyxdp.losses
+CREATE TABLE IF NOT EXISTS honeyxdp.accounting
 (
     date Date,
     sensor LowCardinality(String),
+    site LowCardinality(Nullable(String)),
     interval_start DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     interval_end DateTime64(3, 'UTC') CODEC(Delta, ZSTD),
     frames UInt64,
@@ -88,8 +95,7 @@ CREATE TABLE IF NOT EXISTS honeyxdp.losses
     dropped_by_archive UInt64,
     filtered UInt64,
     payloads Nullable(UInt64),
-    payloads_lost Nullable(UInt64),
-    site LowCardinality(Nullable(String))
+    payloads_lost Nullable(UInt64)
 )
 ENGINE = MergeTree
 PARTITION BY date
@@ -124,11 +130,11 @@ GROUP BY country
 ORDER BY country NULLS LAST;
 
 CREATE OR REPLACE VIEW honeyxdp.ports AS
-SELECT dport, sum(flows.packets) AS packets, uniqExact(src) + uniqExact(src6) AS sources
+SELECT dst_port, sum(flows.packets) AS packets, uniqExact(src) + uniqExact(src6) AS sources
 FROM honeyxdp.flows AS flows
 WHERE date BETWEEN {since:Date} AND {until:Date}
-GROUP BY dport
-ORDER BY packets DESC, dport;
+GROUP BY dst_port
+ORDER BY packets DESC, dst_port;
 
 -- Each sensor's own; without a sensor: those of all together, which are fewer than the sum.
 CREATE OR REPLACE VIEW honeyxdp.sensors AS
@@ -143,10 +149,10 @@ SETTINGS group_by_use_nulls = 1;
 CREATE OR REPLACE VIEW honeyxdp.missing AS
 SELECT
     sensor,
-    sum(losses.syns) AS syns,
+    sum(accounting.syns) AS syns,
     sum(lost + sampled_out + dropped_by_archive) AS missing,
     sum(payloads_lost) AS payloads_missing
-FROM honeyxdp.losses AS losses
+FROM honeyxdp.accounting AS accounting
 WHERE date BETWEEN {since:Date} AND {until:Date}
 GROUP BY sensor
 ORDER BY sensor;

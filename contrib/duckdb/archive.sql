@@ -1,4 +1,4 @@
--- Five questions to an archive, for DuckDB; docs/analytics.md says how to read it.
+-- Five questions to an archive, for DuckDB; docs/use/archive.md says how to read it.
 --
 --   duckdb -bail -jsonlines -cmd "SET VARIABLE archive = '/srv/honeyxdp/archive'" -f contrib/duckdb/archive.sql
 --
@@ -30,7 +30,7 @@ WHERE NOT EXISTS (
         AND merged.first <= part.first AND part.last <= merged.last
 );
 SET VARIABLE flows = (SELECT names FROM counting('flows'));
-SET VARIABLE losses = (SELECT names FROM counting('losses'));
+SET VARIABLE accounting = (SELECT names FROM counting('accounting'));
 
 -- A list that was made while files were merged can show neither the merged file nor its parts; then a second one has a merged file
 -- that is new. A file that is gone after that is an error of the query: no row is left out.
@@ -40,11 +40,11 @@ SET VARIABLE merged = (
     WHERE regexp_matches(file, '-[0-9]{15,20}-[1-9][0-9]{0,2}\.parquet$') AND NOT list_contains(getvariable('listed'), file)
 );
 
--- By name, because later versions of honeyxdp add columns at the end, which are null for older files.
+-- By name: files of another version may lack columns, which are null then.
 CREATE OR REPLACE TEMP VIEW flows AS
 FROM read_parquet(getvariable('flows'), union_by_name = true, hive_partitioning = true);
-CREATE OR REPLACE TEMP VIEW losses AS
-FROM read_parquet(getvariable('losses'), union_by_name = true, hive_partitioning = true);
+CREATE OR REPLACE TEMP VIEW accounting AS
+FROM read_parquet(getvariable('accounting'), union_by_name = true, hive_partitioning = true);
 
 -- One of src and src6 is set, and count(DISTINCT) passes over nulls: the sum is exact.
 SELECT 'families' AS question, family, sum(packets)::BIGINT AS packets, count(DISTINCT src) + count(DISTINCT src6) AS sources
@@ -57,10 +57,10 @@ FROM flows
 GROUP BY country
 ORDER BY country NULLS LAST;
 
-SELECT 'ports' AS question, dport, sum(packets)::BIGINT AS packets, count(DISTINCT src) + count(DISTINCT src6) AS sources
+SELECT 'ports' AS question, dst_port, sum(packets)::BIGINT AS packets, count(DISTINCT src) + count(DISTINCT src6) AS sources
 FROM flows
-GROUP BY dport
-ORDER BY packets DESC, dport
+GROUP BY dst_port
+ORDER BY packets DESC, dst_port
 LIMIT 10;
 
 -- Each sensor's own; without a sensor: those of all together, which are fewer than the sum.
@@ -76,6 +76,6 @@ SELECT
     sum(syns)::BIGINT AS syns,
     sum(lost + sampled_out + dropped_by_archive)::BIGINT AS missing,
     sum(payloads_lost)::BIGINT AS payloads_missing
-FROM losses
+FROM accounting
 GROUP BY sensor
 ORDER BY sensor;

@@ -1,4 +1,4 @@
-"""Which files of an archive count, by their names: docs/archive.md, "Files, and being killed"."""
+"""Which files of an archive count, by their names: docs/use/archive.md, "Files that count"."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""Five questions to an archive that fits into memory, for pandas; docs/analytics.md says how to read it.
+"""Five questions to an archive that fits into memory, for pandas; docs/use/archive.md says how to read it.
 
     python3 contrib/python/in_pandas.py /srv/honeyxdp/archive
     python3 contrib/python/in_pandas.py s3://bucket/prefix
@@ -58,21 +58,21 @@ def answer(question, **values):
 
 
 def main(archive):
-    flows = read(archive, "flows", ["sensor", "family", "country", "dport", "packets", "src", "src6"])
+    flows = read(archive, "flows", ["sensor", "family", "country", "dst_port", "packets", "src", "src6"])
     for family, rows in groups(flows, "family"):
         answer("families", family=family, packets=total(rows["packets"]), sources=sources(rows))
     for country, rows in groups(flows, "country"):
         answer("countries", country=country, packets=total(rows["packets"]), sources=sources(rows))
-    ports = [(total(rows["packets"]), dport, rows) for dport, rows in groups(flows, "dport")]
-    for packets, dport, rows in sorted(ports, key=lambda port: (-port[0], port[1]))[:10]:
-        answer("ports", dport=dport, packets=packets, sources=sources(rows))
+    ports = [(total(rows["packets"]), dst_port, rows) for dst_port, rows in groups(flows, "dst_port")]
+    for packets, dst_port, rows in sorted(ports, key=lambda port: (-port[0], port[1]))[:10]:
+        answer("ports", dst_port=dst_port, packets=packets, sources=sources(rows))
     # Each sensor's own; without a sensor: those of all together, which are fewer than the sum.
     for sensor, rows in groups(flows, "sensor"):
         answer("sensors", sensor=sensor, sources=sources(rows))
     answer("sensors", sensor=None, sources=sources(flows))
     # SYNs that were counted, and those of them that are in no row; payloads that are in no row, null where nobody looked at any.
-    losses = read(archive, "losses", ["sensor", "syns", "lost", "sampled_out", "dropped_by_archive", "payloads_lost"])
-    for sensor, rows in groups(losses, "sensor"):
+    accounting = read(archive, "accounting", ["sensor", "syns", "lost", "sampled_out", "dropped_by_archive", "payloads_lost"])
+    for sensor, rows in groups(accounting, "sensor"):
         missing = total(rows["lost"]) + total(rows["sampled_out"]) + total(rows["dropped_by_archive"])
         answer("missing", sensor=sensor, syns=total(rows["syns"]), missing=missing, payloads_missing=total(rows["payloads_lost"]))
 

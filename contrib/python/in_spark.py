@@ -1,4 +1,4 @@
-"""Five questions to an archive, for Spark; docs/analytics.md says how to read it.
+"""Five questions to an archive, for Spark; docs/use/archive.md says how to read it.
 
     spark-submit contrib/python/in_spark.py /srv/honeyxdp/archive
     spark-submit --packages org.apache.hadoop:hadoop-aws:3.5.0 contrib/python/in_spark.py s3a://bucket/prefix
@@ -19,8 +19,8 @@ QUESTIONS = {
         SELECT country, sum(packets) AS packets, count(DISTINCT src) + count(DISTINCT src6) AS sources
         FROM flows GROUP BY country ORDER BY country NULLS LAST""",
     "ports": """
-        SELECT dport, sum(packets) AS packets, count(DISTINCT src) + count(DISTINCT src6) AS sources
-        FROM flows GROUP BY dport ORDER BY packets DESC, dport LIMIT 10""",
+        SELECT dst_port, sum(packets) AS packets, count(DISTINCT src) + count(DISTINCT src6) AS sources
+        FROM flows GROUP BY dst_port ORDER BY packets DESC, dst_port LIMIT 10""",
     # Each sensor's own; without a sensor: those of all together, which are fewer than the sum.
     "sensors": """
         SELECT sensor, count(DISTINCT src) + count(DISTINCT src6) AS sources
@@ -31,7 +31,7 @@ QUESTIONS = {
         SELECT sensor, CAST(sum(syns) AS BIGINT) AS syns,
             CAST(sum(lost + sampled_out + dropped_by_archive) AS BIGINT) AS missing,
             CAST(sum(payloads_lost) AS BIGINT) AS payloads_missing
-        FROM losses GROUP BY sensor ORDER BY sensor""",
+        FROM accounting GROUP BY sensor ORDER BY sensor""",
 }
 
 
@@ -55,7 +55,7 @@ def read(spark, archive, table):
 
 def main(archive):
     spark = SparkSession.builder.appName("honeyxdp").config("spark.sql.session.timeZone", "UTC").getOrCreate()
-    for table in ("flows", "losses"):
+    for table in ("flows", "accounting"):
         read(spark, archive, table).createOrReplaceTempView(table)
     for question, query in QUESTIONS.items():
         rows = spark.sql(f"SELECT '{question}' AS question, * FROM ({query})")

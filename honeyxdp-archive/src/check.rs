@@ -1,4 +1,4 @@
-//! Checking: every file is opened, read to its end, and compared with what its name, footer and neighbours say.
+//! Checking: every file is read to its end and compared with its name, its footer and the other tables.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use arrow_array::{
 use parquet::file::statistics::Statistics;
 
 use crate::{
-    Archive, Entry, Error, Reader, Result, Table,
+    AccountingRow, Archive, Entry, Error, Reader, Result, Table,
     directory::{date_of, names},
     lock,
 };
 
 const BATCH: usize = 1 << 15;
 
-/// What was found.
+/// Result of a check.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checked {
-    /// Files that count.
+    /// Files that count, without leftovers.
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
@@ -30,30 +30,30 @@ pub struct Checked {
     pub packets: u64,
     /// Intervals that are accounted for.
     pub intervals: u64,
-    /// SYNs that were counted in these.
+    /// SYNs counted in these intervals.
     pub syns: u64,
-    /// SYNs of these that are in no row: lost, not sampled, or not written.
+    /// SYNs of these that are in no row: lost, sampled out or dropped by the archive.
     pub missing: u64,
     /// Rows of payloads.
     pub payloads: u64,
-    /// Payloads that were captured, and are in no row.
+    /// Captured payloads that are in no row.
     pub payloads_missing: u64,
-    /// Files that are left over from a compaction that was killed: harmless to who reads by the rule of names, rows that are there
-    /// twice to everybody else. The next compaction removes them.
+    /// Files left by a killed compaction. Readers that follow the rule of names ignore them; others count their rows twice. The next
+    /// compaction removes them.
     pub leftovers: Vec<String>,
-    /// What is wrong.
+    /// Faults, each with its file.
     pub problems: Vec<String>,
 }
 
-/// Sensor and begin of an interval.
+/// Sensor and start of an interval.
 type Interval = (String, i64);
 
-/// What is in the rows of an interval, or in its account.
+/// What is in the rows of an interval, or in its accounting row.
 #[derive(Default)]
 struct Held {
     /// SYNs.
     packets: u64,
-    /// Payloads. An account need not say.
+    /// Payloads, if they are counted.
     payloads: Option<u64>,
 }
 
@@ -62,17 +62,18 @@ type Intervals = BTreeMap<Interval, Held>;
 /// Checks every file of an archive.
 ///
 /// # Errors
-/// When its directories cannot be read, or somebody merges or removes files. What is wrong with files is in the result.
+/// Returns an error if a directory cannot be read, another process merges or removes files, or the archive was written by honeyxdp
+/// 0.1.0. Faults of files are in the result.
 pub fn check(archive: &Archive) -> Result<Checked> {
     let _kept = lock::keep(archive.root())?;
     let mut found = Checked::default();
     let (mut written, mut accounts) = (Intervals::new(), Intervals::new());
-    // A sensor that goes on writes rows and then their account: every account that is read here has its rows there.
+    // A running sensor writes rows before their accounting row: every accounting row read here has its rows there.
     for table in [Table::Accounting, Table::Flows, Table::Payloads] {
         for date in archive.dates(table)? {
             for file in archive.all_files(table, date)? {
                 if let Some(by) = &file.superseded_by {
-                    found.leftovers.push(format!("{}: {by} stands in for it", file.path.display()));
+                    found.leftovers.push(format!("{}: replaced by {by}", file.path.display()));
                     continue;
                 }
                 found.files += 1;
@@ -89,14 +90,14 @@ pub fn check(archive: &Archive) -> Result<Checked> {
             for name in names(&directory)? {
                 if !name.starts_with('.') && name.parse::<crate::FileName>().is_err() {
                     found.problems.push(format!(
-                        "{}: this is no file of the archive; readers of *.parquet may take it for one",
+                        "{}: this file does not belong to the archive; readers of *.parquet may read it",
                         directory.join(name).display()
                     ));
                 }
             }
         }
     }
-    // Only with all tables whole can one be held against the other.
+    // Tables are comparable only if all files are whole.
     if found.problems.is_empty() {
         for (interval, account) in &accounts {
             let none = Held::default();
@@ -109,7 +110,7 @@ pub fn check(archive: &Archive) -> Result<Checked> {
                 let (sensor, start) = interval;
                 let time = jiff::Timestamp::from_millisecond(*start).unwrap_or_default();
                 found.problems.push(format!(
-                    "sensor {sensor}, interval of {time}: {rows} {what} are in rows, and its account says {account}; {}",
+                    "sensor {sensor}, interval of {time}: {rows} {what} are in rows, and its accounting row has {account}; {}",
                     if rows > account { "rows are there twice, or of another archive" } else { "rows are missing" }
                 ));
             }
@@ -121,11 +122,7 @@ pub fn check(archive: &Archive) -> Result<Checked> {
 fn file_of(file: &Entry, found: &mut Checked, sums: &mut Intervals) -> Result<()> {
     let reader = Reader::open(file)?;
     let rows = reader.rows();
-    let column = match file.table {
-        Table::Flows => "first",
-        Table::Accounting => "interval_start",
-        Table::Payloads => "time",
-    };
+    let column = file.table.time_column();
     let by_statistics =
         range(&reader, column).ok_or_else(|| Error::wrong(&file.path, format!("it has no statistics of {column}")))?;
     let (mut read, mut seen) = (0, (i64::MAX, i64::MIN));
@@ -138,7 +135,7 @@ fn file_of(file: &Entry, found: &mut Checked, sums: &mut Intervals) -> Result<()
         }
         match file.table {
             Table::Flows => flows(&batch, found, sums),
-            Table::Accounting => losses(file, &batch, found, sums),
+            Table::Accounting => accounting(file, &batch, found, sums),
             Table::Payloads => payloads(&batch, found, sums),
         }
     }
@@ -223,25 +220,32 @@ fn payloads(batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
     found.payloads += batch.num_rows() as u64;
 }
 
-fn losses(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
+fn accounting(file: &Entry, batch: &RecordBatch, found: &mut Checked, sums: &mut Intervals) {
     let column = |name: &str| batch.column_by_name(name).expect("the schema was compared").as_primitive::<UInt64Type>();
     let (sensor, starts) = (sensors(batch), time(batch, "interval_start"));
-    let (syns, packets) = (column("syns").values(), column("packets").values());
-    let parts = ["lost", "sampled_out", "dropped_by_archive"].map(|name| column(name).values());
+    let [syns, packets, lost, sampled_out, dropped_by_archive] =
+        ["syns", "packets", "lost", "sampled_out", "dropped_by_archive"].map(|name| column(name).values());
     let [payloads, payloads_lost] = ["payloads", "payloads_lost"].map(column);
     for row in 0..batch.num_rows() {
-        let missing: u64 = parts.iter().map(|part| part[row]).sum();
-        if syns[row] != packets[row] + missing {
+        let account = AccountingRow {
+            syns: syns[row],
+            packets: packets[row],
+            lost: lost[row],
+            sampled_out: sampled_out[row],
+            dropped_by_archive: dropped_by_archive[row],
+            ..AccountingRow::default()
+        };
+        if !account.is_balanced() {
             found.problems.push(format!(
-                "{}: an account of {} SYNs adds up to {}",
+                "{}: an interval of {} SYNs adds up to {}",
                 file.path.display(),
-                syns[row],
-                packets[row] + missing
+                account.syns,
+                account.packets + account.missing()
             ));
         }
         found.intervals += 1;
-        found.syns += syns[row];
-        found.missing += missing;
+        found.syns += account.syns;
+        found.missing += account.missing();
         let known = |column: &UInt64Array| column.is_valid(row).then(|| column.value(row));
         found.payloads_missing += known(payloads_lost).unwrap_or(0);
         let account = Held { packets: packets[row], payloads: known(payloads) };

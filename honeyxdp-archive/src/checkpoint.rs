@@ -1,4 +1,4 @@
-//! CaptureMode far a sensor's intervals are accounted for, so that the process after it can go on exactly there.
+//! Checkpoints: how far a sensor's intervals are accounted for, so that the next process continues exactly there.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,36 +10,49 @@ use arrow_array::{
 
 use crate::{AccountingRow, Archive, Entry, FileName, Reader, Result, Table};
 
-/// Key of the footer of a file of losses, see [`Checkpoint`].
-pub(crate) const CHECKPOINT_KEY: &str = "honeyxdp.accounted";
+/// Key of the checkpoint in the footer of an accounting file.
+pub(crate) const CHECKPOINT_KEY: &str = "honeyxdp.checkpoint";
 const HOUR_MS: u64 = 3_600_000;
 const BATCH: usize = 1 << 15;
 
-/// Counters of a sensor: all that its accounts of intervals were made from.
+/// Counters of a sensor from which its accounting rows are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Frames of every kind.
     pub frames: u64,
-    /// SYNs that were counted.
+    /// Counted SYNs.
     pub syns: u64,
-    /// SYNs whose records found no room on their way from the kernel.
+    /// SYNs whose records were dropped because a kernel ring was full.
     pub lost: u64,
-    /// SYNs that sampling left without a record.
+    /// SYNs left without a record by sampling.
     pub sampled_out: u64,
-    /// SYNs that a filter took out.
+    /// SYNs removed by a filter.
     pub filtered: u64,
 }
 
-/// What the counters were at the end of the last interval of a file of losses; it is in that file's footer.
+impl Counters {
+    /// The difference to earlier counters.
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            frames: self.frames.saturating_sub(before.frames),
+            syns: self.syns.saturating_sub(before.syns),
+            lost: self.lost.saturating_sub(before.lost),
+            sampled_out: self.sampled_out.saturating_sub(before.sampled_out),
+            filtered: self.filtered.saturating_sub(before.filtered),
+        }
+    }
+}
+
+/// The counters at the end of the last interval of an accounting file; in the footer of that file.
 ///
-/// Counters can outlive the process. Whoever reads them next accounts for what came since then, no more and no less.
+/// Counters on pins outlive the process. The next process accounts for what came since then, no more and no less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// When the counters began at zero, in milliseconds since the Unix epoch: it tells one run of them from another.
+    /// When the counters began at zero, in milliseconds since the Unix epoch: identifies the run.
     pub run: i64,
-    /// End of the interval.
+    /// End of the interval, in milliseconds since the Unix epoch.
     pub until: i64,
-    /// The counters then.
+    /// The counters at that time.
     pub counters: Counters,
 }
 
@@ -60,36 +73,35 @@ impl Checkpoint {
 }
 
 impl Reader {
-    /// What a file of losses says of the counters at its end.
-    pub(crate) fn accounted(&self) -> Option<Checkpoint> {
+    /// The checkpoint in the footer of an accounting file.
+    pub(crate) fn checkpoint(&self) -> Option<Checkpoint> {
         let pairs = self.footer().file_metadata().key_value_metadata()?;
         Checkpoint::parse(pairs.iter().find(|pair| pair.key == CHECKPOINT_KEY)?.value.as_deref()?)
     }
 }
 
 impl Archive {
-    /// CaptureMode far a sensor's intervals are accounted for, by its newest file of losses that says so. One that cannot be read
-    /// accounts for nothing.
+    /// The newest checkpoint of a sensor. Files that cannot be read are passed over.
     ///
     /// # Errors
-    /// When a directory cannot be read.
-    pub fn accounted(&self, sensor: &str) -> Result<Option<Checkpoint>> {
+    /// Returns an error if a directory cannot be read.
+    pub fn checkpoint(&self, sensor: &str) -> Result<Option<Checkpoint>> {
         let files = self.newest(Table::Accounting, sensor)?;
-        Ok(files.iter().find_map(|file| Reader::open(file).ok()?.accounted()))
+        Ok(files.iter().find_map(|file| Reader::open(file).ok()?.checkpoint()))
     }
 
-    /// Accounts for intervals of a sensor that have rows and no account: the process was killed between the two files. All that
-    /// is known of such an interval are its rows. Ascending by time; not to be asked while a sensor of this name writes. Files that
-    /// cannot be read are passed over.
+    /// Accounting rows for intervals of a sensor that have rows and no accounting row: the process was killed between the two files.
+    /// They are derived from the rows, ascending by time. No writer of the sensor may be open. Files that cannot be read are passed
+    /// over.
     ///
     /// # Errors
-    /// When a directory cannot be read.
+    /// Returns an error if a directory cannot be read.
     pub fn unaccounted(&self, sensor: &str) -> Result<Vec<AccountingRow>> {
-        let losses = self.newest(Table::Accounting, sensor)?;
-        // Rows come before their account, so only young files can lack it. Numbers are milliseconds.
-        let young = losses.first().map_or(0, |file| file.name.last.saturating_sub(HOUR_MS));
+        let accounting = self.newest(Table::Accounting, sensor)?;
+        // Rows are written before their accounting row, so only young files can lack one. Numbers are milliseconds.
+        let young = accounting.first().map_or(0, |file| file.name.last.saturating_sub(HOUR_MS));
         let mut accounted: BTreeSet<i64> = BTreeSet::new();
-        for file in losses.iter().take_while(|file| file.name.last >= young.saturating_sub(HOUR_MS)) {
+        for file in accounting.iter().take_while(|file| file.name.last >= young.saturating_sub(HOUR_MS)) {
             for batch in readable(file) {
                 let starts = batch.column_by_name("interval_start").expect("the schema was compared");
                 accounted.extend(starts.as_primitive::<TimestampMillisecondType>().values());
@@ -119,7 +131,7 @@ impl Archive {
     }
 }
 
-/// Adds rows to the accounts of their intervals, where these have none.
+/// Adds rows to the accounting rows of their intervals, unless these are accounted for.
 fn account_for(table: Table, batch: &RecordBatch, accounted: &BTreeSet<i64>, found: &mut BTreeMap<i64, AccountingRow>) {
     let column = |name: &str| batch.column_by_name(name).expect("the schema was compared");
     let times = |name: &str| column(name).as_primitive::<TimestampMillisecondType>().values();
@@ -131,15 +143,11 @@ fn account_for(table: Table, batch: &RecordBatch, accounted: &BTreeSet<i64>, fou
         if accounted.contains(&start) {
             continue;
         }
-        let loss = found.entry(start).or_insert(AccountingRow { interval_start: start, ..AccountingRow::default() });
-        loss.interval_end = loss.interval_end.max(end);
+        let account = found.entry(start).or_insert(AccountingRow { interval_start: start, ..AccountingRow::default() });
+        account.interval_end = account.interval_end.max(end);
         match packets {
-            Some(packets) => {
-                for sum in [&mut loss.frames, &mut loss.syns, &mut loss.packets] {
-                    *sum += u64::from(packets[row]);
-                }
-            }
-            None => *loss.payloads.get_or_insert(0) += 1,
+            Some(packets) => account.add_packets(u64::from(packets[row])),
+            None => *account.payloads.get_or_insert(0) += 1,
         }
     }
 }
@@ -165,16 +173,20 @@ mod tests {
             interval_start,
             interval_end: interval_start + MINUTE,
             family: "mirai",
-            rule: "mirai/1",
-            attributed: None,
+            rule_id: "mirai/1",
+            attributed_family: None,
+            protocol: crate::TCP,
             src: IpAddr::V4(Ipv4Addr::new(198, 51, 100, 7)),
-            dport: 23,
+            src_port_first: None,
+            src_port_last: None,
+            dst_port: 23,
             packets,
-            first: interval_start,
-            last: interval_start + MINUTE,
+            first_seen: interval_start,
+            last_seen: interval_start + MINUTE,
             matched: 1,
-            window: 1,
+            tcp_window: 1,
             ttl: 2,
+            dont_fragment: None,
             options_length: 0,
             options_head: 0,
             ip_id: 3,
@@ -185,7 +197,7 @@ mod tests {
         }
     }
 
-    fn loss(interval_start: i64, packets: u64) -> AccountingRow {
+    fn account(interval_start: i64, packets: u64) -> AccountingRow {
         let interval_end = interval_start + MINUTE;
         AccountingRow {
             interval_start,
@@ -202,16 +214,16 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_account_says_how_far_it_goes_also_when_it_was_merged() {
+    fn newest_checkpoint_survives_compaction() {
         let directory = tempfile::tempdir().unwrap();
         let archive = Archive::new(directory.path());
         let mut writer = Writer::open(&archive, "a", 10).unwrap();
-        assert_eq!(archive.accounted("a").unwrap(), None);
+        assert_eq!(archive.checkpoint("a").unwrap(), None);
         // Two intervals of one date, and one of the next: two files.
         for n in 0..3 {
             let start = START + n * MINUTE / 2;
-            writer.account(loss(start, 0));
-            writer.accounted(Checkpoint {
+            writer.account(account(start, 0));
+            writer.checkpoint(Checkpoint {
                 run: 7,
                 until: start + MINUTE,
                 counters: counters(u64::try_from(n).unwrap()),
@@ -219,25 +231,25 @@ mod tests {
         }
         writer.flush().unwrap();
         let newest = Checkpoint { run: 7, until: START + 2 * MINUTE, counters: counters(2) };
-        assert_eq!(archive.accounted("a").unwrap(), Some(newest));
-        assert_eq!(archive.accounted("b").unwrap(), None);
+        assert_eq!(archive.checkpoint("a").unwrap(), Some(newest));
+        assert_eq!(archive.checkpoint("b").unwrap(), None);
 
-        // A replay says nothing, and does not hide what was said.
-        writer.account(loss(START + 9 * MINUTE, 0));
+        // A replay has no checkpoint, and does not hide the former one.
+        writer.account(account(START + 9 * MINUTE, 0));
         writer.flush().unwrap();
         drop(writer);
         let next_day = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24);
         assert!(compact(&archive, next_day, |_| {}).unwrap().merged > 0);
-        assert_eq!(archive.accounted("a").unwrap(), Some(newest));
+        assert_eq!(archive.checkpoint("a").unwrap(), Some(newest));
     }
 
     #[test]
-    fn intervals_without_an_account_get_one_of_their_rows() {
+    fn derives_missing_accounting_from_rows() {
         let directory = tempfile::tempdir().unwrap();
         let archive = Archive::new(directory.path());
         let mut writer = Writer::open(&archive, "a", 10).unwrap();
         writer.push(row(START, 3)).unwrap();
-        writer.account(loss(START, 3));
+        writer.account(account(START, 3));
         writer.flush().unwrap();
         assert_eq!(archive.unaccounted("a").unwrap(), []);
         writer.push(row(START + MINUTE, 5)).unwrap();
@@ -245,10 +257,10 @@ mod tests {
         writer.push(row(START + 2 * MINUTE, 7)).unwrap();
         writer.flush_rows().unwrap();
         let found = archive.unaccounted("a").unwrap();
-        assert_eq!(found, [loss(START + MINUTE, 11), loss(START + 2 * MINUTE, 7)]);
+        assert_eq!(found, [account(START + MINUTE, 11), account(START + 2 * MINUTE, 7)]);
         assert_eq!(archive.unaccounted("b").unwrap(), []);
-        for loss in found {
-            writer.account(loss);
+        for row in found {
+            writer.account(row);
         }
         writer.flush().unwrap();
         assert_eq!(archive.unaccounted("a").unwrap(), []);
@@ -256,23 +268,23 @@ mod tests {
     }
 
     #[test]
-    fn accounts_that_are_made_one_go_as_far_as_the_last_of_them() {
+    fn joined_accounting_keeps_the_last_checkpoint() {
         let directory = tempfile::tempdir().unwrap();
         let archive = Archive::new(directory.path());
         let mut writer = Writer::open(&archive, "a", 10).unwrap();
         for n in 0..5 {
             let start = START - n * MINUTE;
-            writer.account(loss(start, 1));
-            writer.accounted(Checkpoint {
+            writer.account(account(start, 1));
+            writer.checkpoint(Checkpoint {
                 run: 7,
                 until: start + MINUTE,
                 counters: counters(u64::try_from(n).unwrap()),
             });
         }
-        writer.bound_accounts(2);
-        assert_eq!(writer.losses().len(), 2);
-        assert_eq!(writer.losses().iter().map(|loss| loss.syns).sum::<u64>(), 5);
+        writer.bound_accounting(2);
+        assert_eq!(writer.accounting().len(), 2);
+        assert_eq!(writer.accounting().iter().map(|row| row.syns).sum::<u64>(), 5);
         writer.flush().unwrap();
-        assert_eq!(archive.accounted("a").unwrap().map(|accounted| accounted.counters.syns), Some(4));
+        assert_eq!(archive.checkpoint("a").unwrap().map(|checkpoint| checkpoint.counters.syns), Some(4));
     }
 }

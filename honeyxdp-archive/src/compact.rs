@@ -6,7 +6,6 @@
 
 use std::{fs, io, path::Path};
 
-use arrow_array::RecordBatch;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
@@ -16,13 +15,17 @@ use crate::{
     file::{WholeFile, sync_directory},
     lock,
     name::{DAY, HOUR},
-    sorted::write_sorted,
+    sorted::merge_sorted,
 };
 
-/// Rows that are read at a time.
-const BATCH: usize = 1 << 15;
-/// Most rows of a merged file.
+/// Rows in memory, of all runs that are merged at a time.
+const BATCH: usize = 1 << 19;
+/// Minimum rows read at a time from each run.
+const LEAST_BATCH: usize = 1 << 11;
+/// Maximum rows of a merged file.
 const MOST_ROWS: u64 = 16 << 20;
+/// Maximum runs that are merged at a time: each is an open file.
+const MOST_RUNS: usize = 256;
 const HOUR_MS: u64 = 3_600_000;
 
 /// What compaction does, before and after it does it: for progress, and for tests that kill it there.
@@ -115,21 +118,24 @@ fn merge_runs(
     step: &mut impl FnMut(Step),
 ) -> Result<()> {
     let mut run: Vec<Entry> = Vec::new();
-    let mut rows = 0;
-    // By sensor and number. What cannot be merged ends a run: the merged file's range must not hold it.
+    let (mut rows, mut runs) = (0, 0);
+    // By sensor and number. A file that cannot be merged ends a run: the merged file's range must not include it.
     for file in archive.files(table, date)? {
-        let readable = if wanted(&file) { Reader::open(&file).map(|reader| reader.rows()) } else { Ok(0) };
+        let size = |reader: Reader| (reader.rows(), reader.number_of_runs());
+        let readable = if wanted(&file) { Reader::open(&file).map(size) } else { Ok((0, 0)) };
         done.unreadable += u64::from(readable.is_err());
-        let fits = readable.as_ref().is_ok_and(|more| rows + more <= MOST_ROWS)
-            && run
-                .last()
-                .is_none_or(|last| last.name.sensor == file.name.sensor && part(&last.name) == part(&file.name));
+        let fits =
+            readable.as_ref().is_ok_and(|(more, more_runs)| rows + more <= MOST_ROWS && runs + more_runs <= MOST_RUNS)
+                && run
+                    .last()
+                    .is_none_or(|last| last.name.sensor == file.name.sensor && part(&last.name) == part(&file.name));
         if !wanted(&file) || !fits {
             merge(archive, &std::mem::take(&mut run), level, done, step)?;
-            rows = 0;
+            (rows, runs) = (0, 0);
         }
-        if let (true, Ok(more)) = (wanted(&file), readable) {
+        if let (true, Ok((more, more_runs))) = (wanted(&file), readable) {
             rows += more;
+            runs += more_runs;
             run.push(file);
         }
     }
@@ -147,29 +153,24 @@ fn merge(archive: &Archive, run: &[Entry], level: u8, done: &mut Compacted, step
     let mut footer = vec![("honeyxdp.merged", replaces.join(" "))];
     // The newest that is known: a sensor that starts again goes on from there.
     for entry in run.iter().rev().filter(|_| table == Table::Accounting) {
-        if let Some(accounted) = Reader::open(entry)?.accounted() {
-            footer.push((CHECKPOINT_KEY, accounted.footer()));
+        if let Some(checkpoint) = Reader::open(entry)?.checkpoint() {
+            footer.push((CHECKPOINT_KEY, checkpoint.footer()));
             break;
         }
     }
+    let mut readers = Vec::with_capacity(run.len());
+    for entry in run {
+        readers.push(Reader::open(entry)?);
+    }
+    let expected = readers.iter().map(Reader::rows).sum::<u64>();
+    let batch = (BATCH / readers.iter().map(Reader::number_of_runs).sum::<usize>().max(1)).max(LEAST_BATCH);
+    let mut runs = Vec::new();
+    for reader in readers {
+        runs.extend(reader.runs(batch)?);
+    }
     let mut file = WholeFile::begin(&path, table, &footer)?;
     step(Step::Begun(name.clone()));
-    let (mut waiting, mut rows): (Vec<RecordBatch>, usize) = (Vec::new(), 0);
-    let (mut expected, mut written) = (0, 0);
-    for entry in run {
-        let reader = Reader::open(entry)?;
-        expected += reader.rows();
-        for batch in reader.batches(BATCH)? {
-            let batch = batch?;
-            rows += batch.num_rows();
-            waiting.push(batch);
-            if rows >= table.sorted_rows() {
-                written += write_sorted(&mut file, std::mem::take(&mut waiting), |_| |_| ())?;
-                rows = 0;
-            }
-        }
-    }
-    written += write_sorted(&mut file, std::mem::take(&mut waiting), |_| |_| ())?;
+    let written = merge_sorted(&mut file, runs)?;
     if written != expected {
         return Err(Error::wrong(&path, format!("{expected} rows were to be merged, and {written} were read")));
     }

@@ -1,4 +1,4 @@
-//! Columns of text that repeats.
+//! Columns of repeating text.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use arrow_array::{
 
 use crate::Result;
 
-/// Strings of which there are few, in a row of their own memory. A lookup compares pointers before it compares text.
+/// Builds a column of few distinct strings.
 pub(crate) struct DictionaryBuilder {
     keys: Int32Builder,
     values: Vec<Box<str>>,
@@ -35,7 +35,7 @@ impl DictionaryBuilder {
             self.values.push(word.into());
             self.values.len() - 1
         });
-        let key = i32::try_from(at).expect("there are few words");
+        let key = i32::try_from(at).expect("there are few values");
         self.keys.append_value(key);
         self.last = Some((word.to_owned(), key));
     }

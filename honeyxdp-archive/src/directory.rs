@@ -7,9 +7,9 @@ use std::{
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use crate::{Error, FileName, Result, Table};
+use crate::{Error, FileName, Result, Table, convert::has_losses};
 
-/// CaptureMode often a directory is read until two readings agree. A sensor adds a file every few seconds, compaction takes some away.
+/// Maximum readings of a directory until two of them agree. A sensor adds a file every few seconds, compaction takes some away.
 const MOST_READINGS: usize = 1000;
 
 /// An archive's directory.
@@ -54,8 +54,11 @@ impl Archive {
     /// The dates of a table, ascending.
     ///
     /// # Errors
-    /// When the directory is there and cannot be read.
+    /// Returns an error if the directory exists and cannot be read, or the archive was written by honeyxdp 0.1.0.
     pub fn dates(&self, table: Table) -> Result<Vec<Date>> {
+        if has_losses(&self.root)? {
+            return Err(Error::outdated(&self.root, &self.root));
+        }
         let directory = self.root.join(table.directory());
         let mut dates: Vec<Date> =
             names(&directory)?.iter().filter_map(|name| name.strip_prefix("date=")?.parse().ok()).collect();

@@ -1,44 +1,52 @@
-//! What can go wrong.
+//! Errors.
 
 use std::{
     io,
     path::{Path, PathBuf},
 };
 
-/// Result of this crate.
+/// Result of an operation on an archive.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Why something could not be done with an archive.
+/// Why an operation on an archive failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A file or directory could not be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
     /// A file could not be read or written as Parquet.
     #[error("{}: {source}", path.display())]
     Parquet {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: parquet::errors::ParquetError,
     },
-    /// Columns could not be put together.
+    /// Columns do not fit the schema.
     #[error("rows do not fit the schema: {0}; please report this")]
     Arrow(#[from] arrow_schema::ArrowError),
-    /// A file is no file of this archive.
+    /// A file does not belong to the archive, or is damaged.
     #[error("{}: {what}", path.display())]
     Wrong {
-        /// Which.
+        /// The file or directory.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The fault.
         what: String,
     },
-    /// Another process holds what is needed.
+    /// The archive was written by honeyxdp 0.1.0.
+    #[error("{}: it was written by honeyxdp 0.1.0; run `honeyxdp archive convert {}`", path.display(), root.display())]
+    Outdated {
+        /// The file or directory.
+        path: PathBuf,
+        /// The archive.
+        root: PathBuf,
+    },
+    /// Another process holds a lock.
     #[error("{0}")]
     Busy(String),
 }
@@ -52,6 +60,10 @@ impl Error {
     pub(crate) fn parquet(path: &Path) -> impl FnOnce(parquet::errors::ParquetError) -> Self {
         let path = path.to_owned();
         |source| Self::Parquet { path, source }
+    }
+
+    pub(crate) fn outdated(path: &Path, root: &Path) -> Self {
+        Self::Outdated { path: path.to_owned(), root: root.to_owned() }
     }
 
     pub(crate) fn wrong(path: &Path, what: impl Into<String>) -> Self {

@@ -1,4 +1,4 @@
-//! What tells one payload from another, for who must not add one twice.
+//! Identity of payloads, so that an import adds none twice.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -13,22 +13,22 @@ use crate::{Archive, Error, FileName, PayloadRow, Reader, Result, Table};
 
 const BATCH: usize = 1 << 13;
 
-/// What tells one payload from another.
+/// Identity of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PayloadKey<'a> {
-    /// When it came, milliseconds since the Unix epoch, UTC.
+    /// Time of arrival, in milliseconds since the Unix epoch, UTC.
     pub time: i64,
     /// Source address.
     pub src: IpAddr,
     /// Source port.
-    pub sport: u16,
+    pub src_port: u16,
     /// Destination port.
-    pub dport: u16,
-    /// The name of a login.
+    pub dst_port: u16,
+    /// User name of a login.
     pub username: Option<&'a str>,
-    /// The password of a login.
+    /// Password of a login.
     pub password: Option<&'a str>,
-    /// Its first bytes.
+    /// The first bytes.
     pub payload: &'a [u8],
 }
 
@@ -37,8 +37,8 @@ impl<'a> From<&'a PayloadRow> for PayloadKey<'a> {
         Self {
             time: payload.time,
             src: payload.src,
-            sport: payload.sport,
-            dport: payload.dport,
+            src_port: payload.src_port,
+            dst_port: payload.dst_port,
             username: payload.username.as_deref(),
             password: payload.password.as_deref(),
             payload: &payload.payload,
@@ -47,10 +47,10 @@ impl<'a> From<&'a PayloadRow> for PayloadKey<'a> {
 }
 
 impl Archive {
-    /// Shows the payloads of a sensor and date (UTC).
+    /// Calls `each` for every payload of a sensor and date (UTC).
     ///
     /// # Errors
-    /// When a file cannot be read.
+    /// Returns an error if a file cannot be read.
     pub fn each_payload(&self, sensor: &str, date: Date, mut each: impl FnMut(PayloadKey<'_>)) -> Result<()> {
         let sensor = FileName::sensor_of(sensor);
         for file in self.files(Table::Payloads, date)?.into_iter().filter(|file| file.name.sensor == sensor) {
@@ -60,7 +60,7 @@ impl Archive {
                 let times = column("time").as_primitive::<TimestampMillisecondType>();
                 let (v4, v6) = (column("src").as_primitive::<UInt32Type>(), column("src6").as_fixed_size_binary());
                 let port = |name| column(name).as_primitive::<UInt16Type>();
-                let (sports, dports) = (port("sport"), port("dport"));
+                let (src_ports, dst_ports) = (port("src_port"), port("dst_port"));
                 let text = |name| column(name).as_string::<i32>();
                 let (users, passwords) = (text("username"), text("password"));
                 let payloads = column("payload").as_binary::<i32>();
@@ -74,8 +74,8 @@ impl Archive {
                     each(PayloadKey {
                         time: times.value(row),
                         src,
-                        sport: sports.value(row),
-                        dport: dports.value(row),
+                        src_port: src_ports.value(row),
+                        dst_port: dst_ports.value(row),
                         username: users.is_valid(row).then(|| users.value(row)),
                         password: passwords.is_valid(row).then(|| passwords.value(row)),
                         payload: payloads.value(row),

@@ -7,7 +7,7 @@ pub(crate) const DAY: u8 = 2;
 /// The level between: an hour.
 pub(crate) const HOUR: u8 = 1;
 
-/// FileName of a file: `<sensor>-<first>-<last>-<level>.parquet`.
+/// Name of a file: `<sensor>-<first>-<last>-<level>.parquet`.
 ///
 /// A writer gives every file a number that is greater than all before, with `first == last` and level 0. A file that was
 /// merged from others bears the range of their numbers and a higher level. So **a file stands in for every file of the same
@@ -21,7 +21,7 @@ pub struct FileName {
     pub first: u64,
     /// The highest number.
     pub last: u64,
-    /// CaptureMode often it was merged: 0 as written, 1 an hour, 2 a day.
+    /// Level of compaction: 0 as written, 1 an hour, 2 a day.
     pub level: u8,
 }
 

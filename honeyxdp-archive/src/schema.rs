@@ -1,72 +1,89 @@
-//! The columns of the tables. They are a contract: what changes their meaning gets a new version.
+//! The columns of the tables. They are a contract: a change of meaning gets a new version.
 
 use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Schema, SchemaRef, TimeUnit};
+use parquet::file::metadata::SortingColumn;
 
-/// Key of a file's footer that names its schema.
+/// Key of the footer that names a file's schema.
 pub const SCHEMA_KEY: &str = "honeyxdp.schema";
+
+/// Number of TCP in the column `protocol`.
+pub const TCP: u8 = 6;
 
 /// A table of the archive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Table {
     /// One row per flow record.
     Flows,
-    /// One row per interval: what was counted, and what of it is not in the other tables.
+    /// One row per interval: the SYNs counted, and how many of them are in no other table.
     Accounting,
     /// One row per captured payload or login.
     Payloads,
 }
 
 impl Table {
-    /// All.
+    /// All tables.
     pub const ALL: [Self; 3] = [Self::Flows, Self::Accounting, Self::Payloads];
 
-    /// FileName of its directory.
+    /// Name of the table and of its directory.
     pub const fn directory(self) -> &'static str {
         match self {
             Self::Flows => "flows",
-            Self::Accounting => "losses",
+            Self::Accounting => "accounting",
             Self::Payloads => "payloads",
         }
     }
 
-    /// FileName and version of its schema, which is in every footer under [`SCHEMA_KEY`].
+    /// Name and version of the schema. Every footer has it under [`SCHEMA_KEY`].
     pub const fn version(self) -> &'static str {
         match self {
-            Self::Flows => "honeyxdp.flows/2",
-            Self::Accounting => "honeyxdp.losses/3",
-            Self::Payloads => "honeyxdp.payloads/2",
+            Self::Flows => "honeyxdp.flows/3",
+            Self::Accounting => "honeyxdp.accounting/3",
+            Self::Payloads => "honeyxdp.payloads/3",
         }
     }
 
-    /// CaptureMode many of its columns, from the first on, files of a version have; `None` for a version that cannot be read. The
-    /// columns that came later may be null.
-    pub(crate) fn columns_of(self, version: &str) -> Option<usize> {
-        match (self, version) {
-            (Self::Flows, "honeyxdp.flows/1") => Some(22),
-            (Self::Accounting, "honeyxdp.losses/1") => Some(10),
-            (Self::Accounting, "honeyxdp.losses/2") => Some(12),
-            (Self::Payloads, "honeyxdp.payloads/1") => Some(24),
-            _ => (version == self.version()).then(|| self.schema().fields().len()),
+    /// The column that decides the date of a row's directory.
+    pub const fn time_column(self) -> &'static str {
+        match self {
+            Self::Flows => "first_seen",
+            Self::Accounting => "interval_start",
+            Self::Payloads => "time",
         }
     }
 
-    /// Its columns. Directories add `date`.
+    /// The columns that rows are sorted by, ascending and with nulls last: IPv4 sources come before IPv6 sources.
+    pub const fn sort_order(self) -> &'static [&'static str] {
+        match self {
+            Self::Flows | Self::Payloads => &["family", "dst_port", "src", "src6"],
+            Self::Accounting => &["interval_start"],
+        }
+    }
+
+    /// The sort order as a footer declares it.
+    pub(crate) fn sorting_columns(self) -> Vec<SortingColumn> {
+        let schema = self.schema();
+        let index = |name: &&str| schema.index_of(name).ok().and_then(|index| i32::try_from(index).ok());
+        let indices = self.sort_order().iter().filter_map(index);
+        indices.map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false }).collect()
+    }
+
+    /// The columns in order. Directories add `date`.
     pub fn schema(self) -> SchemaRef {
         static FLOWS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(flows()));
-        static LOSSES: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(losses()));
+        static ACCOUNTING: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(accounting()));
         static PAYLOADS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(payloads()));
         Arc::clone(match self {
             Self::Flows => &FLOWS,
-            Self::Accounting => &LOSSES,
+            Self::Accounting => &ACCOUNTING,
             Self::Payloads => &PAYLOADS,
         })
     }
 }
 
-/// Few different strings.
-fn words() -> DataType {
+/// Text with few distinct values.
+pub(crate) fn dictionary() -> DataType {
     DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
 }
 
@@ -74,84 +91,92 @@ fn time() -> DataType {
     DataType::Timestamp(TimeUnit::Millisecond, Some("UTC".into()))
 }
 
+fn required(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, false)
+}
+
+fn optional(name: &str, data_type: DataType) -> Field {
+    Field::new(name, data_type, true)
+}
+
 fn flows() -> Schema {
-    let field = |name, data_type| Field::new(name, data_type, false);
-    let optional = |name, data_type| Field::new(name, data_type, true);
     Schema::new(vec![
-        field("sensor", words()),
-        field("interval_start", time()),
-        field("interval_end", time()),
-        field("family", words()),
-        field("rule", words()),
-        optional("attributed", words()),
+        required("sensor", dictionary()),
+        optional("site", dictionary()),
+        required("interval_start", time()),
+        required("interval_end", time()),
+        required("family", dictionary()),
+        required("rule_id", dictionary()),
+        optional("attributed_family", dictionary()),
+        required("protocol", DataType::UInt8),
         optional("src", DataType::UInt32),
         optional("src6", DataType::FixedSizeBinary(16)),
-        field("dport", DataType::UInt16),
-        field("packets", DataType::UInt32),
-        field("first", time()),
-        field("last", time()),
-        field("matched", DataType::UInt16),
-        field("window", DataType::UInt16),
-        field("ttl", DataType::UInt8),
-        field("options_length", DataType::UInt8),
-        field("options_head", DataType::UInt32),
-        field("ip_id", DataType::UInt16),
-        field("seq_first", DataType::UInt32),
-        field("seq_last", DataType::UInt32),
-        optional("country", words()),
+        optional("src_port_first", DataType::UInt16),
+        optional("src_port_last", DataType::UInt16),
+        required("dst_port", DataType::UInt16),
+        required("packets", DataType::UInt32),
+        required("first_seen", time()),
+        required("last_seen", time()),
+        required("matched", DataType::UInt16),
+        required("tcp_window", DataType::UInt16),
+        required("ttl", DataType::UInt8),
+        optional("dont_fragment", DataType::Boolean),
+        optional("option_layout", dictionary()),
+        required("options_length", DataType::UInt8),
+        required("options_head", DataType::UInt32),
+        required("ip_id", DataType::UInt16),
+        required("seq_first", DataType::UInt32),
+        required("seq_last", DataType::UInt32),
+        optional("country", dictionary()),
         optional("asn", DataType::UInt32),
-        optional("site", words()),
     ])
 }
 
-fn losses() -> Schema {
-    let field = |name, data_type| Field::new(name, data_type, false);
-    let optional = |name, data_type| Field::new(name, data_type, true);
+fn accounting() -> Schema {
     Schema::new(vec![
-        field("sensor", words()),
-        field("interval_start", time()),
-        field("interval_end", time()),
-        field("frames", DataType::UInt64),
-        field("syns", DataType::UInt64),
-        field("packets", DataType::UInt64),
-        field("lost", DataType::UInt64),
-        field("sampled_out", DataType::UInt64),
-        field("dropped_by_archive", DataType::UInt64),
-        field("filtered", DataType::UInt64),
+        required("sensor", dictionary()),
+        optional("site", dictionary()),
+        required("interval_start", time()),
+        required("interval_end", time()),
+        required("frames", DataType::UInt64),
+        required("syns", DataType::UInt64),
+        required("packets", DataType::UInt64),
+        required("lost", DataType::UInt64),
+        required("sampled_out", DataType::UInt64),
+        required("dropped_by_archive", DataType::UInt64),
+        required("filtered", DataType::UInt64),
         optional("payloads", DataType::UInt64),
         optional("payloads_lost", DataType::UInt64),
-        optional("site", words()),
     ])
 }
 
 fn payloads() -> Schema {
-    let field = |name, data_type| Field::new(name, data_type, false);
-    let optional = |name, data_type| Field::new(name, data_type, true);
     Schema::new(vec![
-        field("sensor", words()),
-        field("interval_start", time()),
-        field("time", time()),
+        required("sensor", dictionary()),
+        optional("site", dictionary()),
+        required("interval_start", time()),
+        required("time", time()),
         optional("src", DataType::UInt32),
         optional("src6", DataType::FixedSizeBinary(16)),
-        field("sport", DataType::UInt16),
-        field("dport", DataType::UInt16),
-        field("how", words()),
-        optional("exploit", words()),
-        optional("exploit_rule", words()),
-        optional("exploit_confidence", words()),
-        field("family", words()),
-        field("attribution_source", words()),
-        optional("evidence", words()),
-        optional("family_confidence", words()),
+        required("src_port", DataType::UInt16),
+        required("dst_port", DataType::UInt16),
+        required("protocol", DataType::UInt8),
+        required("capture_mode", dictionary()),
+        optional("exploit", dictionary()),
+        optional("exploit_rule_id", dictionary()),
+        optional("exploit_confidence", dictionary()),
+        required("family", dictionary()),
+        required("attribution_source", dictionary()),
+        optional("rule_id", dictionary()),
+        optional("family_confidence", dictionary()),
         optional("url_host", DataType::Utf8),
         optional("url_path", DataType::Utf8),
         optional("url_file", DataType::Utf8),
         optional("username", DataType::Utf8),
         optional("password", DataType::Utf8),
-        field("length", DataType::UInt32),
-        field("payload", DataType::Binary),
-        optional("country", words()),
+        required("length", DataType::UInt32),
+        required("payload", DataType::Binary),
+        optional("country", dictionary()),
         optional("asn", DataType::UInt32),
-        optional("site", words()),
     ])
 }

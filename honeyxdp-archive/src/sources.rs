@@ -1,4 +1,4 @@
-//! The columns of source addresses, which both tables of what came have.
+//! The columns of source addresses, shared by flows and payloads.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -9,7 +9,7 @@ use arrow_array::{
 
 use crate::Result;
 
-/// `src` and `src6`: one of them is null.
+/// `src` and `src6`: exactly one of them is set.
 pub(crate) struct Sources {
     v4: UInt32Builder,
     v6: FixedSizeBinaryBuilder,

@@ -1,4 +1,4 @@
-//! Writing: rows are gathered up to a bound, and become whole files, one for each date.
+//! Writing: rows are collected in memory up to a bound, and written as whole files, one for each date.
 
 use std::{
     collections::BTreeMap,
@@ -19,42 +19,43 @@ use crate::{
     row::{accounting_batch, flows_batch},
 };
 
-/// Rows that become columns at a time.
+/// Rows converted to columns at a time.
 const BATCH: usize = 1 << 15;
-/// Bytes of payloads in memory: some 50,000 of usual length.
+/// Maximum bytes of payloads in memory: some 50,000 of usual length.
 const MOST_PAYLOADS: usize = 32 << 20;
 const DAY_MS: i64 = 86_400_000;
 
 /// Writes the rows of one sensor.
 ///
-/// Rows stay in memory until [`Writer::flush`], or until there are as many as it may hold: 150 bytes a row of flows, 32 MiB of
-/// payloads ([`Writer::bound_payloads`]), and about as much again while a file is written.
+/// Rows stay in memory until [`Writer::flush`] or until a bound is reached. Memory: 160 bytes a row of flows, 32 MiB of payloads
+/// ([`Writer::bound_payloads`]), and about as much again while a file is written.
 #[derive(Debug)]
 pub struct Writer {
     archive: Archive,
-    /// As it is in the rows.
+    /// Id of the sensor, as in rows.
     sensor: String,
     site: Option<String>,
-    /// As it is in names.
+    /// Id of the sensor, as in file names.
     name: String,
     most: usize,
     rows: Vec<FlowRow>,
     payloads: Vec<PayloadRow>,
-    /// What these take, and may take.
+    /// Bytes of these, and their maximum.
     payload_bytes: usize,
     most_payload_bytes: usize,
-    losses: Vec<AccountingRow>,
-    /// The counters at the ends of these.
-    accounted: Vec<Checkpoint>,
+    accounting: Vec<AccountingRow>,
+    /// The counters at the ends of these intervals.
+    checkpoints: Vec<Checkpoint>,
     number: u64,
     _lock: File,
 }
 
 impl Writer {
-    /// Writes rows of this sensor to an archive, which is made if it is not there. At most `most` rows are gathered.
+    /// Opens an archive for the rows of one sensor, and makes it if it is missing. At most `most` rows are held in memory.
     ///
     /// # Errors
-    /// When the directory cannot be written, or another process writes there under the same name of a sensor.
+    /// Returns an error if the directory cannot be written, another process writes there under the same sensor id, or the archive
+    /// was written by honeyxdp 0.1.0.
     pub fn open(archive: &Archive, sensor: &str, most: usize) -> Result<Self> {
         let root = archive.root();
         let name = FileName::sensor_of(sensor);
@@ -87,22 +88,22 @@ impl Writer {
             payloads: Vec::new(),
             payload_bytes: 0,
             most_payload_bytes: MOST_PAYLOADS,
-            losses: Vec::new(),
-            accounted: Vec::new(),
+            accounting: Vec::new(),
+            checkpoints: Vec::new(),
             number,
             _lock: lock,
         })
     }
 
-    /// Says in all rows to come which place or network the sensor stands in.
+    /// Sets the site of the following rows.
     pub fn at_site(&mut self, site: Option<&str>) {
         self.site = site.map(str::to_owned);
     }
 
-    /// Takes a row. When there is no more room, all are written before.
+    /// Takes a row. If memory is full, the rows in memory are written first.
     ///
     /// # Errors
-    /// When they cannot be written. Then the row was not taken, and the others are still there: try again, or
+    /// Returns an error if they cannot be written. Then the row was not taken, and the others are still in memory: try again, or
     /// [`Writer::discard`].
     pub fn push(&mut self, row: FlowRow) -> Result<()> {
         if self.is_full() {
@@ -112,13 +113,13 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes a payload or a login, cut to [`crate::MOST_PAYLOAD`]. When there is no more room, all are written before.
+    /// Takes a payload or a login, truncated to [`crate::MOST_PAYLOAD`]. If memory is full, the payloads in memory are written first.
     ///
     /// # Errors
-    /// When they cannot be written. Then this one was not taken, and the others are still there: try again, or
+    /// Returns an error if they cannot be written. Then this one was not taken, and the others are still in memory: try again, or
     /// [`Writer::discard_payloads`].
     pub fn push_payload(&mut self, mut payload: PayloadRow) -> Result<()> {
-        payload.cut();
+        payload.truncate();
         let bytes = payload.memory();
         if self.payload_bytes + bytes > self.most_payload_bytes {
             self.flush_payloads()?;
@@ -128,28 +129,27 @@ impl Writer {
         Ok(())
     }
 
-    /// Takes the account of an interval. It is written after the rows.
-    pub fn account(&mut self, loss: AccountingRow) {
-        self.losses.push(loss);
+    /// Takes the accounting row of an interval. It is written after the interval's rows.
+    pub fn account(&mut self, row: AccountingRow) {
+        self.accounting.push(row);
     }
 
-    /// Takes the counters at the end of the interval that was accounted for last. They are for who goes on with them when this
-    /// process is gone, see [`Archive::accounted`].
-    pub fn accounted(&mut self, accounted: Checkpoint) {
-        self.accounted.push(accounted);
+    /// Takes the counters at the end of the interval of the last accounting row, for the next process: see [`Archive::checkpoint`].
+    pub fn checkpoint(&mut self, checkpoint: Checkpoint) {
+        self.checkpoints.push(checkpoint);
     }
 
-    /// Makes one account of the oldest two, until at most `most` are in memory.
-    pub fn bound_accounts(&mut self, most: usize) {
-        while self.losses.len() > most.max(1) {
-            let second = self.losses.remove(1);
-            let end = self.losses[0].interval_end;
-            self.accounted.retain(|accounted| accounted.until != end);
-            self.losses[0].append(&second);
+    /// Joins the oldest accounting rows until at most `most` are in memory.
+    pub fn bound_accounting(&mut self, most: usize) {
+        while self.accounting.len() > most.max(1) {
+            let second = self.accounting.remove(1);
+            let end = self.accounting[0].interval_end;
+            self.checkpoints.retain(|checkpoint| checkpoint.until != end);
+            self.accounting[0].append(&second);
         }
     }
 
-    /// Whether it holds as many rows as it may.
+    /// Whether memory is full of rows.
     pub fn is_full(&self) -> bool {
         self.rows.len() >= self.most
     }
@@ -164,12 +164,17 @@ impl Writer {
         &mut self.rows
     }
 
-    /// Accounts in memory.
-    pub fn losses(&mut self) -> &mut Vec<AccountingRow> {
-        &mut self.losses
+    /// Accounting rows in memory.
+    pub fn accounting(&self) -> &[AccountingRow] {
+        &self.accounting
     }
 
-    /// Forgets the rows in memory.
+    /// Accounting rows in memory, to be completed.
+    pub fn accounting_mut(&mut self) -> &mut [AccountingRow] {
+        &mut self.accounting
+    }
+
+    /// Drops the rows in memory.
     pub fn discard(&mut self) {
         self.rows.clear();
     }
@@ -179,25 +184,25 @@ impl Writer {
         &self.payloads
     }
 
-    /// Forgets the payloads in memory.
+    /// Drops the payloads in memory.
     pub fn discard_payloads(&mut self) {
         self.payloads.clear();
         self.payload_bytes = 0;
     }
 
-    /// Lets payloads take so many bytes of memory; one has room always.
+    /// Sets the maximum bytes of payloads in memory; one payload always fits.
     pub fn bound_payloads(&mut self, bytes: usize) {
         self.most_payload_bytes = bytes;
     }
 
-    /// Writes everything.
+    /// Writes everything in memory.
     ///
     /// # Errors
-    /// When it cannot be written. What could not is still there.
+    /// Returns an error if a file cannot be written. Rows that are not written stay in memory.
     pub fn flush(&mut self) -> Result<()> {
         self.flush_rows()?;
         self.flush_payloads()?;
-        self.flush_losses()
+        self.flush_accounting()
     }
 
     /// Writes the rows: a file for each date, sorted by family, port and source.
@@ -205,10 +210,14 @@ impl Writer {
     /// # Errors
     /// As [`Writer::flush`].
     pub fn flush_rows(&mut self) -> Result<()> {
-        self.rows.sort_unstable_by_key(|row| (row.first.div_euclid(DAY_MS), row.family, row.dport, row.src));
+        self.rows.sort_unstable_by_key(|row| (row.first_seen.div_euclid(DAY_MS), row.family, row.dst_port, row.src));
         let mut rows = mem::take(&mut self.rows);
-        let written =
-            self.write_days(Table::Flows, &mut rows, |row| row.first, |origin, rows| flows_batch(origin, rows.iter()));
+        let written = self.write_days(
+            Table::Flows,
+            &mut rows,
+            |row| row.first_seen,
+            |origin, rows| flows_batch(origin, rows.iter()),
+        );
         self.rows = rows;
         written
     }
@@ -221,7 +230,7 @@ impl Writer {
         let mut rows = mem::take(&mut self.payloads);
         let day = |row: &PayloadRow| row.time.div_euclid(DAY_MS);
         rows.sort_by(|a, b| {
-            let key = |row: &PayloadRow| (row.dport, row.src, row.time);
+            let key = |row: &PayloadRow| (row.dst_port, row.src, row.time);
             day(a).cmp(&day(b)).then_with(|| a.family.family().cmp(b.family.family())).then_with(|| key(a).cmp(&key(b)))
         });
         let written = self.write_days(
@@ -235,7 +244,7 @@ impl Writer {
         written
     }
 
-    /// Writes rows that are sorted by their day, a file for each. What is written is cut off.
+    /// Writes rows that are sorted by day, a file for each day. Written rows are removed.
     fn write_days<T>(
         &mut self,
         table: Table,
@@ -244,7 +253,7 @@ impl Writer {
         batch: impl Fn(Origin, &[T]) -> Result<RecordBatch>,
     ) -> Result<()> {
         while let Some(last) = rows.last() {
-            // From the end on, which can be cut off.
+            // From the end, where removal is cheap.
             let day = time(last).div_euclid(DAY_MS);
             let from = rows.partition_point(|row| time(row).div_euclid(DAY_MS) < day);
             let number = self.next_number();
@@ -260,23 +269,25 @@ impl Writer {
         Ok(())
     }
 
-    fn flush_losses(&mut self) -> Result<()> {
+    fn flush_accounting(&mut self) -> Result<()> {
         let mut days: BTreeMap<i64, Vec<AccountingRow>> = BTreeMap::new();
-        for loss in &self.losses {
-            days.entry(loss.interval_start.div_euclid(DAY_MS)).or_default().push(*loss);
+        for row in &self.accounting {
+            days.entry(row.interval_start.div_euclid(DAY_MS)).or_default().push(*row);
         }
-        for (day, losses) in days {
+        for (day, mut rows) in days {
             let number = self.next_number();
-            let path = self.path(Table::Accounting, losses[0].interval_start, number);
-            let end = losses.last().map(|loss| loss.interval_end);
-            let last = self.accounted.iter().rposition(|accounted| Some(accounted.until) == end);
-            let footer = last.map(|last| (CHECKPOINT_KEY, self.accounted[last].footer()));
+            let path = self.path(Table::Accounting, rows[0].interval_start, number);
+            let end = rows.last().map(|row| row.interval_end);
+            let last = self.checkpoints.iter().rposition(|checkpoint| Some(checkpoint.until) == end);
+            let footer = last.map(|last| (CHECKPOINT_KEY, self.checkpoints[last].footer()));
             let mut file = WholeFile::begin(&path, Table::Accounting, footer.as_slice())?;
-            file.write(&accounting_batch(self.origin(), losses.iter())?)?;
+            // The clock may have been set back.
+            rows.sort_by_key(|row| row.interval_start);
+            file.write(&accounting_batch(self.origin(), rows.iter())?)?;
             file.finish()?;
             self.number = number;
-            self.losses.retain(|loss| loss.interval_start.div_euclid(DAY_MS) != day);
-            self.accounted.drain(..last.map_or(0, |last| last + 1));
+            self.accounting.retain(|row| row.interval_start.div_euclid(DAY_MS) != day);
+            self.checkpoints.drain(..last.map_or(0, |last| last + 1));
         }
         Ok(())
     }
@@ -290,14 +301,14 @@ impl Writer {
         self.archive.directory(table, date_of(milliseconds)).join(name.to_string())
     }
 
-    /// The time, so that numbers of an archive that was emptied do not begin again; but always a greater one.
+    /// The time in milliseconds, so that numbers do not repeat in an archive that was emptied; always greater than the last.
     fn next_number(&self) -> u64 {
         let now = u64::try_from(Timestamp::now().as_millisecond()).unwrap_or(0);
         now.max(self.number + 1)
     }
 }
 
-/// Removes what this sensor had begun to write when it was killed.
+/// Removes unfinished files of this sensor, left by a kill.
 fn remove_unfinished(archive: &Archive, table: Table, date: Date, sensor: &str) -> Result<()> {
     let directory = archive.directory(table, date);
     for file in names(&directory)? {

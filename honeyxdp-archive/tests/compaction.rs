@@ -193,6 +193,31 @@ fn words(column: &ArrayRef) -> Vec<String> {
 }
 
 #[test]
+fn footers_declare_the_order_and_bloom_filters_are_small() {
+    let directory = tempfile::tempdir().unwrap();
+    let archive = fill(directory.path());
+    for merged in [false, true] {
+        if merged {
+            compact(&archive, later(), |_| {}).unwrap();
+        }
+        for table in Table::ALL {
+            let date = archive.dates(table).unwrap()[0];
+            for file in archive.files(table, date).unwrap() {
+                let reader = Reader::open(&file).unwrap();
+                assert!(reader.is_sorted(), "{file:?}");
+                for column in reader.footer().row_group(0).columns() {
+                    let has_filter = ["src", "src6"].contains(&column.column_path().string().as_str());
+                    let bytes = column.bloom_filter_length();
+                    assert_eq!(bytes.is_some(), has_filter && table != Table::Accounting);
+                    println!("{} of {} bytes in {}", bytes.unwrap_or(0), file.bytes, file.name);
+                    assert!(bytes.unwrap_or(0) < 4096, "{bytes:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn rows_are_sorted_and_statistics_tell_where_they_are() {
     let directory = tempfile::tempdir().unwrap();
     let archive = fill(directory.path());
@@ -205,7 +230,7 @@ fn rows_are_sorted_and_statistics_tell_where_they_are() {
         assert_eq!(reader.rows(), u64::from(FILES * rows));
         let batch = reader.batches(1 << 15).unwrap().next().unwrap().unwrap();
         let families = words(batch.column_by_name("family").unwrap());
-        let ports = batch.column_by_name("dport").unwrap().as_primitive::<UInt16Type>().values();
+        let ports = batch.column_by_name("dst_port").unwrap().as_primitive::<UInt16Type>().values();
         let order: Vec<_> = families.iter().zip(ports).collect();
         assert!(order.is_sorted(), "{order:?}");
     }

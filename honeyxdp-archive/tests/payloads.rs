@@ -1,24 +1,18 @@
-//! Payloads: what goes in comes out, memory is bounded, and archives from before there were payloads can be read.
+//! Payloads: every column is read as it was written, and memory is bounded.
 
 mod sample;
 
-use std::{fs, fs::File, net::IpAddr, sync::Arc};
+use std::{fs, net::IpAddr};
 
 use arrow_array::{
     Array as _, RecordBatch, StringArray,
     cast::AsArray as _,
-    types::{Int32Type, TimestampMillisecondType, UInt16Type, UInt32Type, UInt64Type},
+    types::{Int32Type, TimestampMillisecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type},
 };
-use arrow_schema::Schema;
 use honeyxdp_archive::{
-    AccountingRow, Archive, Attribution, Entry, MOST_PAYLOAD, PayloadRow, Reader, SCHEMA_KEY, Table, Writer, check,
-    compact,
+    AccountingRow, Archive, Attribution, Entry, MOST_PAYLOAD, PayloadRow, Reader, Table, Writer, check, compact,
 };
 use jiff::{SignedDuration, Timestamp};
-use parquet::{
-    arrow::ArrowWriter,
-    file::{metadata::KeyValue, properties::WriterProperties},
-};
 use sample::{payload, row};
 
 /// 2019-11-05T23:59:59.900Z.
@@ -48,7 +42,8 @@ fn written(batch: &RecordBatch, row: usize) -> Vec<String> {
                 let bytes: [u8; 16] = column.as_fixed_size_binary().value(row).try_into().unwrap();
                 IpAddr::from(bytes).to_string()
             }
-            "sport" | "dport" => column.as_primitive::<UInt16Type>().value(row).to_string(),
+            "src_port" | "dst_port" => column.as_primitive::<UInt16Type>().value(row).to_string(),
+            "protocol" => column.as_primitive::<UInt8Type>().value(row).to_string(),
             "length" | "asn" => column.as_primitive::<UInt32Type>().value(row).to_string(),
             "payload" => format!("{:?}", column.as_binary::<i32>().value(row)),
             "url_host" | "url_path" | "url_file" | "username" | "password" => {
@@ -68,24 +63,26 @@ fn written(batch: &RecordBatch, row: usize) -> Vec<String> {
 fn pushed(row: &PayloadRow) -> Vec<String> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let exploit = row.exploit.as_ref();
-    let label = row.family.label();
+    let family = row.family.classification();
     let (v4, v6) = if row.src.is_ipv4() { (row.src.to_string(), "".into()) } else { ("".into(), row.src.to_string()) };
     [
         ("sensor", "test/1".to_owned()),
+        ("site", String::new()),
         ("interval_start", row.interval_start.to_string()),
         ("time", row.time.to_string()),
         ("src", v4),
         ("src6", v6),
-        ("sport", row.sport.to_string()),
-        ("dport", row.dport.to_string()),
-        ("how", row.how.name().to_owned()),
-        ("exploit", exploit.map(|label| label.name.to_string()).unwrap_or_default()),
-        ("exploit_rule", exploit.map(|label| label.rule.to_string()).unwrap_or_default()),
-        ("exploit_confidence", exploit.map(|label| label.confidence.to_string()).unwrap_or_default()),
+        ("src_port", row.src_port.to_string()),
+        ("dst_port", row.dst_port.to_string()),
+        ("protocol", "6".to_owned()),
+        ("capture_mode", row.capture_mode.name().to_owned()),
+        ("exploit", exploit.map(|exploit| exploit.name.to_string()).unwrap_or_default()),
+        ("exploit_rule_id", exploit.map(|exploit| exploit.rule_id.to_string()).unwrap_or_default()),
+        ("exploit_confidence", exploit.map(|exploit| exploit.confidence.to_string()).unwrap_or_default()),
         ("family", row.family.family().to_owned()),
-        ("attribution_source", row.family.by().to_owned()),
-        ("evidence", label.map(|label| label.rule.to_string()).unwrap_or_default()),
-        ("family_confidence", label.map(|label| label.confidence.to_string()).unwrap_or_default()),
+        ("attribution_source", row.family.source().to_owned()),
+        ("rule_id", family.map(|family| family.rule_id.to_string()).unwrap_or_default()),
+        ("family_confidence", family.map(|family| family.confidence.to_string()).unwrap_or_default()),
         ("url_host", text(&row.url_host)),
         ("url_path", text(&row.url_path)),
         ("url_file", text(&row.url_file)),
@@ -95,7 +92,6 @@ fn pushed(row: &PayloadRow) -> Vec<String> {
         ("payload", format!("{:?}", row.payload)),
         ("country", row.country.map(|code| String::from_utf8(code.to_vec()).unwrap()).unwrap_or_default()),
         ("asn", row.asn.map(|asn| asn.to_string()).unwrap_or_default()),
-        ("site", String::new()),
     ]
     .map(|(name, text)| format!("{name}={text}"))
     .to_vec()
@@ -209,20 +205,6 @@ fn an_interval_of_a_killed_sensor_has_its_payloads_accounted_for() {
     assert_eq!((archive.unaccounted("test/1").unwrap(), check(&archive).unwrap().problems), (vec![], vec![]));
 }
 
-/// Makes files of a table what they were when it had fewer columns.
-fn make_old(archive: &Archive, table: Table, version: &str, columns: usize) {
-    for file in files(archive, table) {
-        let batches: Vec<_> = Reader::open(&file).unwrap().batches(100).unwrap().map(Result::unwrap).collect();
-        let old = Arc::new(Schema::new(table.schema().fields()[..columns].to_vec()));
-        let key = KeyValue::new(SCHEMA_KEY.to_owned(), version.to_owned());
-        let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![key])).build();
-        let mut writer = ArrowWriter::try_new(File::create(&file.path).unwrap(), old, Some(properties)).unwrap();
-        let columns: Vec<usize> = (0..columns).collect();
-        batches.iter().for_each(|batch| writer.write(&batch.project(&columns).unwrap()).unwrap());
-        writer.close().unwrap();
-    }
-}
-
 /// The site of every row of a table.
 fn sites(archive: &Archive, table: Table) -> Vec<Option<String>> {
     let of_batch = |batch: &RecordBatch| {
@@ -236,71 +218,55 @@ fn sites(archive: &Archive, table: Table) -> Vec<Option<String>> {
 }
 
 #[test]
-fn rows_say_their_site_and_those_from_before_there_were_sites_say_none() {
+fn rows_have_the_site_of_their_sensor() {
     let directory = tempfile::tempdir().unwrap();
     let archive = Archive::new(directory.path());
-    let fill = |start: i64, site: Option<&str>| {
+    let day = START - 10_000_000;
+    for (start, site) in [(day, Some("tokyo")), (day + 10_000, None)] {
         let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
         writer.at_site(site);
         writer.push(row(8, start)).unwrap();
         writer.push_payload(payload(1, start)).unwrap();
-        let loss =
-            AccountingRow { interval_start: start, syns: 9, packets: 9, payloads: Some(1), ..AccountingRow::default() };
-        writer.account(loss);
+        writer.account(AccountingRow {
+            interval_start: start,
+            syns: 9,
+            packets: 9,
+            payloads: Some(1),
+            ..AccountingRow::default()
+        });
         writer.flush().unwrap();
-    };
-    let day = START - 10_000_000;
-    fill(day, Some("lost with the column"));
-    for (table, version, columns) in [
-        (Table::Flows, "honeyxdp.flows/1", 22),
-        (Table::Accounting, "honeyxdp.losses/2", 12),
-        (Table::Payloads, "honeyxdp.payloads/1", 24),
-    ] {
-        make_old(&archive, table, version, columns);
     }
-    fill(day + 10_000, Some("tokyo"));
-    fill(day + 20_000, None);
     for merged in [false, true] {
         if merged {
-            assert_eq!(compact(&archive, later(), |_| {}).unwrap().merged, 9);
+            assert_eq!(compact(&archive, later(), |_| {}).unwrap().merged, 6);
         }
         assert_eq!(check(&archive).unwrap().problems, Vec::<String>::new());
         for table in Table::ALL {
-            assert_eq!(sites(&archive, table), [None, None, Some("tokyo".to_owned())], "{table:?}");
+            assert_eq!(sites(&archive, table), [None, Some("tokyo".to_owned())], "{table:?}");
         }
     }
 }
 
 #[test]
-fn an_archive_from_before_there_were_payloads_is_read_and_gone_on_with() {
+fn unknown_payload_counts_stay_null_when_accounting_is_merged() {
     let directory = tempfile::tempdir().unwrap();
     let archive = Archive::new(directory.path());
-    let fill = |start: i64, payloads: Option<u32>| {
+    let day = START - 10_000_000;
+    for (start, payloads) in [(day, None), (day + 10_000, None), (day + 20_000, Some(4))] {
         let mut writer = Writer::open(&archive, "test/1", 10).unwrap();
         writer.push(row(8, start)).unwrap();
         (0..payloads.unwrap_or(0)).for_each(|n| writer.push_payload(payload(n, start)).unwrap());
         let payloads = payloads.map(u64::from);
-        let loss = AccountingRow {
+        writer.account(AccountingRow {
             interval_start: start,
             syns: 9,
             packets: 9,
             payloads,
             payloads_lost: payloads,
             ..AccountingRow::default()
-        };
-        writer.account(loss);
+        });
         writer.flush().unwrap();
-    };
-    let day = START - 10_000_000;
-    fill(day, None);
-    fill(day + 10_000, None);
-    make_old(&archive, Table::Accounting, "honeyxdp.losses/1", 10);
-    fs::remove_dir(directory.path().join("payloads")).unwrap();
-    let checked = check(&archive).unwrap();
-    assert_eq!((checked.problems, checked.intervals, checked.payloads), (vec![], 2, 0));
-    assert_eq!(archive.unaccounted("test/1").unwrap(), []);
-
-    fill(day + 20_000, Some(4));
+    }
     for merged in [false, true] {
         if merged {
             let done = compact(&archive, later(), |_| {}).unwrap();
@@ -315,13 +281,15 @@ fn an_archive_from_before_there_were_payloads_is_read_and_gone_on_with() {
                 batch.column_by_name("payloads").unwrap().as_primitive::<UInt64Type>().iter().collect::<Vec<_>>()
             })
             .collect();
-        assert_eq!(known, [None, None, Some(4)], "what was not counted is not 0");
+        assert_eq!(known, [None, None, Some(4)]);
     }
 }
 
 #[test]
-fn what_decided_is_in_words() {
-    assert_eq!((Attribution::default().family(), Attribution::default().by()), ("unknown", "none"));
-    let decided = payload(4, START).family;
-    assert_eq!((decided.family(), decided.by(), decided.label().unwrap().confidence), ("qbot", "payload", 'B'));
+fn attribution_names_its_source() {
+    assert_eq!((Attribution::default().family(), Attribution::default().source()), ("unknown", "none"));
+    let by_payload = payload(4, START).family;
+    assert_eq!((by_payload.family(), by_payload.source()), ("qbot", "payload"));
+    assert_eq!(by_payload.classification().unwrap().confidence, 'B');
+    assert_eq!(payload(1, START).family.source(), "fingerprint");
 }

@@ -4,7 +4,7 @@
 -- pair test attributed goes before the single packet's mark. Who showed nothing is unknown.
 WITH shown AS (
     SELECT DATE '{day}' AS day, src, src6, country, knocks, CAST(NULL AS VARCHAR) AS named,
-           CASE coalesce(attributed, family) WHEN 'mirai' THEN 6 WHEN 'hajime' THEN 7 WHEN 'other' THEN 9 ELSE 8 END AS rank
+           CASE coalesce(attributed_family, family) WHEN 'mirai' THEN 6 WHEN 'hajime' THEN 7 WHEN 'other' THEN 9 ELSE 8 END AS rank
     FROM day_sources
     UNION ALL
     SELECT DATE '{day}' AS day, src, src6, NULL AS country,
@@ -18,9 +18,9 @@ WITH shown AS (
     FROM shown
     GROUP BY src, src6
 ), asked AS (
-    SELECT CAST(column1 AS SMALLINT UNSIGNED) AS dport, CAST(column2 AS BIGINT UNSIGNED) AS bit FROM (VALUES {ports})
+    SELECT CAST(column1 AS SMALLINT UNSIGNED) AS dst_port, CAST(column2 AS BIGINT UNSIGNED) AS bit FROM (VALUES {ports})
 )
-SELECT DATE '{day}' AS day, asked.dport, src, src6, country,
+SELECT DATE '{day}' AS day, asked.dst_port, src, src6, country,
        CASE rank WHEN 1 THEN 'hajime' WHEN 2 THEN 'mozi' WHEN 3 THEN 'qbot' WHEN 4 THEN 'mirai' WHEN 5 THEN named
                  WHEN 6 THEN 'mirai' WHEN 7 THEN 'hajime' WHEN 8 THEN 'tool' ELSE 'unknown' END AS kind
 FROM kinds CROSS JOIN asked

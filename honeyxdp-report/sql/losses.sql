@@ -3,7 +3,7 @@
 SELECT sensor, count(*) AS intervals, sum(syns) AS syns, sum(packets) AS in_records, sum(lost) AS lost,
        sum(sampled_out) AS sampled_out, sum(dropped_by_archive) AS dropped_by_archive, sum(filtered) AS filtered,
        sum(payloads) AS payloads, sum(payloads_lost) AS payloads_lost
-FROM losses
+FROM accounting
 WHERE {when}
 GROUP BY sensor
 ORDER BY sensor

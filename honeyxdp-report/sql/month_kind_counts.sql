@@ -1,4 +1,4 @@
 -- How many sources of each kind knocked at some ports on each day, by country.
-SELECT day, dport, kind, country, count(*) AS sources
+SELECT day, dst_port, kind, country, count(*) AS sources
 FROM {kinds}
-GROUP BY day, dport, kind, country
+GROUP BY day, dst_port, kind, country

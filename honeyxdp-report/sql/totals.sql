@@ -1,6 +1,6 @@
 -- The period in one row per family.
 WITH counted AS (
-    SELECT family, sum(packets) AS packets, sum(flows) AS flows, count(DISTINCT dport) AS ports FROM month_ports GROUP BY family
+    SELECT family, sum(packets) AS packets, sum(flows) AS flows, count(DISTINCT dst_port) AS ports FROM month_ports GROUP BY family
 ), unique_sources AS (
     SELECT family, count(*) AS sources, count(src6) AS ipv6, count(*) FILTER (WHERE country = '{home}') AS home,
            count(DISTINCT country) AS countries, min(first_day) AS first_day, max(last_day) AS last_day

@@ -37,16 +37,20 @@ fn row(day: i64, family: &'static str, src: IpAddr, dport: u16, packets: u32) ->
         interval_start: first,
         interval_end: first + 10_000,
         family,
-        rule: "test/1",
-        attributed: None,
+        rule_id: "test/1",
+        attributed_family: None,
         src,
-        dport,
+        protocol: honeyxdp_archive::TCP,
+        src_port_first: None,
+        src_port_last: None,
+        dst_port: dport,
         packets,
-        first,
-        last: first + 5_000,
+        first_seen: first,
+        last_seen: first + 5_000,
         matched: 0,
-        window: 1024,
+        tcp_window: 1024,
         ttl: 64,
+        dont_fragment: None,
         options_length: 4,
         options_head: 0,
         ip_id: 0,
@@ -364,7 +368,7 @@ fn surveys_are_found_with_their_cadence() {
     let v6 = |number| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x77, number, 0, 0, 0, 1));
     rows.extend((0..150).map(|number| row(100, "zmap", v6(number), 443, 2)));
     rows.extend(
-        (0..120).map(|port| FlowRow { attributed: Some("naabu"), ..row(50, "other", address(192, 0, 2, 9), port, 1) }),
+        (0..120).map(|port| FlowRow { attributed_family: Some("naabu"), ..row(50, "other", address(192, 0, 2, 9), port, 1) }),
     );
     // Bots and ordinary hosts are no surveys, and neither is one SYN.
     rows.extend((0..30_000).map(|number| row(i64::from(number % 365), "mirai", bot(number).into(), 23, 1)));

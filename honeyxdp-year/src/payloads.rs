@@ -25,7 +25,7 @@ const MIRAI_MARK: Rule = ("mirai", "mirai/1", 'A');
 const HAJIME_MARK: Rule = ("hajime", "hajime/1", 'B');
 
 fn label((name, rule, confidence): Rule) -> Classification {
-    Classification { name: name.into(), rule: rule.into(), confidence }
+    Classification { name: name.into(), rule_id: rule.into(), confidence }
 }
 
 /// What a source sent after the SYNs of a row, if anything was captured of it. `day` is the begin of the day, in milliseconds
@@ -40,9 +40,9 @@ pub(crate) fn sent(population: &Population, row: &FlowRow, day: i64, drawn: u64)
     if drawn(0) % 16 >= of_sixteen {
         return None;
     }
-    let exploit = exploit(row.dport);
+    let exploit = exploit(row.dst_port);
     let url = exploit.map(|_| url(drawn(1)));
-    let (username, password) = if matches!(row.dport, 23 | 2323) { login(drawn(2)) } else { (None, None) };
+    let (username, password) = if matches!(row.dst_port, 23 | 2323) { login(drawn(2)) } else { (None, None) };
     let text = match (&url, exploit) {
         (Some((host, path, _)), Some((name, ..))) => {
             let path = path.as_deref().unwrap_or("");
@@ -56,11 +56,12 @@ pub(crate) fn sent(population: &Population, row: &FlowRow, day: i64, drawn: u64)
     Some(PayloadRow {
         // The account of the day has it.
         interval_start: day,
-        time: row.first,
+        time: row.first_seen,
         src: row.src,
-        sport: 1024 + row.ip_id % 60_000,
-        dport: row.dport,
-        how: choose(&[(CaptureMode::Observed, 20), (CaptureMode::Answered, 10), (CaptureMode::Imported, 2)], drawn(3)),
+        src_port: 1024 + row.ip_id % 60_000,
+        dst_port: row.dst_port,
+        protocol: honeyxdp_archive::TCP,
+        capture_mode: choose(&[(CaptureMode::Observed, 20), (CaptureMode::Answered, 10), (CaptureMode::Imported, 2)], drawn(3)),
         exploit: exploit.map(label),
         family: family(population, drawn(4)),
         url_host,

@@ -32,9 +32,9 @@ pub struct Request {
     pub scale: Option<f64>,
     /// Everything follows from it.
     pub seed: u64,
-    /// CaptureMode many years, the last of them 2019.
+    /// Number of years, the last of them 2019.
     pub years: u16,
-    /// CaptureMode many days of each year, from 1 January.
+    /// Number of days of each year, from 1 January.
     pub days: u16,
 }
 
@@ -203,16 +203,20 @@ fn row(population: &Population, source: Source, dport: u16, packets: u32, start:
         interval_start,
         interval_end,
         family: population.family,
-        rule: population.rule,
-        attributed: None,
+        rule_id: population.rule,
+        attributed_family: None,
         src,
-        dport,
+        protocol: honeyxdp_archive::TCP,
+        src_port_first: Some(1024 | u16::try_from(seq & 0xffff).unwrap_or(0)),
+        src_port_last: Some(1024 | u16::try_from(seq & 0xffff).unwrap_or(0)),
+        dst_port: dport,
         packets,
-        first,
-        last: (first + i64::from(packets - 1) * 997).min(interval_end - 1),
+        first_seen: first,
+        last_seen: (first + i64::from(packets - 1) * 997).min(interval_end - 1),
         matched: population.tag,
-        window: population.window(),
+        tcp_window: population.window(),
         ttl: 40 + u8::try_from(source.key % 20).unwrap_or(0),
+        dont_fragment: src.is_ipv4().then_some(false),
         options_length: 0,
         options_head: 0,
         ip_id: u16::try_from(seq >> 16).unwrap_or(0),

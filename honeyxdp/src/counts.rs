@@ -10,12 +10,12 @@ use honeyxdp_common::{
 /// Cumulative counters, all CPUs and interfaces together.
 #[derive(Clone, Debug)]
 pub struct Counts {
-    /// Row per destination port, a counter per family's wire id: SYNs by primary family. None at all before the first SYN: what
-    /// was counted in an interval is such a table too, and an idle sensor need not fill 8 MiB with zeros for it.
+    /// SYNs by destination port and by wire id of the primary family. Empty before the first SYN, because an interval has such
+    /// a table too, and an idle sensor should not fill 8 MiB with zeros.
     ports: Vec<[u64; FAMILY_SLOTS]>,
-    /// A bit for each port whose row is not all 0: few ports are seen, and 8 MiB are not looked through for them.
+    /// A bit for each port with a SYN, so that the 8 MiB are not searched for the few.
     seen: [u64; PORT_WORDS],
-    /// The rest, as the program has it for each interface, see `honeyxdp_common::counters`.
+    /// The other counters, in the layout of the program; see `honeyxdp_common::counters`.
     pub(crate) others: [Counter; INTERFACE_COUNTERS],
 }
 
@@ -42,13 +42,13 @@ impl Counts {
         counter.amount += bytes;
     }
 
-    /// Counts which filter took a SYN out.
+    /// Counts a SYN that a filter removed.
     pub(crate) const fn filter(&mut self, reason: FilterReason) -> Disposition {
         self.others[FILTERED + reason as usize].events += 1;
         Disposition::Filtered
     }
 
-    /// Counts a SYN by port and by its marks.
+    /// Counts a SYN by port and by its fingerprints.
     #[inline(always)]
     pub(crate) fn syn(&mut self, syn: &Syn, family: Family, matched: FamilySet) {
         let id = family.wire_id();
@@ -58,13 +58,13 @@ impl Counts {
         }
         let others = fingerprints::secondary(matched, family);
         if others != 0 {
-            self.secondary_marks(others);
+            self.secondary_matches(others);
         }
     }
 
-    /// Rare enough to be no part of what every SYN goes through.
+    /// Out of line, because few SYNs match two fingerprints.
     #[inline(never)]
-    fn secondary_marks(&mut self, matched: FamilySet) {
+    fn secondary_matches(&mut self, matched: FamilySet) {
         fingerprints::each(matched, |other| self.others[SECONDARY + other.wire_id()].events += 1);
     }
 
@@ -97,7 +97,7 @@ impl Counts {
         self.others[V6 + family.wire_id()].events
     }
 
-    /// SYNs that carry `family`'s mark while another family is primary.
+    /// SYNs that match `family`'s fingerprint while another family is primary.
     pub const fn secondary(&self, family: Family) -> u64 {
         self.others[SECONDARY + family.wire_id()].events
     }
@@ -112,7 +112,7 @@ impl Counts {
         self.disposition(Disposition::Syn)
     }
 
-    /// SYNs that this filter took out.
+    /// SYNs that this filter removed.
     pub const fn filtered(&self, reason: FilterReason) -> u64 {
         self.others[FILTERED + reason as usize].events
     }
@@ -127,7 +127,7 @@ impl Counts {
         Disposition::ALL.into_iter().map(|disposition| self.others[disposition as usize].amount).sum()
     }
 
-    /// Flow records that found no room.
+    /// Flow records dropped because a ring was full.
     pub const fn lost_records(&self) -> u64 {
         self.others[LOST].events
     }
@@ -137,7 +137,7 @@ impl Counts {
         self.others[LOST].amount
     }
 
-    /// SYNs that sampling left out of the records.
+    /// SYNs that sampling kept out of the records.
     pub const fn sampled_out(&self) -> u64 {
         self.others[SAMPLED_OUT].events
     }

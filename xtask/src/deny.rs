@@ -27,7 +27,7 @@ use crate::{
 ///   cargo xtask deny --advisory-db ../advisory-db
 ///   cargo xtask deny --require-advisories
 ///
-/// docs/supply-chain.md says what the rules are and what is ignored for which reason.
+/// docs/develop/testing.md says what the rules are and what is ignored for which reason.
 #[derive(clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(crate) struct Args {

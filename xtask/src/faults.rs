@@ -1,4 +1,4 @@
-//! `cargo xtask faults`: the table of docs/reliability.md, row by row, by the tests that it names.
+//! `cargo xtask faults`: the table of docs/operate/reliability.md, row by row, by the tests that it names.
 
 mod table;
 
@@ -20,7 +20,7 @@ use crate::{
 /// Where the table is, in the repository.
 const DOCUMENT: &str = "docs/operate/reliability.md";
 
-/// Have every fault of docs/reliability.md happen, and say which are survived
+/// Have every fault of docs/operate/reliability.md happen, and say which are survived
 ///
 /// Builds the tests that the table names, once, and runs exactly these, a row after another. Those in the kernel run as root, by
 /// sudo if you are not. Exit status 1 if a row fails, or names a test that does not exist.

@@ -18,7 +18,7 @@ use crate::command::{cargo, run};
 /// Most targets are programs of cargo-fuzz (fuzz/fuzz_targets): libFuzzer begins with the named
 /// seeds in fuzz/seeds, changes them, and keeps what reaches code that nothing reached before. Each
 /// asserts what must hold for any input. cargo-fuzz is installed in target/tools; no nightly
-/// compiler is needed. docs/fuzzing.md says what is asserted, and how to add a target.
+/// compiler is needed. docs/develop/testing.md says what is asserted, and how to add a target.
 ///
 /// `frames` and `responder` put frames through the program in the kernel, so they need root.
 ///

@@ -32,7 +32,7 @@ const KERNEL_PROGRAM: Subject<'_> =
 ///
 /// `PROGRAM-VERSION.cdx.json` in CycloneDX's format for honeyxdp, honeyxdp-fleet, honeyxdp-report and the kernel program, which is in
 /// honeyxdp. `cargo xtask dist` writes those of what it packs. Nothing is built. cargo-cyclonedx is installed in target/tools if it
-/// is missing. docs/supply-chain.md says how to read them.
+/// is missing. docs/develop/testing.md says how to read them.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Directory for them. Default: dist/ in cargo's target directory

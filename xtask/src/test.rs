@@ -103,7 +103,7 @@ const PROGRAMS_OF_LONG: &[Program] = &[
 ];
 
 /// Tests with this in their path run only with `--long`: other people's engines are gigabytes and minutes.
-const ONLY_LONG: &[&str] = &["kernel::analytics::", "kernel::soak::"];
+const ONLY_LONG: &[&str] = &["kernel::analytics::", "kernel::soak::", "kernel::archive::the_examples_of_the_document"];
 
 pub(crate) fn main(args: &Args) -> Result<()> {
     let seed = args.seed.unwrap_or_else(from_the_clock);

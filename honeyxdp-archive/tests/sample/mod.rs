@@ -18,16 +18,20 @@ pub(crate) fn row(n: u32, start: i64) -> FlowRow {
         interval_start: start,
         interval_end: start + 10_000,
         family: ["mirai", "hajime", "other"][n as usize % 3],
-        rule: ["mirai/1", "hajime/1", "other/1"][n as usize % 3],
-        attributed: n.is_multiple_of(7).then_some("nmap"),
+        rule_id: ["mirai/1", "hajime/1", "other/1"][n as usize % 3],
+        attributed_family: n.is_multiple_of(7).then_some("nmap"),
         src: source(n),
-        dport: [23, 2323, 80][n as usize % 3],
+        protocol: honeyxdp_archive::TCP,
+        src_port_first: None,
+        src_port_last: None,
+        dst_port: [23, 2323, 80][n as usize % 3],
         packets: n % 9 + 1,
-        first: start + i64::from(n),
-        last: start + i64::from(n) + 5,
+        first_seen: start + i64::from(n),
+        last_seen: start + i64::from(n) + 5,
         matched: 2,
-        window: 14_600,
+        tcp_window: 14_600,
         ttl: 64,
+        dont_fragment: None,
         options_length: 4,
         options_head: 0x0204_05b4,
         ip_id: 7,
@@ -39,7 +43,7 @@ pub(crate) fn row(n: u32, start: i64) -> FlowRow {
 }
 
 fn label(name: &'static str, rule: &'static str, confidence: char) -> Classification {
-    Classification { name: name.into(), rule: rule.into(), confidence }
+    Classification { name: name.into(), rule_id: rule.into(), confidence }
 }
 
 /// A payload or a login of the same interval.
@@ -49,9 +53,10 @@ pub(crate) fn payload(n: u32, start: i64) -> PayloadRow {
         interval_start: start,
         time: start + i64::from(n),
         src: source(n),
-        sport: 40_000,
-        dport: [37215, 5555, 23][n as usize % 3],
-        how: [CaptureMode::Observed, CaptureMode::Answered, CaptureMode::Imported][n as usize / 3 % 3],
+        src_port: 40_000,
+        dst_port: [37215, 5555, 23][n as usize % 3],
+        protocol: honeyxdp_archive::TCP,
+        capture_mode: [CaptureMode::Observed, CaptureMode::Answered, CaptureMode::Imported][n as usize / 3 % 3],
         exploit: n.is_multiple_of(3).then(|| label("CVE-2017-17215", "huawei/1", 'A')),
         family: match n % 4 {
             0 => Attribution::ByPayload(label("qbot", "qbot-login/1", 'B')),

@@ -28,7 +28,8 @@ use crate::{
 /// --no-pseudonyms: sources stay.
 ///
 /// What the sensors' addresses can be read from is never in the copy: sequence numbers and IP ids are 0, bytes of payloads are
-/// gone, and texts that may hold an address are left out. What that protects from, and what it does not, is in docs/privacy.md.
+/// gone, and texts that may hold an address are left out. What that protects from, and what it does not, is in
+/// docs/operate/fleet-and-privacy.md.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = "Example: make a key once and keep it; give last year's archive to a university.\n\n  \
                        honeyxdp fleet key /etc/honeyxdp/export.key\n  \

@@ -34,8 +34,10 @@ enum Treatment {
     SourceV6,
     Sensor,
     Site,
-    /// Where the source is.
-    Place,
+    /// Country and network of the source.
+    Geo,
+    /// The destination may have gone into it: null.
+    Null,
     UrlHost,
     /// Path or file of a URL.
     UrlText,
@@ -43,7 +45,7 @@ enum Treatment {
 }
 
 fn treatment(table: Table, column: &str) -> Option<Treatment> {
-    use Treatment::{Empty, Keep, Login, Place, Sensor, Site, SourceV4, SourceV6, UrlHost, UrlText, Zero};
+    use Treatment::{Empty, Geo, Keep, Login, Null, Sensor, Site, SourceV4, SourceV6, UrlHost, UrlText, Zero};
     Some(match (table, column) {
         (_, "sensor") => Sensor,
         (_, "site") => Site,
@@ -55,17 +57,20 @@ fn treatment(table: Table, column: &str) -> Option<Treatment> {
         (Table::Accounting, "payloads" | "payloads_lost") => Keep,
         (Table::Flows | Table::Payloads, "src") => SourceV4,
         (Table::Flows | Table::Payloads, "src6") => SourceV6,
-        (Table::Flows | Table::Payloads, "country" | "asn") => Place,
-        (Table::Flows | Table::Payloads, "family" | "dport") => Keep,
-        (Table::Flows, "rule" | "attributed" | "packets" | "first" | "last" | "matched") => Keep,
-        (Table::Flows, "window" | "ttl" | "options_length" | "options_head") => Keep,
-        // Mirai's sequence number is the destination, masscan's IP id is made of it, and other tools hash it into these.
+        (Table::Flows | Table::Payloads, "country" | "asn") => Geo,
+        (Table::Flows | Table::Payloads, "family" | "rule_id" | "protocol" | "dst_port") => Keep,
+        (Table::Flows, "attributed_family" | "packets" | "first_seen" | "last_seen" | "matched") => Keep,
+        (Table::Flows, "tcp_window" | "ttl" | "dont_fragment" | "option_layout") => Keep,
+        (Table::Flows, "options_length" | "options_head") => Keep,
+        // Mirai's sequence number is the destination, masscan's IP id is made of it, and other tools hash it into these. ZMap
+        // derives source ports from the destination.
         (Table::Flows, "ip_id" | "seq_first" | "seq_last") => Zero,
+        (Table::Flows, "src_port_first" | "src_port_last") => Null,
         (
             Table::Payloads,
-            "time" | "sport" | "how" | "length" | "attribution_source" | "evidence" | "family_confidence",
+            "time" | "src_port" | "capture_mode" | "length" | "attribution_source" | "family_confidence",
         ) => Keep,
-        (Table::Payloads, "exploit" | "exploit_rule" | "exploit_confidence") => Keep,
+        (Table::Payloads, "exploit" | "exploit_rule_id" | "exploit_confidence") => Keep,
         (Table::Payloads, "url_host") => UrlHost,
         (Table::Payloads, "url_path" | "url_file") => UrlText,
         (Table::Payloads, "username" | "password") => Login,
@@ -114,8 +119,8 @@ impl Columns {
         let Self { options, addresses, names, left_out } = self;
         Ok(match treatment {
             Treatment::Keep => Arc::clone(column),
-            Treatment::Place if options.places => Arc::clone(column),
-            Treatment::Place => none(),
+            Treatment::Geo if options.places => Arc::clone(column),
+            Treatment::Geo | Treatment::Null => none(),
             Treatment::UrlHost | Treatment::UrlText if !options.urls => none(),
             Treatment::Login if !options.logins => none(),
             Treatment::Zero => zeros(column)?,

@@ -33,7 +33,10 @@ pub(super) fn export(
     let table = entry.table;
     let rows = Reader::open(entry)?.rows();
     let deal = Deal::of(table, rows);
-    let mut file = WholeFile::begin(path, table, &[(EXPORT_KEY, footer.to_owned())])?;
+    let keys = [(EXPORT_KEY, footer.to_owned())];
+    // Of several row groups each is sorted on its own.
+    let begin = if deal.groups == 1 { WholeFile::begin } else { WholeFile::begin_unsorted };
+    let mut file = begin(path, table, &keys)?;
     let mut written = 0;
     for first in (0..deal.groups).step_by(usize::try_from(deal.at_once)?) {
         let mut groups: Vec<Vec<RecordBatch>> = Vec::new();
@@ -65,7 +68,7 @@ pub(super) fn export(
 /// in the order of their real sources when these were sorted, of which a truncation makes one.
 fn tie(table: Table) -> impl FnOnce(&RecordBatch) -> Box<dyn Fn(usize) -> (i64, u64)> {
     let column = match table {
-        Table::Flows => "first",
+        Table::Flows => "first_seen",
         Table::Payloads => "time",
         Table::Accounting => "interval_end",
     };

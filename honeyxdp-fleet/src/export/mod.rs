@@ -1,6 +1,7 @@
 //! `honeyxdp fleet export`: a copy of an archive that may be given away.
 //!
-//! What is in it and what it does not protect from is in docs/privacy.md. Every file is whole from the moment it has its name,
+//! What is in it and what it does not protect from is in docs/operate/fleet-and-privacy.md.
+//! Every file is whole from the moment it has its name,
 //! and the copy is complete when [`COMPLETE`] is there, which comes last.
 
 mod addresses;

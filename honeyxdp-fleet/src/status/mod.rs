@@ -1,7 +1,7 @@
 //! How the sensors of a fleet are, by what is in their archive alone: which was up when, what was lost, and which one fell silent or
 //! sees what the others do not.
 //!
-//! Everything comes from the accounts of intervals (docs/archive.md, `losses`): a sensor that counts writes them also when nobody
+//! Everything comes from the accounts of intervals (docs/use/archive.md, `losses`): a sensor that counts writes them also when nobody
 //! knocks.
 
 mod judge;

@@ -92,7 +92,7 @@ fn no_byte_of_a_pseudonymised_copy_has_the_sensor_or_a_source() {
         "payloads username",
         "payloads password",
         "payloads payload",
-        "losses sensor",
+        "accounting sensor",
         "name of flows",
         "pages of payloads",
     ] {
@@ -212,7 +212,7 @@ fn footers_and_the_last_file_say_what_was_done_and_not_by_which_key() {
         let pairs = reader.footer().file_metadata().key_value_metadata().unwrap();
         let keys: Vec<&str> = pairs.iter().map(|pair| pair.key.as_str()).collect();
         assert!(keys.contains(&"honeyxdp.export") && keys.contains(&"honeyxdp.schema"), "{keys:?}");
-        assert!(!keys.contains(&"honeyxdp.merged") && !keys.contains(&"honeyxdp.accounted"), "{keys:?}");
+        assert!(!keys.contains(&"honeyxdp.merged") && !keys.contains(&"honeyxdp.checkpoint"), "{keys:?}");
         assert!(entry.name.sensor.starts_with("sensor_"), "{}", entry.name);
     }
     let mut key = Wanted::default();

@@ -108,7 +108,7 @@ const ADDRESS: &[&str] = &[
     "ipアドレス",
     "アドレス",
 ];
-const PORT: &[&str] = &["port", "dport", "dstport", "tcpport", "ポート"];
+const PORT: &[&str] = &["port", "dport", "dst_port", "dstport", "tcpport", "ポート"];
 const USER: &[&str] = &["user", "username", "login", "account", "uname", "ユーザー", "ユーザ名", "id"];
 const PASSWORD: &[&str] = &["pass", "password", "passwd", "pwd", "pw", "パスワード"];
 

@@ -28,7 +28,7 @@ const MOST_FAMILIES: usize = 1024;
 /// Columns to read beside `family`, `src` and `src6`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Columns {
-    /// `attributed`, `dport`, `packets`, `first` and `last`.
+    /// `attributed_family`, `dst_port`, `packets`, `first_seen` and `last_seen`.
     pub flows: bool,
 }
 
@@ -180,7 +180,7 @@ pub fn read(
         let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
         let mut names = vec!["family", "src", "src6"];
         if columns.flows {
-            names.extend(["attributed", "dport", "packets", "first", "last"]);
+            names.extend(["attributed_family", "dst_port", "packets", "first_seen", "last_seen"]);
         }
         let parquet = builder.parquet_schema();
         let mask = ProjectionMask::columns(parquet, names.iter().copied());
@@ -219,15 +219,15 @@ fn batch(rows: &RecordBatch, columns: Columns, families: &mut Families) -> anyho
     let time = DataType::Timestamp(TimeUnit::Millisecond, None);
     let flows = columns.flows.then(|| -> anyhow::Result<Flows> {
         Ok(Flows {
-            port: column("dport", &DataType::UInt16)?.as_primitive().clone(),
+            port: column("dst_port", &DataType::UInt16)?.as_primitive().clone(),
             packets: column("packets", &DataType::UInt32)?.as_primitive().clone(),
-            first: column("first", &time)?,
-            last: column("last", &time)?,
+            first: column("first_seen", &time)?,
+            last: column("last_seen", &time)?,
         })
     });
     Ok(Batch {
         family: Names::new(&column("family", &name)?, families)?,
-        attributed: columns.flows.then(|| Names::new(&column("attributed", &name)?, families)).transpose()?,
+        attributed: columns.flows.then(|| Names::new(&column("attributed_family", &name)?, families)).transpose()?,
         src: column("src", &DataType::UInt32)?.as_primitive().clone(),
         src6: column("src6", &DataType::FixedSizeBinary(16))?.as_fixed_size_binary().clone(),
         flows: flows.transpose()?,

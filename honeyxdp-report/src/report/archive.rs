@@ -9,13 +9,13 @@ pub(super) fn flow_schema() -> SchemaRef {
     Arc::new(Schema::new(vec![
         Field::new("sensor", DataType::Utf8View, true),
         Field::new("family", DataType::Utf8View, true),
-        Field::new("rule", DataType::Utf8View, true),
-        Field::new("attributed", DataType::Utf8View, true),
+        Field::new("rule_id", DataType::Utf8View, true),
+        Field::new("attributed_family", DataType::Utf8View, true),
         Field::new("src", DataType::UInt32, true),
         Field::new("src6", DataType::FixedSizeBinary(16), true),
-        Field::new("dport", DataType::UInt16, true),
+        Field::new("dst_port", DataType::UInt16, true),
         Field::new("packets", DataType::UInt32, true),
-        Field::new("first", time(), true),
+        Field::new("first_seen", time(), true),
         Field::new("country", DataType::Utf8View, true),
         Field::new("asn", DataType::UInt32, true),
         Field::new("site", DataType::Utf8View, true),
@@ -31,15 +31,15 @@ pub(super) fn payload_schema() -> SchemaRef {
         Field::new("time", time(), true),
         Field::new("src", DataType::UInt32, true),
         Field::new("src6", DataType::FixedSizeBinary(16), true),
-        Field::new("dport", DataType::UInt16, true),
+        Field::new("dst_port", DataType::UInt16, true),
     ];
-    fields.extend(["exploit", "exploit_rule", "exploit_confidence"].map(text));
-    fields.extend(["family", "attribution_source", "evidence", "family_confidence"].map(text));
+    fields.extend(["exploit", "exploit_rule_id", "exploit_confidence"].map(text));
+    fields.extend(["family", "attribution_source", "rule_id", "family_confidence"].map(text));
     fields.extend(["url_host", "url_path", "url_file", "username", "password"].map(text));
     Arc::new(Schema::new(fields))
 }
 
-/// Of files of losses. The site and the last two columns are not in old ones.
+/// Of accounting files.
 pub(super) fn loss_schema() -> SchemaRef {
     let count = |name| Field::new(name, DataType::UInt64, true);
     let text = |name| Field::new(name, DataType::Utf8View, true);

@@ -7,7 +7,7 @@ impl Texts {
     pub(super) fn column<'a>(&self, name: &'a str) -> &'a str {
         if !self.japanese() {
             return match name {
-                "dport" => "port",
+                "dst_port" => "port",
                 "packets" => "SYNs",
                 "ipv6" => "of them IPv6",
                 "home" => "of them at home",
@@ -36,7 +36,7 @@ impl Texts {
         }
         match name {
             "family" => "ファミリー",
-            "dport" => "ポート",
+            "dst_port" => "ポート",
             "packets" => "SYN 数",
             "flows" => "フロー数",
             "sources" => "送信元数",

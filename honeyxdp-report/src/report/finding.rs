@@ -119,7 +119,7 @@ fn of_family(
     }
     let risen = Rows::of(tables, "new_ports_by_month", family)?;
     let ports = (risen.rows.iter())
-        .map(|row| Ok((risen.value(row, "dport")?.text(), risen.value(row, "month")?.text())))
+        .map(|row| Ok((risen.value(row, "dst_port")?.text(), risen.value(row, "month")?.text())))
         .collect::<anyhow::Result<Vec<_>>>()?;
     if !ports.is_empty() {
         sentences.push(texts.risen(&ports));

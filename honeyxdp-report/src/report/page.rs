@@ -159,7 +159,7 @@ fn rows(html: &mut String, table: &Table, texts: &Texts) {
     }
     // Numbers, but not counts.
     let count = |column: usize| {
-        !["dport", "place", "place_before", "asn"].contains(&table.columns[column].as_str())
+        !["dst_port", "place", "place_before", "asn"].contains(&table.columns[column].as_str())
             && table.rows.iter().any(|row| matches!(row[column], Value::Integer(_) | Value::Number(_)))
     };
     let counts: Vec<bool> = (0..table.columns.len()).map(count).collect();

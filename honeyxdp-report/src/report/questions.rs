@@ -19,7 +19,7 @@ use crate::period::Step;
 /// How many ports, countries and networks a table or a figure names.
 const TOP: &str = "10";
 
-/// Files of losses that are worth a task of their own. They are small.
+/// Accounting files that are worth a task of their own. They are small.
 const FILES_OF_A_TASK: usize = 32;
 
 /// Asks all questions of the roll-ups. With `against` there are those of another period, too.
@@ -88,11 +88,11 @@ pub(super) fn losses(
             Some(cluster) if !files.is_empty() => {
                 // One question about many files: all executors read some of them.
                 let session = cluster.session(files.len().div_ceil(FILES_OF_A_TASK).min(cluster.days()))?;
-                session.table("losses", urls, &schema)?;
+                session.table("accounting", urls, &schema)?;
                 session.ask(&engine::LOSSES, &words)
             }
             _ => {
-                engine.table_at("losses", urls, &schema)?;
+                engine.table_at("accounting", urls, &schema)?;
                 engine.ask(&engine::LOSSES, &words)
             }
         }

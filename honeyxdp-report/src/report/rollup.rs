@@ -234,7 +234,7 @@ impl<'a> Roller<'a> {
         let schema = self.engine.schema("shape")?;
         let ask = |worker: &Worker, day: &Day| {
             let path = directory.join(format!("{table}-{}.parquet", day.date));
-            let when = self.form.rows(day, "first")?;
+            let when = self.form.rows(day, "first_seen")?;
             let words = [("when", when.as_str())];
             files.read(Flows, &day.utc_dates()?, |flows| {
                 let urls = flows.iter().map(|file| file.url().clone()).collect();
@@ -298,7 +298,7 @@ impl<'a> Roller<'a> {
         // Of a day without payloads.
         here.table("day_exploits", &[], &self.of_day[EXPLOITS_AT])?;
         let date = day.date.to_string();
-        let (when, sent) = (self.form.rows(day, "first")?, self.form.rows(day, "time")?);
+        let (when, sent) = (self.form.rows(day, "first_seen")?, self.form.rows(day, "time")?);
         let words = self.form.words(&date, &when, &sent);
         for at in ORDER {
             let ((name, question, of), schema) = (OF_DAY[at], &self.of_day[at]);

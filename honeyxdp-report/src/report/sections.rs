@@ -216,7 +216,7 @@ impl Draw<'_> {
     fn family(&self, family: &str, number: Option<usize>) -> anyhow::Result<Vec<Figure>> {
         let texts = self.texts;
         let asked = [
-            ("packets_by_port", Some("dport"), "packets", texts.packets_by_port(family), texts.syns, "ports"),
+            ("packets_by_port", Some("dst_port"), "packets", texts.packets_by_port(family), texts.syns, "ports"),
             ("sources", None, "sources", texts.unique_sources(family), texts.sources, "sources"),
             ("sources_by_country", Some("country"), "sources", texts.by_country(family), texts.sources, "countries"),
         ];
@@ -246,7 +246,7 @@ impl Draw<'_> {
                         title: self.texts.figure(7, &self.texts.kinds_at(*port, place)),
                         unit: self.texts.sources,
                         place: (!place.is_empty()).then_some(place),
-                        only: vec![("dport", &text)],
+                        only: vec![("dst_port", &text)],
                         series: Some("kind"),
                         value,
                     },

@@ -64,16 +64,20 @@ fn row(family: &'static str, src: IpAddr, packets: u32) -> FlowRow {
         interval_start: NEW_YEAR,
         interval_end: NEW_YEAR + 60_000,
         family,
-        rule: "test/1",
-        attributed: None,
+        rule_id: "test/1",
+        attributed_family: None,
         src,
-        dport: 52869,
+        protocol: honeyxdp_archive::TCP,
+        src_port_first: None,
+        src_port_last: None,
+        dst_port: 52869,
         packets,
-        first: NEW_YEAR,
-        last: NEW_YEAR,
+        first_seen: NEW_YEAR,
+        last_seen: NEW_YEAR,
         matched: 0,
-        window: 0,
+        tcp_window: 0,
         ttl: 0,
+        dont_fragment: None,
         options_length: 0,
         options_head: 0,
         ip_id: 0,
@@ -91,8 +95,8 @@ fn hostile() -> TempDir {
     let mut writer = Writer::open(&archive, "<b>sensor</b>", 100).unwrap();
     for (number, family) in ["mirai", HOSTILE, "../../../etc/passwd", ""].into_iter().enumerate() {
         let row = row(family, IpAddr::from([198, 18, 0, u8::try_from(number).unwrap()]), 5);
-        writer.push(FlowRow { rule: HOSTILE, attributed: Some(HOSTILE), country: Some(*b"<'"), ..row }).unwrap();
-        let label = || Classification { name: HOSTILE.into(), rule: HOSTILE.into(), confidence: '<' };
+        writer.push(FlowRow { rule_id: HOSTILE, attributed_family: Some(HOSTILE), country: Some(*b"<'"), ..row }).unwrap();
+        let label = || Classification { name: HOSTILE.into(), rule_id: HOSTILE.into(), confidence: '<' };
         let [url_host, url_path, url_file, username, password] =
             ["", "/", "=", "root", "+"].map(|begin| Some(format!("{begin}{HOSTILE}")));
         let exploit = Some(label());

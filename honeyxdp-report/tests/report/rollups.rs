@@ -210,13 +210,13 @@ fn files_that_are_merged_while_they_are_read_are_read_again() {
     for file in 0..FILES {
         for day in 0..DAYS {
             let mut row = row("mirai", IpAddr::from([198, 18, file, u8::try_from(day).unwrap()]), 1);
-            row.first += i64::from(day) * 86_400_000;
-            row.last = row.first;
+            row.first_seen += i64::from(day) * 86_400_000;
+            row.last_seen = row.first_seen;
             writer.push(row).unwrap();
-            let sent = PayloadRow { time: row.first, ..payload(row.src, Attribution::Unattributed) };
+            let sent = PayloadRow { time: row.first_seen, ..payload(row.src, Attribution::Unattributed) };
             writer.push_payload(sent).unwrap();
             writer.account(honeyxdp_archive::AccountingRow {
-                interval_start: row.first,
+                interval_start: row.first_seen,
                 syns: 1,
                 packets: 1,
                 ..Default::default()

@@ -26,12 +26,12 @@ fn fleet() -> (TempDir, Request) {
         for (number, src) in (0..).zip(sources(which)) {
             for day in 0..=i64::from(number % 3 == 0) {
                 let row = row("mirai", src, 2);
-                let first = row.first + day * DAY;
-                writer.push(FlowRow { interval_start: first, interval_end: first, first, last: first, ..row }).unwrap();
+                let first = row.first_seen + day * DAY;
+                writer.push(FlowRow { interval_start: first, interval_end: first, first_seen: first, last_seen: first, ..row }).unwrap();
             }
         }
         writer.account(honeyxdp_archive::AccountingRow {
-            interval_start: row("", [0; 4].into(), 0).first,
+            interval_start: row("", [0; 4].into(), 0).first_seen,
             ..Default::default()
         });
         writer.flush().unwrap();

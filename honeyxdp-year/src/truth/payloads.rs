@@ -64,7 +64,7 @@ impl Payloads {
             let family = payload.family.family().to_owned();
             let exploit = payload.exploit.as_ref().map(|label| label.name.to_string());
             let is_decided = matches!(payload.family, Attribution::ByPayload(_));
-            let kind = self.kinds.entry((exploit, family.clone(), payload.dport)).or_default();
+            let kind = self.kinds.entry((exploit, family.clone(), payload.dst_port)).or_default();
             kind.payloads += 1;
             kind.logins += u64::from(payload.username.is_some());
             kind.decided += u64::from(is_decided);
@@ -119,7 +119,7 @@ impl Payloads {
         let rules = self
             .rules
             .iter()
-            .map(|((tells, label), count)| json!([tells, label.name, label.rule, label.confidence.to_string(), count]));
+            .map(|((tells, label), count)| json!([tells, label.name, label.rule_id, label.confidence.to_string(), count]));
         year["payloads"] = kinds.collect();
         year["droppers"] = droppers.collect();
         year["logins"] = logins.collect();

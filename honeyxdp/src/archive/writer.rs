@@ -1,4 +1,4 @@
-//! The writer's end: a thread that makes rows of records, adds country and network, and writes files.
+//! The writer's end: a thread that converts records to rows, adds country and network, and writes files.
 
 #[cfg(test)]
 mod tests;
@@ -22,68 +22,70 @@ use honeyxdp_common::flow::Flow;
 use jiff::Timestamp;
 
 use super::{
-    queue::{ArchiveQueue, Before, Interval, Message, RECORDS_OF_A_PAYLOAD, Record},
+    accounting::{Earlier, Interval},
+    queue::{ArchiveQueue, Message, RECORDS_OF_A_PAYLOAD, Record},
     ticks::{Jiffies, Ticks},
 };
 
 /// Rows in memory: 36 MiB, and as much while a file is written.
 const MOST_ROWS: usize = 1 << 18;
-/// Intervals that are accounted for in memory while the disk is full: 12 days of 10 seconds.
-const MOST_LOSSES: usize = 100_000;
+/// Maximum accounting rows in memory while the disk is full: 12 days of 10 seconds.
+const MOST_INTERVALS: usize = 100_000;
 /// Intervals without rows share a file.
-const PATIENT_LOSSES: usize = 60;
-/// CaptureMode long the end waits for the disk.
+const PATIENT_INTERVALS: usize = 60;
+/// How long the end waits for the disk.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// The end of an interval is not known while rows of it are put down.
+/// The end of the current interval, which is not known yet.
 const OPEN: i64 = i64::MIN;
-/// Time between two times that files are merged and old ones removed.
+/// Time between two compactions.
 const UPKEEP: Duration = Duration::from_mins(10);
 
-/// Where an archive is, and what goes into it.
+/// Settings of an archive.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Its directory.
+    /// Directory of the archive.
     pub directory: PathBuf,
     /// Id of the sensor.
     pub sensor: String,
-    /// The place or network that it stands in.
+    /// Place or network of the sensor.
     pub site: Option<String>,
-    /// File with the countries of addresses.
+    /// MMDB file with the countries of addresses.
     pub country: Option<PathBuf>,
-    /// File with the networks of addresses.
+    /// MMDB file with the networks of addresses.
     pub asn: Option<PathBuf>,
-    /// Whether files are merged, and old ones removed, while it runs.
+    /// Retention, if files are merged and old ones removed while the sensor runs.
     pub upkeep: Option<Retention>,
-    /// Whether records are the kernel's, or those of captures.
+    /// Whether records come from the kernel, not from captures.
     pub live: bool,
 }
 
-/// The thread that writes.
+/// The thread that writes the archive.
 #[derive(Debug)]
 pub struct Archiver {
     sender: mpsc::Sender<Message>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// An archive that was opened; nothing runs yet.
+/// An open archive; its thread does not run yet.
 #[derive(Debug)]
 pub struct Opened {
     writer: ArchiveWriter,
     jiffies: Option<Jiffies>,
-    known: Option<Before>,
+    earlier: Option<Earlier>,
 }
 
 impl Options {
-    /// Opens everything, and makes the directory if it is not there.
+    /// Opens everything, and makes a missing directory.
     ///
     /// # Errors
-    /// When the directory cannot be written, another process writes there, or a file of places cannot be read.
+    /// Returns an error if the directory cannot be written, another process writes there, the archive was written by honeyxdp 0.1.0,
+    /// or an MMDB file cannot be read.
     pub fn open(&self) -> anyhow::Result<Opened> {
         let archive = Archive::new(&self.directory);
         let mut writer = Writer::open(&archive, &self.sensor, MOST_ROWS)
             .with_context(|| format!("cannot write to the archive {}", self.directory.display()))?;
         writer.at_site(self.site.as_deref());
-        let known = if self.live { catch_up(&archive, &mut writer, &self.sensor)? } else { None };
+        let earlier = if self.live { catch_up(&archive, &mut writer, &self.sensor)? } else { None };
         let geo = Geo::open(self.country.as_deref(), self.asn.as_deref())?;
         let writer = ArchiveWriter {
             archive,
@@ -97,8 +99,8 @@ impl Options {
             failed: false,
             upkeep: self.upkeep.map(|retention| (retention, Instant::now(), None)),
         };
-        // Now, as long as there are the rights to ask.
-        Ok(Opened { writer, jiffies: self.live.then(Jiffies::find), known })
+        // Now, while the process has the capabilities for it.
+        Ok(Opened { writer, jiffies: self.live.then(Jiffies::find), earlier })
     }
 }
 
@@ -106,11 +108,11 @@ impl Opened {
     /// Starts the thread.
     ///
     /// # Errors
-    /// When there can be no thread.
+    /// Returns an error if the thread cannot be started.
     pub fn start(self) -> anyhow::Result<(Archiver, ArchiveQueue)> {
-        let Self { mut writer, jiffies, known } = self;
+        let Self { mut writer, jiffies, earlier } = self;
         let (sender, messages) = mpsc::channel();
-        let queue = ArchiveQueue::new(sender.clone(), Arc::clone(&writer.queued), jiffies, known);
+        let queue = ArchiveQueue::new(sender.clone(), Arc::clone(&writer.queued), jiffies, earlier);
         let thread = thread::Builder::new()
             .name("archive".to_owned())
             .spawn(move || writer.work(&messages))
@@ -120,7 +122,7 @@ impl Opened {
 }
 
 impl Archiver {
-    /// Writes everything that was passed on, and ends. Returns whether all of it was written.
+    /// Writes everything in the queue and ends. Returns whether all of it was written.
     pub fn end(mut self) -> bool {
         let (answer, answered) = mpsc::channel();
         if self.sender.send(Message::End(answer)).is_err() {
@@ -132,14 +134,14 @@ impl Archiver {
                 all && joined
             }
             Err(_) => {
-                tracing::warn!("the archive's disk is too slow: what waits for it is given up");
+                tracing::warn!("the archive's disk is too slow: rows in memory are dropped");
                 false
             }
         }
     }
 }
 
-/// When files were last merged, and the thread that does it.
+/// Retention, time of the last compaction, and its thread.
 type Upkeep = (Retention, Instant, Option<JoinHandle<()>>);
 
 #[derive(Debug)]
@@ -148,15 +150,15 @@ struct ArchiveWriter {
     writer: Writer,
     geo: Geo,
     queued: Arc<AtomicUsize>,
-    /// SYNs in rows that were given up, by the begin of their interval, until the interval's account comes.
+    /// SYNs in rows that were dropped, by the start of their interval, until its accounting row comes.
     discarded: BTreeMap<i64, u64>,
-    /// Payloads that were given up, in the same way.
+    /// Payloads that were dropped, likewise.
     discarded_payloads: BTreeMap<i64, u64>,
     /// Whether the last attempt to write failed.
     trouble: bool,
-    /// SYNs that are not written, since that was last said.
+    /// SYNs dropped since the last warning.
     dropped_by_archive: u64,
-    /// Whether anything was not written since the start.
+    /// Whether anything was dropped since the start.
     failed: bool,
     upkeep: Option<Upkeep>,
 }
@@ -174,21 +176,21 @@ impl ArchiveWriter {
                     self.payload(*payload);
                     self.queued.fetch_sub(RECORDS_OF_A_PAYLOAD, Ordering::AcqRel);
                 }
-                Message::Begun(interval, answer) => {
+                Message::Open(interval, answer) => {
                     self.interval(interval);
                     self.write();
-                    // Who asked may have lost patience.
+                    // The other end may have stopped waiting.
                     let _ = answer.send(());
                 }
                 Message::Interval(interval) => self.interval(interval),
                 Message::End(answer) => {
                     self.write();
-                    self.say();
+                    self.warn_of_drops();
                     let all = !self.failed
                         && self.writer.rows().is_empty()
                         && self.writer.payloads().is_empty()
-                        && self.writer.losses().is_empty();
-                    // Who asked may have lost patience.
+                        && self.writer.accounting().is_empty();
+                    // The other end may have stopped waiting.
                     let _ = answer.send(all);
                     return;
                 }
@@ -202,9 +204,9 @@ impl ArchiveWriter {
                 self.spill();
             }
             let row = row(flow, attributed.map(|pair| pair.family().name()), ticks, start, &self.geo);
-            // There is room: either it was written, or it was given up.
+            // There is room now: the rows were written or dropped.
             if self.writer.push(row).is_err() {
-                self.give_up();
+                self.drop_rows();
             }
         }
     }
@@ -220,19 +222,19 @@ impl ArchiveWriter {
                 *self.discarded_payloads.entry(start).or_default() += 1;
             }
             self.writer.discard_payloads();
-            for loss in self.writer.losses() {
-                settle_payloads(&mut self.discarded_payloads, loss);
+            for row in self.writer.accounting_mut() {
+                settle_payloads(&mut self.discarded_payloads, row);
             }
         }
     }
 
-    /// Memory is full: the rows are written now, as those of an interval that ends with them, or given up.
+    /// Memory is full: the rows are written now, as those of an interval that ends with the last of them, or dropped.
     fn spill(&mut self) {
-        let end = self.writer.rows().iter().map(|row| row.last).max().unwrap_or_default();
+        let end = self.writer.rows().iter().map(|row| row.last_seen).max().unwrap_or_default();
         self.close(end);
         if let Err(error) = self.writer.flush_rows() {
             self.complain(&error);
-            self.give_up();
+            self.drop_rows();
         }
     }
 
@@ -242,44 +244,44 @@ impl ArchiveWriter {
         }
     }
 
-    fn give_up(&mut self) {
+    fn drop_rows(&mut self) {
         for row in self.writer.rows() {
             *self.discarded.entry(row.interval_start).or_default() += u64::from(row.packets);
         }
         self.writer.discard();
-        for loss in self.writer.losses() {
-            self.dropped_by_archive += settle(&mut self.discarded, loss);
+        for row in self.writer.accounting_mut() {
+            self.dropped_by_archive += settle(&mut self.discarded, row);
         }
     }
 
     fn interval(&mut self, interval: Interval) {
-        let Interval { mut loss, dropped, accounted } = interval;
-        self.close(loss.interval_end);
-        let inherited = loss.dropped_by_archive.saturating_sub(dropped);
+        let Interval { mut row, dropped, checkpoint } = interval;
+        self.close(row.interval_end);
+        let inherited = row.dropped_by_archive.saturating_sub(dropped);
         if inherited > 0 {
             tracing::warn!(
-                "{inherited} SYNs are not in the archive: the process before this one had read them and was killed; its losses \
-                 say so, and all other numbers have them"
+                "{inherited} SYNs are not in the archive: the previous process was killed after reading them; the accounting table \
+                 counts them as dropped_by_archive, and all other outputs include them"
             );
         }
-        self.dropped_by_archive += dropped + settle(&mut self.discarded, &mut loss);
-        settle_payloads(&mut self.discarded_payloads, &mut loss);
-        self.writer.account(loss);
-        if let Some(accounted) = accounted {
-            self.writer.accounted(accounted);
+        self.dropped_by_archive += dropped + settle(&mut self.discarded, &mut row);
+        settle_payloads(&mut self.discarded_payloads, &mut row);
+        self.writer.account(row);
+        if let Some(checkpoint) = checkpoint {
+            self.writer.checkpoint(checkpoint);
         }
-        self.writer.bound_accounts(MOST_LOSSES);
+        self.writer.bound_accounting(MOST_INTERVALS);
         if let Err(error) = self.geo.refresh() {
-            tracing::warn!("{error}; places are looked up in what was read before");
+            tracing::warn!("{error}; countries and networks come from the file that was read before");
         }
         if !self.writer.rows().is_empty()
             || !self.writer.payloads().is_empty()
-            || self.writer.losses().len() >= PATIENT_LOSSES
+            || self.writer.accounting().len() >= PATIENT_INTERVALS
             || self.trouble
         {
             self.write();
         }
-        self.say();
+        self.warn_of_drops();
         self.look_after();
     }
 
@@ -287,36 +289,36 @@ impl ArchiveWriter {
         match self.writer.flush() {
             Ok(()) if self.trouble => {
                 self.trouble = false;
-                tracing::warn!("the archive is written again");
+                tracing::warn!("the archive can be written again");
             }
             Ok(()) => {}
             Err(error) => self.complain(&error),
         }
     }
 
-    /// Once for each time that it goes wrong.
+    /// Warns once until the disk recovers.
     fn complain(&mut self, error: &honeyxdp_archive::Error) {
         if !self.trouble {
             tracing::warn!(
-                "the archive cannot be written: {error}; counting goes on, rows wait in memory as long as there is room, and it is \
-                 tried again at every interval"
+                "the archive cannot be written: {error}; counting continues, rows wait in memory while there is room, and every \
+                 interval retries"
             );
         }
         self.trouble = true;
     }
 
-    fn say(&mut self) {
+    fn warn_of_drops(&mut self) {
         let syns = std::mem::take(&mut self.dropped_by_archive);
         if syns > 0 {
             self.failed = true;
             tracing::warn!(
-                "{syns} SYNs are not in the archive, because its disk is full or too slow; its losses say so, and all other \
-                 numbers have them"
+                "{syns} SYNs are not in the archive, because its disk is full or too slow; the accounting table counts them as \
+                 dropped_by_archive, and all other outputs include them"
             );
         }
     }
 
-    /// Merges files and removes old ones, in a thread that nobody waits for.
+    /// Merges files and removes old ones in a thread of its own.
     fn look_after(&mut self) {
         let Some((retention, last, thread)) = &mut self.upkeep else {
             return;
@@ -337,33 +339,31 @@ impl ArchiveWriter {
     }
 }
 
-/// Moves payloads that were given up from the rows of an interval to what is lost of it.
-fn settle_payloads(discarded: &mut BTreeMap<i64, u64>, loss: &mut AccountingRow) {
-    if let Some(given_up) = discarded.remove(&loss.interval_start) {
-        loss.payloads = Some(loss.payloads.unwrap_or(0).saturating_sub(given_up));
-        loss.payloads_lost = Some(loss.payloads_lost.unwrap_or(0) + given_up);
+/// Moves dropped payloads of an interval from `payloads` to `payloads_lost`.
+fn settle_payloads(discarded: &mut BTreeMap<i64, u64>, row: &mut AccountingRow) {
+    if let Some(payloads) = discarded.remove(&row.interval_start) {
+        row.drop_payloads(payloads);
     }
 }
 
-/// Moves SYNs that were given up from the rows of an interval to what is not written of it. Returns how many.
-fn settle(discarded: &mut BTreeMap<i64, u64>, loss: &mut AccountingRow) -> u64 {
-    let packets = discarded.remove(&loss.interval_start).unwrap_or(0);
-    loss.packets = loss.packets.saturating_sub(packets);
-    loss.dropped_by_archive += packets;
+/// Moves dropped SYNs of an interval from `packets` to `dropped_by_archive`. Returns their number.
+fn settle(discarded: &mut BTreeMap<i64, u64>, row: &mut AccountingRow) -> u64 {
+    let packets = discarded.remove(&row.interval_start).unwrap_or(0);
+    row.drop_packets(packets);
     packets
 }
 
-/// Accounts for what a process before this one has left rows of, and no account.
-fn catch_up(archive: &Archive, writer: &mut Writer, sensor: &str) -> anyhow::Result<Option<Before>> {
-    let accounted = archive.accounted(sensor)?;
+/// Writes the accounting rows that an earlier process left out: it was killed between rows and accounting.
+fn catch_up(archive: &Archive, writer: &mut Writer, sensor: &str) -> anyhow::Result<Option<Earlier>> {
+    let checkpoint = archive.checkpoint(sensor)?;
     let (mut end, mut packets) = (i64::MIN, 0);
-    for loss in archive.unaccounted(sensor)? {
-        // The next interval begins there, and no two may begin at the same time.
-        end = end.max(loss.interval_end).max(loss.interval_start + 1);
-        packets += loss.packets;
-        writer.account(loss);
+    for row in archive.unaccounted(sensor)? {
+        // The next interval begins there, and no two may begin together.
+        end = end.max(row.interval_end).max(row.interval_start + 1);
+        packets += row.packets;
+        writer.account(row);
     }
-    Ok(accounted.map(|accounted| Before { accounted, end, packets }))
+    Ok(checkpoint.map(|checkpoint| Earlier { checkpoint, end, packets }))
 }
 
 fn row(flow: &Flow, attributed: Option<&'static str>, ticks: &Ticks, start: i64, geo: &Geo) -> FlowRow {
@@ -377,17 +377,21 @@ fn row(flow: &Flow, attributed: Option<&'static str>, ticks: &Ticks, start: i64,
         interval_start: start,
         interval_end: OPEN,
         family: family.name(),
-        // Of two rules the second one is that for IPv6.
-        rule: rules.get(usize::from(!flow.is_v4())).unwrap_or(&rules[0]).id,
-        attributed,
+        // A second rule is that for IPv6.
+        rule_id: rules.get(usize::from(!flow.is_v4())).unwrap_or(&rules[0]).id,
+        attributed_family: attributed,
         src,
-        dport: flow.dport(),
+        protocol: honeyxdp_archive::TCP,
+        src_port_first: Some(flow.first_sport),
+        src_port_last: Some(flow.last_sport),
+        dst_port: flow.dport(),
         packets: flow.packets,
-        first,
-        last: ticks.at(flow.last_tick).max(first),
+        first_seen: first,
+        last_seen: ticks.at(flow.last_tick).max(first),
         matched: u16::try_from(flow.matched()).unwrap_or(u16::MAX),
-        window: flow.window,
+        tcp_window: flow.window,
         ttl: flow.ttl,
+        dont_fragment: flow.is_v4().then(|| flow.dont_fragment()),
         options_length: flow.options_length,
         options_head: flow.options_head,
         ip_id: flow.ip_id,

@@ -1,11 +1,14 @@
 //! The archive on the command line: what goes into it, and `honeyxdp archive`, which looks after one.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::{self, IsTerminal as _},
+    path::{Path, PathBuf},
+};
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use bytesize::ByteSize;
 use clap::Subcommand;
-use honeyxdp_archive::{Archive, Checked, Retention, Step};
+use honeyxdp_archive::{Archive, Checked, ConvertStep, Retention, Step};
 use jiff::{SignedDuration, Span, Timestamp};
 use serde_json::json;
 
@@ -16,8 +19,8 @@ use crate::{archive::Options, config::Fault, snapshot::Sensor};
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Archive")]
 pub(super) struct ArchiveArgs {
-    /// Directory of an archive: flow records with source addresses, as Parquet files; docs/archive.md describes them. Or a place
-    /// on object storage that they are uploaded to, as s3://bucket/prefix; docs/fleet.md
+    /// Directory of an archive: flow records with source addresses, as Parquet files; docs/use/archive.md describes them. Or a place
+    /// on object storage that they are uploaded to, as s3://bucket/prefix; docs/operate/fleet-and-privacy.md
     #[arg(long, value_name = "DIR|PLACE", env = "HONEYXDP_ARCHIVE")]
     archive: Option<Target>,
     /// Countries of sources, for the archive: an MMDB file as GeoLite2-Country, DB-IP or with country_code
@@ -174,6 +177,17 @@ enum Command {
         #[arg(env = "HONEYXDP_ARCHIVE")]
         dir: PathBuf,
     },
+    /// Convert an archive of honeyxdp 0.1.0 to the current tables, file by file
+    ///
+    /// Stop the sensors that write to it first. The command can be killed at any time; run it again to resume.
+    Convert {
+        /// Directory of the archive
+        #[arg(env = "HONEYXDP_ARCHIVE")]
+        dir: PathBuf,
+        /// Only report what would be converted
+        #[arg(long)]
+        dry_run: bool,
+    },
     /// Remove whole dates, the oldest first. The present date stays
     Prune {
         /// Directory of the archive
@@ -192,6 +206,7 @@ pub(super) fn archive(args: &Args) -> anyhow::Result<()> {
     match &args.command {
         Command::Check { dir } => check(&open(dir)?, args.json),
         Command::Compact { dir } => compact(&open(dir)?, args.json),
+        Command::Convert { dir, dry_run } => convert(&open(dir)?, *dry_run, args.json),
         Command::Prune { dir, age, size } => {
             let retention = Retention { age: *age, bytes: size.map(|size| size.as_u64()) };
             prune(&open(dir)?, &retention, args.json)
@@ -261,6 +276,45 @@ fn compact(archive: &Archive, json: bool) -> anyhow::Result<()> {
         ))?;
     }
     Ok(())
+}
+
+fn convert(archive: &Archive, dry_run: bool, json: bool) -> anyhow::Result<()> {
+    let is_terminal = io::stderr().is_terminal();
+    let done = honeyxdp_archive::convert(archive, dry_run, |step, seen, total| {
+        if let (true, ConvertStep::Begun(path)) = (is_terminal, step) {
+            let name = path.file_name().unwrap_or_default().display().to_string();
+            eprint!("\r\x1b[Kfile {} of {total}: {}", seen + 1, name.escape_debug());
+        }
+    });
+    if is_terminal {
+        eprint!("\r\x1b[K");
+    }
+    let done = done.context("the conversion stopped; every row is kept, run the command again to resume")?;
+    if json {
+        print(&serde_json::to_string_pretty(&json!({
+            "dry_run": dry_run, "files": done.files, "rows": done.rows, "bytes_before": done.bytes_before,
+            "bytes_after": done.bytes_after, "current": done.current, "problems": done.problems,
+        }))?)?;
+    } else {
+        for problem in &done.problems {
+            print(&format!("not converted: {}", problem.escape_debug()))?;
+        }
+        let before = ByteSize::b(done.bytes_before);
+        print(&if dry_run {
+            format!("{} files to be converted, {} rows, {before}; {} are current", done.files, done.rows, done.current)
+        } else {
+            let after = ByteSize::b(done.bytes_after);
+            format!(
+                "{} files converted, {} rows, {before} to {after}; {} were current",
+                done.files, done.rows, done.current
+            )
+        })?;
+    }
+    match done.problems.len() {
+        0 => Ok(()),
+        1 => bail!("one file cannot be converted and was left as it is; remove it or restore it from a backup"),
+        many => bail!("{many} files cannot be converted and were left as they are; remove or restore them"),
+    }
 }
 
 fn prune(archive: &Archive, retention: &Retention, json: bool) -> anyhow::Result<()> {

@@ -157,9 +157,10 @@ impl Importer {
             time: time_ms,
             src,
             // 0 where the log does not say it.
-            sport: sport.unwrap_or(0),
-            dport: dport.unwrap_or(0),
-            how: CaptureMode::Imported,
+            src_port: sport.unwrap_or(0),
+            dst_port: dport.unwrap_or(0),
+            protocol: honeyxdp_archive::TCP,
+            capture_mode: CaptureMode::Imported,
             exploit,
             family: family.unwrap_or(Attribution::Unattributed),
             url_host,
@@ -173,7 +174,7 @@ impl Importer {
             asn: place.asn,
         };
         // As it will be in the archive, to be compared with what is there.
-        payload.cut();
+        payload.truncate();
         if self.known.take(&self.archive, &self.sensor, &payload)? {
             self.done.known += 1;
             return Ok(());

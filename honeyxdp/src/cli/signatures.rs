@@ -19,7 +19,8 @@ const LONGEST: u64 = 16 << 20;
 /// Check and explain the signatures that classify payloads
 ///
 /// A classification names the exploit in the first bytes of a connection, the family of bots that sent them, and the file
-/// that they fetch. Signatures are a TOML file, which docs/ describes; contrib/signatures.toml is built in.
+/// that they fetch. Signatures are a TOML file, described in docs/use/signatures-and-responder.md;
+/// contrib/signatures.toml is built in.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     #[command(subcommand)]

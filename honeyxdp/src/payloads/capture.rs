@@ -37,7 +37,7 @@ pub struct Kind {
     pub port: u16,
 }
 
-/// CaptureMode many payloads there were, by what they are.
+/// How many payloads there were, by what they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     /// By what they are.
@@ -225,7 +225,7 @@ impl PayloadCapture {
         let kind = Kind {
             exploit: exploit.as_ref().map(|exploit| exploit.name.to_string()),
             family: family.family().to_owned(),
-            attribution_source: family.by().to_owned(),
+            attribution_source: family.source().to_owned(),
             port: from.dport,
         };
         self.tally.count(kind);
@@ -235,9 +235,10 @@ impl PayloadCapture {
             interval_start: 0,
             time: from.time.as_millisecond(),
             src,
-            sport: from.sport,
-            dport: from.dport,
-            how,
+            src_port: from.sport,
+            dst_port: from.dport,
+            protocol: honeyxdp_archive::TCP,
+            capture_mode: how,
             exploit,
             family,
             url_host: None,

@@ -18,7 +18,7 @@ pub(crate) struct Labelled {
 pub(crate) fn labelled(rules: &Signatures, payload: &[u8]) -> Labelled {
     let label = |found: Match<'_>| Classification {
         name: found.signature.name.clone().into(),
-        rule: found.signature.id.clone().into(),
+        rule_id: found.signature.id.clone().into(),
         confidence: letter(found.signature.confidence),
     };
     let found = rules.classify(payload);
@@ -34,7 +34,7 @@ pub(crate) fn labelled(rules: &Signatures, payload: &[u8]) -> Labelled {
 pub(super) fn mark(family: Family, is_v4: bool) -> Classification {
     let rules = family.rules();
     let rule = if is_v4 { &rules[0] } else { rules.get(1).unwrap_or(&rules[0]) };
-    Classification { name: family.name().into(), rule: rule.id.into(), confidence: letter(rule.confidence) }
+    Classification { name: family.name().into(), rule_id: rule.id.into(), confidence: letter(rule.confidence) }
 }
 
 fn letter(confidence: Confidence) -> char {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 /// Sources that are remembered: 48 MiB. A flood of forged ones takes no more.
 const MOST: usize = 1_000_000;
-/// CaptureMode long a mark tells who a source is, seconds.
+/// How long a mark tells who a source is, seconds.
 const DAY: i64 = 86_400;
 
 /// Families of sources, by their SYNs.

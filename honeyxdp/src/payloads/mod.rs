@@ -1,4 +1,4 @@
-//! What is observed and answered: first payloads at ports of this host, and on addresses where nobody listens.
+//! First payloads: observed at ports of this host, or drawn by the responder on unused addresses.
 
 mod capture;
 pub(crate) mod classify;
@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::filter::{PortSet, PrefixSet};
 
-/// Who sent something, and when.
+/// Sender and time of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Sender {
     /// When it was read, at most 50 ms after it came.
@@ -25,38 +25,38 @@ pub(crate) struct Sender {
     pub(crate) dport: u16,
 }
 
-/// CaptureMode many in a second.
+/// Maximum numbers per second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    /// Of one source.
+    /// For one source.
     pub of_source: u32,
-    /// Of all together.
+    /// For all sources together.
     pub of_all: u32,
 }
 
-/// The settings. By default nothing is observed and nothing answered.
+/// Settings of payload capture. By default nothing is observed and nothing answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Responder {
-    /// Ports of this host whose connections' first payloads are kept.
+    /// Ports of this host whose first payloads are kept.
     pub observed: PortSet,
     /// Ports whose SYNs are answered.
     pub answered: PortSet,
-    /// Those of them where a prompt is sent.
+    /// Answered ports where a prompt is sent.
     pub prompted: PortSet,
     /// Addresses for which SYNs are answered.
     pub respond_to: PrefixSet,
-    /// Addresses of this host, for which they never are.
+    /// Addresses of this host, which are never answered for.
     pub own: BTreeSet<IpAddr>,
-    /// CaptureMode many SYNs are answered.
+    /// Rate limit of answered SYNs.
     pub answers: Rate,
-    /// CaptureMode many payloads are kept.
+    /// Rate limit of kept payloads.
     pub payloads: Rate,
 }
 
 impl Responder {
-    /// SYNs that are answered in a second when nobody says more: a scanner comes back, and no line is filled.
+    /// Default limit of answered SYNs: scanners retry, and no link is filled.
     pub const ANSWERS: Rate = Rate { of_source: 20, of_all: 10_000 };
-    /// Payloads that are kept.
+    /// Default limit of kept payloads.
     pub const PAYLOADS: Rate = Rate { of_source: 10, of_all: 1_000 };
 
     /// Whether SYNs are answered.
@@ -64,7 +64,7 @@ impl Responder {
         !self.answered.is_none()
     }
 
-    /// Whether anything is to be done.
+    /// Whether payloads are captured at all.
     pub fn is_on(&self) -> bool {
         self.responds() || !self.observed.is_none()
     }

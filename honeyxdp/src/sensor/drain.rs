@@ -19,7 +19,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Counts,
-    archive::ArchiveQueue,
+    archive::{ArchiveQueue, Start},
     collector::{CollectError, Collector},
     kernel::Maps,
     payloads::PayloadCapture,
@@ -181,19 +181,21 @@ impl Drain {
         if let Some((capture, responds)) = responder {
             drainer.collector.responder(capture, responds);
         }
+        let began = run.started_at;
+        let last = if resumed { store.last().ok().filter(|last| last.started_at == began) } else { None };
         if let Some(mut queue) = archive {
             if looks {
-                queue.look_at_payloads();
+                queue.count_payloads();
             }
-            queue.begin(started.wall, &Counts::default());
-            let known = queue.go_on(run.started_at);
-            if pinned && !resumed && !known {
-                queue.begin_accounts();
-            }
+            queue.start(match (resumed, pinned) {
+                (true, _) => Start::Resumed { run: began, at: last.as_ref().map_or(began, |last| last.generated_at) },
+                (false, true) => Start::FreshOnPins { run: began },
+                (false, false) => Start::Fresh { run: began },
+            });
             drainer.collector.archive(queue);
         }
         if resumed {
-            drainer.resume(run.started_at)?;
+            drainer.resume(began, last.as_ref())?;
         }
         let pulse = drainer.pulse.clone();
         thread::Builder::new()
@@ -295,32 +297,22 @@ impl Drainer {
 
     /// Continues after another process. The first interval begins with its last snapshot if that is of the same run, else with
     /// the run.
-    fn resume(&mut self, started_at: Timestamp) -> anyhow::Result<()> {
+    fn resume(&mut self, started_at: Timestamp, last: Option<&Snapshot>) -> anyhow::Result<()> {
         let now = Moment::now();
-        let last = self.store.last().ok().filter(|last| last.started_at == started_at);
-        // What it finds goes into the archive in an interval that begins where the archive's accounts end; if it has none of
-        // this run, where the snapshots end.
-        let unknown = self.collector.queue().is_some_and(|(queue, _)| !queue.go_on(started_at));
-        if unknown && let Some((queue, _)) = self.collector.queue() {
-            queue.begin(last.as_ref().map_or(started_at, |last| last.generated_at), &Counts::default());
-        }
         let mut before = None;
         let tally = |counts: &Counts| {
-            before = last.as_ref().and_then(|last| Resumed::from_snapshot(last, counts));
+            before = last.and_then(|last| Resumed::from_snapshot(last, counts));
             before.as_ref().map(Resumed::tally).unwrap_or_default()
         };
         self.collector.resume(tally, now.wall)?;
-        let start = match (&last, &before) {
+        let start = match (last, &before) {
             (Some(last), Some(_)) => last.generated_at,
             _ => started_at,
         };
-        if unknown && let (Some((queue, _)), Some(before)) = (self.collector.queue(), &before) {
-            queue.begin(start, before.counts());
+        if let Some((queue, _)) = self.collector.queue() {
+            queue.resumed(before.as_ref().map(|before| (start, before.counts())));
         }
-        if unknown && let Some((queue, _)) = self.collector.queue() {
-            queue.begin_accounts();
-        }
-        if let Some(payloads) = last.as_ref().and_then(|last| last.payloads.as_ref()) {
+        if let Some(payloads) = last.and_then(|last| last.payloads.as_ref()) {
             self.collector.resume_payloads(Captured::tally_of(payloads));
         }
         // The monotonic time of the other process is unknown.

@@ -1,7 +1,7 @@
 //! The document for scripts: `honeyxdp.snapshot/2`.
 //!
 //! A snapshot is bounded: a list holds its first entries, and a field beside the list sums up the rest. No key comes from
-//! traffic. New keys may be added; a change in the meaning of a key gets a new schema name. docs/snapshot.md explains the
+//! traffic. New keys may be added; a change in the meaning of a key gets a new schema name. docs/reference/snapshot.md explains the
 //! document, and docs/snapshot.schema.json is generated from these types.
 
 #[cfg(test)]
@@ -190,7 +190,7 @@ pub struct Frames {
 pub struct FamilyReport {
     /// Family.
     pub name: String,
-    /// Id and version of the fingerprint, as in docs/fingerprints.md.
+    /// Id and version of the fingerprint, as in docs/use/fingerprints.md.
     pub rule: String,
     /// Fingerprint for SYNs over IPv6, if it is a different one.
     #[serde(skip_serializing_if = "Option::is_none", default)]

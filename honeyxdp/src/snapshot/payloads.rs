@@ -36,7 +36,7 @@ pub struct Payloads {
 /// Payloads with the same classification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct ClassificationReport {
-    /// Exploit, by the signatures of docs/signatures.md; null if no signature matches.
+    /// Exploit, by the signatures of docs/use/signatures-and-responder.md; null if no signature matches.
     pub exploit: Option<String>,
     /// Family of the source, or `unknown`.
     pub family: String,

@@ -1,8 +1,8 @@
-//! Who sent the SYNs: sets of source addresses, exact as long as there is room, and estimates beside them.
+//! Sets of source addresses: exact while memory lasts, with estimates beside them.
 //!
-//! A record's way: [`SourceTracker::record`] puts its source into the sets of the present slice; [`SourceTracker::close`] compares the
-//! slice with the counters, so that every SYN that is in no record is known by family and port, and adds it to the windows:
-//! the interval, the hour, the day and the whole run. Sets merge without error.
+//! [`SourceTracker::record`] adds the source of a record to the sets of the current slice. [`SourceTracker::close`] compares
+//! the slice with the counters, so that SYNs without a record are known by family and port, and merges it into the windows:
+//! interval, hour, day and run. Sets merge without error.
 
 mod report;
 mod set;
@@ -21,12 +21,12 @@ pub use set::SourceSet;
 use self::windows::Window;
 use crate::{Counts, filter::PortSet, pairs::Attributed, sketch::Sketch};
 
-/// What an [`SourceTracker`] keeps.
+/// Settings of a [`SourceTracker`].
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// Ports whose sources are counted.
     pub ports: PortSet,
-    /// Bytes that sets of sources and pair tests may take. Beyond it the largest sets are given up.
+    /// Memory for sets of sources and multi-packet fingerprints, bytes. Beyond it the largest sets are evicted.
     pub memory: u64,
 }
 
@@ -43,14 +43,14 @@ impl Default for Settings {
     }
 }
 
-/// Ports that bots scan for, see docs/marks.md: sources are counted for these when no ports are named.
+/// Ports that bots scan for, see docs/use/fingerprints.md: sources are counted for these when no ports are named.
 pub const PORTS: &str =
     "22,23,80,81,443,445,2323,3389,5358,5555,7547,8080,8291,8443,9000,9527,9530,34567,37215,52869,60001";
-/// Bytes for sets of sources when nobody says more.
+/// Default memory for sets of sources, bytes.
 pub const MEMORY: u64 = 512 << 20;
-/// A clock that is set back by so little goes on with the window that it is in: corrections at the turn of an hour or day.
+/// A clock set back by at most this stays in its window: clocks are corrected at the turn of an hour or day.
 const SMALL_STEP: SignedDuration = SignedDuration::from_mins(5);
-/// Part of the memory that pair tests may take.
+/// Divisor of the memory for the part of multi-packet fingerprints.
 const PAIRS: u64 = 4;
 
 /// Records so far.
@@ -60,11 +60,11 @@ pub struct Tally {
     pub records: u64,
     /// SYNs in them.
     pub packets: u64,
-    /// SYNs in records that a process before this one had read, and had not yet reported when it was killed.
+    /// SYNs in records that a killed process had read and not reported.
     pub gone: u64,
 }
 
-/// The records do not add up to the counters: a bug, which no number may hide.
+/// Records and counters do not add up: a bug, which no number may hide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{counted} SYNs were counted, but {recorded} are in records and {missing} counted as missing: please report this"
@@ -78,7 +78,7 @@ pub struct Imbalance {
     pub missing: u64,
 }
 
-/// Gathers records into sets of sources.
+/// Counts distinct sources.
 #[derive(Debug)]
 pub struct SourceTracker {
     /// Index of each watched port.
@@ -151,7 +151,7 @@ impl SourceTracker {
         }
     }
 
-    /// Says when the first record comes, if that is known only now.
+    /// Sets the time of the first record, if it was not known at the start.
     pub fn begin(&mut self, time: Timestamp) {
         self.slice.start = time;
         for dated in [&mut self.hour, &mut self.day] {
@@ -202,9 +202,8 @@ impl SourceTracker {
         }
     }
 
-    /// Goes on where another process ended. `counts` are the counters up to the last record, `before` what that process had
-    /// said of records. Its sets are gone: what it counted is missing in those of the run and of the interval, and the hour
-    /// and the day begin anew.
+    /// Continues after another process. `counts` are the counters up to the last record, `before` the records that process
+    /// reported. Its sets are lost: its SYNs are missing in those of the run and of the interval, and hour and day start over.
     pub fn resume(&mut self, counts: &Counts, before: Tally, now: Timestamp) {
         self.settle(counts);
         self.total.merge(&self.slice.window);
@@ -252,7 +251,7 @@ impl SourceTracker {
         self.pair_test_skipped = packets;
     }
 
-    /// Registers of a family since the start, to merge those into that outlived another process.
+    /// Registers of a family since the start, to merge those of an earlier process into.
     pub fn total_sketch(&mut self, family: Family) -> &mut Sketch {
         self.total.sketch(family)
     }
@@ -272,7 +271,7 @@ impl SourceTracker {
         Report(self)
     }
 
-    /// Gives the largest sets up until the rest has room.
+    /// Evicts the largest sets until the rest fits.
     fn bound(&mut self) {
         let mut used = self.used();
         while used > self.memory - self.memory / PAIRS {
@@ -305,7 +304,7 @@ impl SourceTracker {
     }
 }
 
-/// What an tracker has to say.
+/// The results of a tracker.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a>(&'a SourceTracker);
 
@@ -447,7 +446,7 @@ mod tests {
     }
 
     #[test]
-    fn hours_and_days_end_and_sources_in_both_count_in_both() {
+    fn sources_count_in_every_hour_and_day_they_appear_in() {
         let mut pipeline = pipeline();
         mirai(&mut pipeline, NOON, 0..100);
         mirai(&mut pipeline, NOON + 3_599, 50..150);
@@ -470,7 +469,7 @@ mod tests {
     }
 
     #[test]
-    fn windows_do_not_run_backwards_when_the_clock_does() {
+    fn windows_stay_in_order_when_the_clock_is_set_back() {
         let mut tracker = SourceTracker::new(&Settings::default(), Timestamp::from_second(NOON).unwrap());
         let mut counts = Counts::default();
         // One new source in each slice, which ends at these minutes after noon.
@@ -501,7 +500,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stored_interval_is_over_and_the_rest_goes_on() {
+    fn storing_ends_the_interval_only() {
         let mut tracker = SourceTracker::new(&Settings::default(), Timestamp::UNIX_EPOCH);
         let mut counts = Counts::default();
         let mut send = |tracker: &mut SourceTracker, host: u32| {
@@ -522,7 +521,7 @@ mod tests {
     }
 
     #[test]
-    fn a_syn_without_a_record_makes_its_family_and_port_inexact_and_no_other() {
+    fn a_lost_record_makes_only_its_family_and_port_inexact() {
         let mut tracker = SourceTracker::new(&Settings::default(), Timestamp::UNIX_EPOCH);
         let mut counts = Counts::default();
         for (family, dport, recorded) in [(Family::MIRAI, 23, true), (Family::OTHER, 80, false)] {

@@ -58,7 +58,7 @@ fn every_syn_is_in_a_row_and_its_time_is_right() {
     assert_eq!((checked.syns, checked.missing), (5_001, records.lost_packets));
 
     // The longest tick is 10 ms; the last row is the SYN that was sent last.
-    let newest = *times(&archive, "last").iter().max().unwrap();
+    let newest = *times(&archive, "last_seen").iter().max().unwrap();
     assert!((before - 20..=after + 20).contains(&newest), "{newest} is not in {before} to {after}");
     let starts = times(&archive, "interval_start");
     let ends = times(&archive, "interval_end");
@@ -88,7 +88,7 @@ fn who_may_not_ask_for_jiffies_learns_them_from_records() {
     let after = now();
     sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 1).unwrap();
     sensor.stop().unwrap();
-    let first = times(&archive, "first")[0];
+    let first = times(&archive, "first_seen")[0];
     // Half a second late at most.
     assert!((before - 20..=after + 500).contains(&first), "{first} is not in {before} to {after}");
 }
@@ -133,8 +133,8 @@ fn a_replay_writes_the_times_of_its_capture_by_date() {
     let dates: Vec<String> = archive.dates(Table::Flows).unwrap().iter().map(ToString::to_string).collect();
     assert_eq!(dates, ["2019-11-05", "2019-11-06"]);
     let start = i64::from(START) * 1_000;
-    assert_eq!(times(&archive, "first").into_iter().min(), Some(start));
-    assert_eq!(times(&archive, "last").into_iter().max(), Some(start + 19_990));
+    assert_eq!(times(&archive, "first_seen").into_iter().min(), Some(start));
+    assert_eq!(times(&archive, "last_seen").into_iter().max(), Some(start + 19_990));
 
     for command in ["check", "compact", "check"] {
         let output = Command::new(BINARY).args(["archive", command, "--json"]).arg(archive.root()).output().unwrap();
@@ -155,7 +155,7 @@ fn captures_of_other_years_have_their_own_times_in_any_order() {
     let archive = replay_from(directory.path(), &starts);
     assert_eq!(good(&archive).packets, 8_000);
     let starts = starts.map(|start| i64::from(start) * 1_000);
-    let firsts = times(&archive, "first");
+    let firsts = times(&archive, "first_seen");
     for start in starts {
         assert!(firsts.contains(&start), "{start}");
     }
@@ -166,16 +166,17 @@ fn captures_of_other_years_have_their_own_times_in_any_order() {
 fn payload() -> PayloadRow {
     let label = |name: &'static str, rule: &'static str| Classification {
         name: name.into(),
-        rule: rule.into(),
+        rule_id: rule.into(),
         confidence: 'B',
     };
     PayloadRow {
         interval_start: i64::from(START) * 1_000,
         time: i64::from(START) * 1_000,
         src: [198, 18, 0, 7].into(),
-        sport: 40_000,
-        dport: 37_215,
-        how: CaptureMode::Answered,
+        src_port: 40_000,
+        dst_port: 37_215,
+        protocol: honeyxdp_archive::TCP,
+        capture_mode: CaptureMode::Answered,
         exploit: Some(label("CVE-2017-17215", "CVE-2017-17215/1")),
         family: Attribution::ByPayload(label("mirai", "mirai-payload/1")),
         url_host: Some("192.0.2.1".to_owned()),

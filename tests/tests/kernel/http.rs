@@ -228,7 +228,7 @@ fn a_default_port_that_is_taken_is_a_warning_and_none_turns_it_off() {
     let first = start(&veth, "--interval 200ms");
     veth.sensor.ip("link add in1 type veth peer name in2").unwrap();
     let second = Sensor::start(BINARY, &veth.sensor, "-i in1 --mode generic --interval 200ms").unwrap();
-    assert!(second.printed().contains("going on without it"), "{}", second.printed());
+    assert!(second.printed().contains("continuing without it"), "{}", second.printed());
     assert_eq!(http::unix(&socket(&second), "GET", "/healthz", &[]).unwrap().status, 200);
     drop((first, second));
 

@@ -31,10 +31,22 @@ type Case = (&'static str, fn(&Path), &'static str);
 
 const CASES: &[Case] = &[
     ("a map is missing", |pins| fs::remove_file(pins.join("FLOWS")).unwrap(), "map FLOWS cannot be handed"),
-    ("a map of another size", |pins| map(pins, "EVENTS", "array", "8", "3"), "EVENTS is not the map"),
-    ("a map of another kind", |pins| map(pins, "GENERATION", "hash", "8", "1"), "GENERATION is not the map"),
+    (
+        "a map of another size",
+        |pins| map(pins, "EVENTS", "array", "8", "3"),
+        "EVENTS is not a map that honeyxdp created",
+    ),
+    (
+        "a map of another kind",
+        |pins| map(pins, "GENERATION", "hash", "8", "1"),
+        "GENERATION is not a map that honeyxdp created",
+    ),
     ("another one of ours", |pins| exchange(pins, "POSITIONS", "PAYLOADS"), "map POSITIONS has another size"),
-    ("a link in the place of a map", |pins| exchange(pins, "TOTALS", "link_0"), "TOTALS is not the map"),
+    (
+        "a link in the place of a map",
+        |pins| exchange(pins, "TOTALS", "link_0"),
+        "TOTALS is not a map that honeyxdp created",
+    ),
     ("about is of another kind", |pins| map(pins, "about", "hash", "4096", "1"), "about:"),
     ("about is of another size", |pins| map(pins, "about", "array", "8", "1"), "about:"),
     ("about is empty", |pins| map(pins, "about", "array", "4096", "1"), "about:"),

@@ -62,7 +62,7 @@ fn history(out: &Path) -> Vec<Snapshot> {
     store::history(out).unwrap()
 }
 
-/// Seconds that a test under traffic takes. The figures in docs/benchmarks.md are of longer ones.
+/// Seconds that a test under traffic takes. The figures in docs/develop/benchmarks.md are of longer ones.
 fn seconds(default: u64) -> Duration {
     Duration::from_secs(env::var("HONEYXDP_SECONDS").map_or(default, |text| text.parse().unwrap()))
 }

@@ -36,7 +36,7 @@ const RULES: &str = "version = 1\n[[exploit]]\nid = \"mine/1\"\ntitle = \"it's\\
 fn the_help_teaches() {
     let (code, out, _) = run(&["signatures", "--help"], b"");
     assert_eq!(code, Some(0));
-    for word in ["check", "explain", "docs/labels.md", "--json"] {
+    for word in ["check", "explain", "docs/use/signatures-and-responder.md", "--json"] {
         assert!(out.contains(word), "{word} is not in {out}");
     }
     for command in ["check", "explain"] {

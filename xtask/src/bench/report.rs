@@ -20,7 +20,7 @@ use crate::{
 };
 
 const PROGRAMS: &[Program] = &[("python3", "python3"), ("pip3", "python3-pip")];
-/// The version that docs/benchmarks.md has figures of.
+/// The version that docs/develop/benchmarks.md has figures of.
 const DUCKDB: &str = "duckdb==2.0.0";
 
 pub(super) fn main(args: &Args, rounds: u32) -> Result<()> {

@@ -5,12 +5,12 @@ use honeyxdp_common::Disposition;
 use tempfile::TempDir;
 
 use super::*;
-use crate::Counts;
+use crate::{Counts, archive::Start};
 
-/// When the counters began.
+/// Start of the counters.
 const RUN: Timestamp = Timestamp::constant(1_572_998_340, 0);
 
-/// A thread that does not run: it works when it is told to.
+/// A writer without a thread: it works when a test says so.
 struct Still {
     writer: ArchiveWriter,
     queue: ArchiveQueue,
@@ -35,23 +35,25 @@ impl Still {
             upkeep: None,
             live: true,
         };
-        let Opened { writer, jiffies, known } = options.open().unwrap();
+        let Opened { writer, jiffies, earlier } = options.open().unwrap();
         let (sender, messages) = mpsc::channel();
-        let mut queue = ArchiveQueue::new(sender.clone(), Arc::clone(&writer.queued), jiffies, known);
+        let mut queue = ArchiveQueue::new(sender.clone(), Arc::clone(&writer.queued), jiffies, earlier);
         queue.begin(Timestamp::now(), &Counts::default());
         Self { writer, queue, sender, messages, counts: Counts::default(), directory }
     }
 
-    /// Killed with all that it has in memory. The next one takes over the counters.
+    /// Killed with all rows in memory. The next process resumes the counters.
     fn killed(self) -> Self {
         let Self { writer, directory, counts, .. } = self;
         drop(writer);
         let mut next = Self { counts, ..Self::within(directory) };
-        assert!(next.queue.go_on(RUN));
+        next.queue.start(Start::Resumed { run: RUN, at: RUN });
+        next.queue.resumed(None);
+        assert!(next.messages.try_recv().is_err(), "the archive has a checkpoint of the run");
         next
     }
 
-    /// So many records of two SYNs each.
+    /// Takes so many records of two SYNs each.
     fn records(&mut self, records: u32) {
         let mut flow = Flow::default();
         flow.packets = 2;
@@ -62,13 +64,13 @@ impl Still {
         }
     }
 
-    /// An interval with so many records.
+    /// Ends an interval with so many records.
     fn interval(&mut self, records: u32) {
         self.records(records);
         self.queue.interval(Timestamp::now(), &self.counts);
     }
 
-    /// Works on all that waits. Returns whether everything was written.
+    /// Handles all messages in the queue. Returns whether everything was written.
     fn work(&mut self) -> bool {
         let (answer, answered) = mpsc::channel();
         self.sender.send(Message::End(answer)).unwrap();
@@ -84,7 +86,7 @@ impl Still {
 }
 
 #[test]
-fn what_finds_no_room_in_the_queue_is_accounted_for() {
+fn counts_records_that_do_not_fit_into_the_queue_as_dropped() {
     let mut still = Still::new();
     still.interval(600_000);
     still.interval(10);
@@ -100,11 +102,11 @@ fn what_finds_no_room_in_the_queue_is_accounted_for() {
 }
 
 #[test]
-fn what_has_no_room_in_memory_while_the_disk_fails_is_accounted_for() {
+fn counts_rows_that_do_not_fit_into_memory_as_dropped() {
     let mut still = Still::new();
     still.interval(10);
     assert!(still.work());
-    // Nothing can be written where a file is in the place of a directory.
+    // A file in place of the directory makes every write fail.
     let (flows, away) = (still.directory.path().join("flows"), still.directory.path().join("away"));
     fs::rename(&flows, &away).unwrap();
     fs::write(&flows, "").unwrap();
@@ -117,15 +119,15 @@ fn what_has_no_room_in_memory_while_the_disk_fails_is_accounted_for() {
     still.work();
     let checked = still.check();
     assert_eq!(checked.syns, 2 * 301_020);
-    // 262,144 rows were given up when one more came.
+    // One more row made 262,144 be dropped.
     assert_eq!((checked.packets, checked.missing), (checked.syns - 2 * 262_144, 2 * 262_144));
 }
 
 #[test]
-fn a_process_that_was_killed_anywhere_leaves_every_syn_to_one_account() {
+fn accounts_for_every_syn_once_after_a_kill_at_any_point() {
     // Before the account of what it had written, with and without rows; after it, with records that nobody wrote.
     let mut first = Still::new();
-    assert!(!first.queue.go_on(RUN), "nothing is there");
+    first.queue.start(Start::Fresh { run: RUN });
     first.interval(10);
     first.interval(0);
     assert!(first.work());
@@ -154,13 +156,12 @@ fn a_process_that_was_killed_anywhere_leaves_every_syn_to_one_account() {
 }
 
 #[test]
-fn who_is_killed_before_its_first_account_has_said_where_accounts_begin() {
+fn opening_row_keeps_syns_of_a_process_killed_before_its_first_interval() {
     let mut first = Still::new();
-    assert!(!first.queue.go_on(RUN), "nothing is there");
     let Still { writer, queue, sender, messages, .. } = &mut first;
     thread::scope(|scope| {
         let worker = scope.spawn(move || writer.work(messages));
-        queue.begin_accounts();
+        queue.start(Start::FreshOnPins { run: RUN });
         let (answer, _answered) = mpsc::channel();
         sender.send(Message::End(answer)).unwrap();
         worker.join().unwrap();
@@ -175,15 +176,15 @@ fn who_is_killed_before_its_first_account_has_said_where_accounts_begin() {
 }
 
 #[test]
-fn counters_that_began_at_another_time_are_accounted_for_from_their_begin() {
+fn checkpoint_of_another_run_is_ignored() {
     let mut first = Still::new();
-    first.queue.go_on(RUN);
+    first.queue.start(Start::Fresh { run: RUN });
     first.interval(10);
     assert!(first.work());
     let Still { writer, directory, .. } = first;
     drop(writer);
     let mut second = Still::within(directory);
-    assert!(!second.queue.go_on(Timestamp::now()));
+    second.queue.start(Start::Fresh { run: Timestamp::now() });
     second.interval(4);
     assert!(second.work());
     let checked = second.check();

@@ -1,7 +1,7 @@
 //! The maps of a loaded program, read through shared memory.
 //!
 //! All are mmapable arrays (BPF_F_MMAPABLE), so a drain walks over memory without a system call per row and without a copy.
-//! `cargo xtask bench drain` compares this with the batch calls of bpf(2), see docs/benchmarks.md.
+//! `cargo xtask bench drain` compares this with the batch calls of bpf(2), see docs/develop/benchmarks.md.
 //! `honeyxdp_common::counters` documents shards and generations.
 
 mod counters;

@@ -34,7 +34,7 @@ pub(crate) struct Settings {
     pub(crate) seconds: Option<u64>,
 }
 
-/// A measurement. The comments of its file say how it is done, docs/benchmarks.md what the numbers mean.
+/// A measurement. The comments of its file say how it is done, docs/develop/benchmarks.md what the numbers mean.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum Part {
     /// Cost of a SYN in the kernel, each one different: over an empty program, against a hash of sources, against C

@@ -1,4 +1,4 @@
-//! Files as earlier versions of honeyxdp wrote them: with fewer columns at the end.
+//! Files that lack some nullable columns, as files of other versions may.
 
 use std::{
     fs::{self, File},
@@ -12,12 +12,12 @@ use parquet::arrow::{ArrowWriter, arrow_reader::ParquetRecordBatchReaderBuilder}
 use super::Mixed;
 
 impl Mixed {
-    /// Rewrites the files of one sensor without the columns that came later, and gives those of another one the names that they
-    /// had once.
+    /// Rewrites the files of one sensor without some nullable columns, and gives the files of another sensor names that begin with
+    /// `_`.
     pub(crate) fn age(&self) {
         for file in self.all_files() {
             match file.name.sensor.as_str() {
-                "tokyo" => rewrite(&file.path, |batch| without_later_columns(file.table, batch)),
+                "tokyo" => rewrite(&file.path, |batch| without_nullable_columns(file.table, batch)),
                 "s_lab" => {
                     let name = FileName { sensor: "_lab".to_owned(), ..file.name };
                     fs::rename(&file.path, file.path.with_file_name(name.to_string())).unwrap();
@@ -36,12 +36,11 @@ fn rewrite(path: &Path, change: impl Fn(&RecordBatch) -> RecordBatch) {
     writer.close().unwrap();
 }
 
-/// In `losses` those of `honeyxdp.losses/1` are left.
-fn without_later_columns(table: Table, batch: &RecordBatch) -> RecordBatch {
+fn without_nullable_columns(table: Table, batch: &RecordBatch) -> RecordBatch {
     let schema = batch.schema();
-    let is_later =
+    let is_dropped =
         |name: &str| name == "site" || table == Table::Accounting && ["payloads", "payloads_lost"].contains(&name);
     let left: Vec<usize> =
-        (0..schema.fields().len()).filter(|&column| !is_later(schema.field(column).name())).collect();
+        (0..schema.fields().len()).filter(|&column| !is_dropped(schema.field(column).name())).collect();
     batch.project(&left).unwrap()
 }

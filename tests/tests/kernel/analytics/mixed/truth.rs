@@ -15,7 +15,7 @@ pub(crate) struct Truth {
     pub(crate) rows: Vec<(&'static str, FlowRow)>,
     /// With the sensor.
     pub(crate) losses: Vec<(&'static str, AccountingRow)>,
-    /// CaptureMode many.
+    /// Number of payloads.
     pub(crate) payloads: u64,
 }
 
@@ -52,10 +52,10 @@ impl Truth {
     }
 
     fn ports(&self) -> Vec<Value> {
-        let mut ports: Vec<(u16, Group)> = self.groups(|row| row.dport).into_iter().collect();
+        let mut ports: Vec<(u16, Group)> = self.groups(|row| row.dst_port).into_iter().collect();
         assert!(ports.len() > 10, "some are left out");
         ports.sort_by_key(|(port, (packets, _))| (u64::MAX - packets, *port));
-        let answer = |(port, (packets, sources)): (u16, Group)| json!({"question": "ports", "dport": port, "packets": packets, "sources": sources.len()});
+        let answer = |(port, (packets, sources)): (u16, Group)| json!({"question": "ports", "dst_port": port, "packets": packets, "sources": sources.len()});
         ports.into_iter().take(10).map(answer).collect()
     }
 
