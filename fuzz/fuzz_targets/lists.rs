@@ -8,9 +8,9 @@ use flate2::{Compression, write::GzEncoder};
 use honeyxdp_fuzz::{File, assert_plain};
 use honeyxdp_report::{
     compare::{
-        Comparison, Question, Reading, compare,
-        entry::{Entry, Line, Parser},
-        lines::{Lines, MOST},
+        CompareOptions, Comparison, ReadOptions, compare,
+        entry::{LineParser, ListEntry, ParsedLine},
+        lines::{LineReader, MOST},
         show,
     },
     period::Step,
@@ -27,9 +27,9 @@ thread_local! {
 fn compared(list: &[u8], show_passwords: bool) -> anyhow::Result<Comparison> {
     FILE.with_borrow_mut(|file| {
         file.write(list);
-        compare(&Question {
+        compare(&CompareOptions {
             lists: &[Path::new(&file.path()).to_owned()],
-            reading: Reading { encoding: None, most_unpacked: UNPACKED },
+            reading: ReadOptions { encoding: None, most_unpacked: UNPACKED },
             archive: None,
             step: Step::Month,
             top: 10,
@@ -58,11 +58,11 @@ fn check(comparison: &Comparison) {
 
 /// Lines by themselves: of bounded length, with nothing in them that the line does not have.
 fn check_lines(list: &[u8]) {
-    let (mut lines, mut parser) = (Lines::new(list), Parser::default());
+    let (mut lines, mut parser) = (LineReader::new(list), LineParser::default());
     while let Some(line) = lines.next_line().expect("a slice can be read") {
         assert!(line.bytes.len() <= MOST && !line.bytes.contains(&b'\n'));
         let text = line.bytes.to_vec();
-        let Line::Entry(Entry { address, credentials, .. }) = parser.line(&text) else { continue };
+        let ParsedLine::Entry(ListEntry { address, credentials, .. }) = parser.line(&text) else { continue };
         assert_eq!(address.to_canonical(), address);
         let Some((user, password)) = credentials else { continue };
         for part in [user, password].iter().filter(|part| !text.contains(&b'"') && !part.is_empty()) {

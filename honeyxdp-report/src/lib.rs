@@ -1,5 +1,6 @@
-//! Questions to an archive of honeyxdp. The command line is in [`cli`].
+//! Reports from an archive of honeyxdp. The command line is in [`cli`].
 
+pub mod address_set;
 pub mod campaigns;
 #[cfg(feature = "engine")]
 pub mod cli;
@@ -12,5 +13,4 @@ pub mod period;
 #[cfg(feature = "engine")]
 pub mod report;
 mod rules_file;
-pub mod sources;
 pub mod view;

@@ -287,7 +287,7 @@ fn damaged_and_wrong_input_ends_with_a_sentence() {
 
     let zip = file("list.zip", b"PK\x03\x04");
     let list = file("list.txt", b"192.0.2.1\n");
-    let bad_rules = file("rules.toml", b"[[survey]]\nname = 1");
+    let bad_rules = file("scanners-invalid.toml", b"[[scanner]]\nname = 1");
     fs::create_dir_all(directory.path().join("archive/flows/date=2019-01-01")).unwrap();
     file("archive/flows/date=2019-01-01/a-000000000000001-000000000000001-0.parquet", b"PAR1 no parquet PAR1");
     let root = directory.path().join("archive");
@@ -297,7 +297,7 @@ fn damaged_and_wrong_input_ends_with_a_sentence() {
         (&["compare", "/nonexistent"], 1, "cannot read /nonexistent"),
         (&["compare", path(&list), "--archive", path(directory.path())], 1, "is no archive: name the directory"),
         (&["compare", path(&list), "--archive", path(&root)], 1, "cannot read"),
-        (&["campaigns", "--archive", path(&root), "--rules", path(&bad_rules)], 1, "line 2"),
+        (&["campaigns", "--archive", path(&root), "--known-scanners", path(&bad_rules)], 1, "line 2"),
         (&["compare"], 2, "<LIST>..."),
         (&["compare", path(&list), "--period", "may"], 2, "write it as 2019"),
         (&["compare", path(&list), "--encoding", "morse"], 2, "no such encoding"),
@@ -343,7 +343,7 @@ fn a_line_of_a_gigabyte_takes_no_memory() {
 }
 
 #[test]
-fn surveys_are_found_with_their_cadence() {
+fn finds_scanners_with_their_cadence() {
     let directory = tempfile::tempdir().unwrap();
     let address = |a, b, c, d| IpAddr::V4(Ipv4Addr::new(a, b, c, d));
     let mut rows = Vec::new();
@@ -368,7 +368,10 @@ fn surveys_are_found_with_their_cadence() {
     let v6 = |number| IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0x77, number, 0, 0, 0, 1));
     rows.extend((0..150).map(|number| row(100, "zmap", v6(number), 443, 2)));
     rows.extend(
-        (0..120).map(|port| FlowRow { attributed_family: Some("naabu"), ..row(50, "other", address(192, 0, 2, 9), port, 1) }),
+        (0..120).map(|port| FlowRow {
+            attributed_family: Some("naabu"),
+            ..row(50, "other", address(192, 0, 2, 9), port, 1)
+        }),
     );
     // Bots and ordinary hosts are no surveys, and neither is one SYN.
     rows.extend((0..30_000).map(|number| row(i64::from(number % 365), "mirai", bot(number).into(), 23, 1)));
@@ -400,39 +403,39 @@ fn surveys_are_found_with_their_cadence() {
     assert_eq!(
         seen,
         [
-            "198.51.100.0/24 nmap weekly going_on 13000 2 52",
+            "198.51.100.0/24 nmap weekly active 13000 2 52",
             "203.0.113.0/24 masscan daily stopped 11700 1 195",
             "2001:db8:77::/48 zmap once stopped 300 150 1",
             "192.0.2.0/24 naabu once stopped 120 1 1",
         ]
     );
-    assert_eq!((&told["networks"], &told["given_up"]["groups"]), (&5.into(), &0.into()));
+    assert_eq!((&told["networks"], &told["evicted"]["groups"]), (&5.into(), &0.into()));
     assert_eq!(unknown[0]["activity"]["port_ranges"], serde_json::json!(["1-250"]));
     assert_eq!(unknown[0]["activity"]["first_seen"], "2019-01-07T00:00:00.001Z");
     assert_eq!(unknown[0]["activity"]["last_seen"], "2019-12-30T00:00:05.25Z");
 
     // Known ones, by rules, are told with their names, and are no longer unknown.
-    let rules = directory.path().join("surveys.toml");
+    let rules = directory.path().join("scanners.toml");
     fs::write(
         &rules,
-        "[[survey]]\nname = \"<b>weekly\u{202e}</b>\"\nsources = [\"198.51.100.0/28\"]\ntool = \"nmap\"\n\
-         [[survey]]\nname = \"absent\"\nsources = [\"203.0.113.0/24\"]\ntool = \"zmap\"\n",
+        "[[scanner]]\nname = \"<b>weekly\u{202e}</b>\"\nsources = [\"198.51.100.0/28\"]\ntool = \"nmap\"\n\
+         [[scanner]]\nname = \"absent\"\nsources = [\"203.0.113.0/24\"]\ntool = \"zmap\"\n",
     )
     .unwrap();
-    let told = json(&[&args[..], &["--rules", path(&rules), "--period", "2019-01..2019-06"]].concat());
+    let told = json(&[&args[..], &["--known-scanners", path(&rules), "--period", "2019-01..2019-06"]].concat());
     let known = told["known"].as_array().unwrap();
     assert_eq!(known[0]["activity"]["cadence"]["kind"], "weekly");
     assert_eq!((&known[0]["activity"]["days"], &known[0]["activity"]["ports"]), (&25.into(), &250.into()));
     assert_eq!(known[1]["activity"], Value::Null);
     assert_eq!(told["unknown"][0]["tool"], "masscan");
-    assert_eq!(told["unknown"][0]["activity"]["status"], "going_on", "in June it was");
+    assert_eq!(told["unknown"][0]["activity"]["status"], "active", "in June it was");
 
-    let (code, out, err) = run(&[&args[..], &["--rules", path(&rules)]].concat());
+    let (code, out, err) = run(&[&args[..], &["--known-scanners", path(&rules)]].concat());
     assert_eq!(code, Some(0), "{err}");
-    for words in ["not seen", "weekly\\u{202e}", "203.0.113.0/24", "2019-07-14", "stopped", "going on"] {
+    for words in ["not seen", "weekly\\u{202e}", "203.0.113.0/24", "2019-07-14", "stopped", "active"] {
         assert!(out.contains(words), "{words}: {out}");
     }
 
     let told = json(&[&args[..], &["--memory", "1KiB"]].concat());
-    assert!(told["given_up"]["groups"].as_u64().unwrap() > 0, "what does not fit is told");
+    assert!(told["evicted"]["groups"].as_u64().unwrap() > 0, "what does not fit is told");
 }

@@ -53,9 +53,9 @@ pub enum Cadence {
 /// Whether something goes on at the end of what was looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Status {
+pub enum ActivityStatus {
     /// Its next visit is not overdue.
-    GoingOn,
+    Active,
     /// Its next visit is overdue: by half the time between two, and a day.
     Stopped,
 }
@@ -72,10 +72,10 @@ impl fmt::Display for Cadence {
     }
 }
 
-impl fmt::Display for Status {
+impl fmt::Display for ActivityStatus {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::GoingOn => "going on",
+            Self::Active => "active",
             Self::Stopped => "stopped",
         })
     }
@@ -103,7 +103,7 @@ impl Cadence {
     }
 
     /// Whether what was last seen on this day goes on, on the last day of the archive.
-    pub(super) fn status(self, last_seen: Date, last_day: Date) -> Status {
+    pub(super) fn status(self, last_seen: Date, last_day: Date) -> ActivityStatus {
         let patience = match self {
             Self::Daily => 2,
             Self::Every { days, .. } => days + days.div_ceil(2) + 1,
@@ -111,7 +111,7 @@ impl Cadence {
             Self::Once | Self::Irregular => 7,
         };
         let silent = usize::try_from((last_day - last_seen).get_days()).unwrap_or(0);
-        if silent > patience { Status::Stopped } else { Status::GoingOn }
+        if silent > patience { ActivityStatus::Stopped } else { ActivityStatus::Active }
     }
 }
 
@@ -276,10 +276,10 @@ mod tests {
     #[test]
     fn what_is_overdue_has_stopped() {
         let weekly = Cadence::Weekly { correlation: 1.0 };
-        assert_eq!(weekly.status(day(0), day(12)), Status::GoingOn);
-        assert_eq!(weekly.status(day(0), day(13)), Status::Stopped);
-        assert_eq!(Cadence::Daily.status(day(0), day(3)), Status::Stopped);
-        assert_eq!(Cadence::Every { days: 30, correlation: 1.0 }.status(day(0), day(46)), Status::GoingOn);
-        assert_eq!(Cadence::Once.status(day(0), day(0)), Status::GoingOn);
+        assert_eq!(weekly.status(day(0), day(12)), ActivityStatus::Active);
+        assert_eq!(weekly.status(day(0), day(13)), ActivityStatus::Stopped);
+        assert_eq!(Cadence::Daily.status(day(0), day(3)), ActivityStatus::Stopped);
+        assert_eq!(Cadence::Every { days: 30, correlation: 1.0 }.status(day(0), day(46)), ActivityStatus::Active);
+        assert_eq!(Cadence::Once.status(day(0), day(0)), ActivityStatus::Active);
     }
 }

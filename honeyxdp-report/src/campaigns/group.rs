@@ -1,13 +1,13 @@
-//! What is gathered of one survey, in little memory.
+//! A group of sources, in bounded memory.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use jiff::civil::Date;
 
-use crate::flows::{Flow, Source};
+use crate::flows::{FlowFields, SourceAddress};
 
-/// Most sources of a group that are held: a whole /24 and more, and of a /48 what a survey uses.
+/// Most sources of a group that are held: a whole /24 and more, and of a /48 what a scanner uses.
 const MOST_SOURCES: usize = 4096;
 /// What a group takes before it holds anything, bytes, about.
 const BASE: usize = 256;
@@ -20,10 +20,10 @@ pub(super) enum Network {
 }
 
 impl Network {
-    pub(super) fn of(source: Source) -> Self {
+    pub(super) fn of(source: SourceAddress) -> Self {
         match source {
-            Source::V4(address) => Self::V4(address >> 8),
-            Source::V6(address) => Self::V6((address >> 80) as u64),
+            SourceAddress::V4(address) => Self::V4(address >> 8),
+            SourceAddress::V6(address) => Self::V6((address >> 80) as u64),
         }
     }
 
@@ -37,9 +37,9 @@ impl Network {
 
 /// A sorted list of numbers without doubles, which takes what they take.
 #[derive(Clone, Debug)]
-struct Small<T>(Vec<T>);
+struct SmallSet<T>(Vec<T>);
 
-impl<T: Ord + Copy> Small<T> {
+impl<T: Ord + Copy> SmallSet<T> {
     /// Adds a number if it is new and there is room, and tells whether it is there now.
     fn insert(&mut self, number: T, most: usize) -> bool {
         match self.0.binary_search(&number) {
@@ -53,37 +53,37 @@ impl<T: Ord + Copy> Small<T> {
     }
 }
 
-/// Sources of one network and one tool, or of a known survey.
+/// Sources of one network and one tool, or of a known scanner.
 #[derive(Clone, Debug)]
-pub(super) struct Group {
+pub(super) struct ScanGroup {
     pub(super) packets: u64,
     /// Times of the first and last SYN, milliseconds since 1970.
     pub(super) first: i64,
     pub(super) last: i64,
     /// Days with SYNs, rising, and how many.
     pub(super) days: Vec<(Date, u64)>,
-    sources: Small<Source>,
+    sources: SmallSet<SourceAddress>,
     are_all_sources: bool,
-    ports: Small<u16>,
+    ports: SmallSet<u16>,
 }
 
-impl Default for Group {
+impl Default for ScanGroup {
     fn default() -> Self {
         Self {
             packets: 0,
             first: i64::MAX,
             last: i64::MIN,
             days: Vec::new(),
-            sources: Small(Vec::new()),
+            sources: SmallSet(Vec::new()),
             are_all_sources: true,
-            ports: Small(Vec::new()),
+            ports: SmallSet(Vec::new()),
         }
     }
 }
 
-impl Group {
+impl ScanGroup {
     /// Adds a row of a day. Days come in rising order.
-    pub(super) fn add(&mut self, day: Date, source: Source, flow: &Flow) {
+    pub(super) fn add(&mut self, day: Date, source: SourceAddress, flow: &FlowFields) {
         let packets = u64::from(flow.packets);
         self.packets += packets;
         self.first = self.first.min(flow.first);
@@ -109,7 +109,7 @@ impl Group {
     /// What it takes, bytes, about.
     pub(super) fn memory(&self) -> usize {
         BASE + self.days.capacity() * size_of::<(Date, u64)>()
-            + self.sources.0.capacity() * size_of::<Source>()
+            + self.sources.0.capacity() * size_of::<SourceAddress>()
             + self.ports.0.capacity() * size_of::<u16>()
     }
 }
@@ -123,23 +123,23 @@ mod tests {
     #[test]
     fn networks_are_24_and_48_bits_long() {
         let network = |source| Network::of(source).prefix().to_string();
-        assert_eq!(network(Source::V4(Ipv4Addr::new(203, 0, 113, 255).to_bits())), "203.0.113.0/24");
+        assert_eq!(network(SourceAddress::V4(Ipv4Addr::new(203, 0, 113, 255).to_bits())), "203.0.113.0/24");
         let v6: Ipv6Addr = "2001:db8:7:8::9".parse().unwrap();
-        assert_eq!(network(Source::V6(v6.to_bits())), "2001:db8:7::/48");
+        assert_eq!(network(SourceAddress::V6(v6.to_bits())), "2001:db8:7::/48");
     }
 
     #[test]
     fn a_group_is_bounded_and_says_so() {
-        let mut group = Group::default();
+        let mut group = ScanGroup::default();
         for number in 0..100_000_u32 {
-            let flow = Flow {
+            let flow = FlowFields {
                 port: (number & 0xffff) as u16,
                 packets: 2,
                 first: i64::from(number),
                 last: i64::from(number) + 1,
             };
             let day = if number < 60_000 { date(2019, 1, 1) } else { date(2019, 1, 3) };
-            group.add(day, Source::V6(u128::from(number)), &flow);
+            group.add(day, SourceAddress::V6(u128::from(number)), &flow);
         }
         assert_eq!((group.packets, group.first, group.last), (200_000, 0, 100_000));
         assert_eq!(group.sources(), (4096, false));

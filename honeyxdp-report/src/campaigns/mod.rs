@@ -1,16 +1,15 @@
-//! Surveys: who scans from one network with one tool, and how regularly.
+//! Research scanners: sources of one network that use one tool, and how regularly they scan.
 //!
-//! [`rules`] names the surveys that are known; [`find`] reads an archive once and gathers [`group`]s, those of known surveys and
-//! one for each other network and tool; [`cadence`] tells how regularly a group comes. [`result`] is what comes out,
-//! [`table`] how it is shown.
+//! [`known`] reads the list of known scanners. [`find`] reads an archive once and collects one [`group`] per known scanner and one
+//! per other network and tool. [`cadence`] finds how regularly a group scans. [`result`] is the JSON output, [`table`] the text.
 
 mod cadence;
 mod find;
 mod group;
+pub mod known;
 mod result;
-pub mod rules;
 mod table;
 
-pub use find::{Question, find};
+pub use find::{CampaignOptions, find};
 pub use result::Campaigns;
 pub use table::show;

@@ -1,37 +1,37 @@
-//! What is told of surveys, as its JSON is.
+//! The JSON result of `campaigns`.
 
 use ipnet::IpNet;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::cadence::{Cadence, Status};
+use super::cadence::{ActivityStatus, Cadence};
 use crate::period::Period;
 
 /// Name and version of the format.
-pub(super) const SCHEMA: &str = "honeyxdp.campaigns/1";
+pub(super) const SCHEMA: &str = "honeyxdp.campaigns/2";
 
-/// Surveys of an archive.
+/// Research scanners of an archive.
 #[derive(Debug, Serialize)]
 pub struct Campaigns {
-    /// Name and version of the format: `honeyxdp.campaigns/1`.
+    /// Name and version of the format: `honeyxdp.campaigns/2`.
     pub schema: &'static str,
     /// First and last day that the archive was asked for and has, UTC; none where it has nothing.
     pub period: Option<Period>,
     /// Rows that were read.
     pub rows: u64,
-    /// Surveys of the rules, in their order, those too that were not seen.
-    pub known: Vec<Known>,
+    /// Known scanners in the order of the file, with or without activity.
+    pub known: Vec<KnownActivity>,
     /// Others, the most packets first.
-    pub unknown: Vec<Unknown>,
+    pub unknown: Vec<UnknownScanner>,
     /// How many others there are, with those that are not told for want of packets or of place.
     pub networks: u64,
     /// What was given up for want of memory.
-    pub given_up: GivenUp,
+    pub evicted: Evicted,
 }
 
-/// A survey of the rules.
+/// A known scanner and its activity.
 #[derive(Debug, Serialize)]
-pub struct Known {
+pub struct KnownActivity {
     /// What it is called.
     pub name: String,
     /// Who runs it.
@@ -46,7 +46,7 @@ pub struct Known {
 
 /// Sources of one network that use one tool.
 #[derive(Debug, Serialize)]
-pub struct Unknown {
+pub struct UnknownScanner {
     /// Their network, /24 or /48.
     pub network: IpNet,
     /// Family of their SYNs.
@@ -55,7 +55,7 @@ pub struct Unknown {
     pub activity: Activity,
 }
 
-/// What a survey did.
+/// What a scanner did.
 #[derive(Debug, Serialize)]
 pub struct Activity {
     /// SYNs.
@@ -77,12 +77,12 @@ pub struct Activity {
     /// How regularly it comes.
     pub cadence: Cadence,
     /// Whether it goes on.
-    pub status: Status,
+    pub status: ActivityStatus,
 }
 
 /// What was given up for want of memory: the groups with the fewest packets at that time.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct GivenUp {
+pub struct Evicted {
     /// How often a group was given up; it can have come again, with what it did since.
     pub groups: u64,
     /// SYNs that are in no group for that.

@@ -22,11 +22,11 @@ pub fn show(campaigns: &Campaigns) -> String {
     };
     let mut text = String::new();
     if !campaigns.known.is_empty() {
-        let mut known = table(&HEADER.map(|title| if title == "network" { "survey" } else { title }));
-        for survey in &campaigns.known {
-            let name = escape::short(&survey.name, NAME);
-            let tool = escape::short(survey.tool.as_deref().unwrap_or("any"), NAME);
-            match &survey.activity {
+        let mut known = table(&HEADER.map(|title| if title == "network" { "scanner" } else { title }));
+        for scanner in &campaigns.known {
+            let name = escape::short(&scanner.name, NAME);
+            let tool = escape::short(scanner.tool.as_deref().unwrap_or("any"), NAME);
+            match &scanner.activity {
                 Some(activity) => known.add_row(row(name, tool, activity)),
                 None => known.add_row([name, tool, "not seen".to_owned()]),
             };
@@ -43,20 +43,20 @@ pub fn show(campaigns: &Campaigns) -> String {
     let shown = campaigns.unknown.len() as u64;
     let _ = write!(
         text,
-        "{period}, {} rows; {} networks with a tool that are in no known survey, {} of them shown",
+        "{period}, {} rows; {} networks with a tool that are in no known scanner, {} of them shown",
         count(campaigns.rows),
         count(campaigns.networks),
         count(shown)
     );
-    let given_up = campaigns.given_up;
-    if given_up.groups > 0 {
+    let evicted = campaigns.evicted;
+    if evicted.groups > 0 {
         let _ = write!(
             text,
             "\nMemory did not suffice for all: networks with at most {} SYNs each were given up {} times, {} SYNs in all. \
              More --memory keeps them.",
-            count(given_up.most),
-            count(given_up.groups),
-            count(given_up.packets)
+            count(evicted.most),
+            count(evicted.groups),
+            count(evicted.packets)
         );
     }
     text

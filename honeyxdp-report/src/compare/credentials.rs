@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::HashMap};
 use encoding_rs::WINDOWS_1252;
 use foldhash::fast::RandomState;
 
-use super::entry::Credentials;
+use super::entry::CredentialBytes;
 
 /// Most that pairs may take, bytes: about a million of usual length.
 const MOST: usize = 128 << 20;
@@ -15,7 +15,7 @@ const EACH: usize = 64;
 /// Counts pairs. Up to 128 MiB it is exact. Beyond, rare pairs are given up and frequent ones stay, with counts that are at
 /// most [`Self::error`] too low (Misra and Gries, many steps at a time).
 #[derive(Debug)]
-pub(super) struct Ranking {
+pub(super) struct CredentialRanking {
     counts: HashMap<Box<[u8]>, u64, RandomState>,
     used: usize,
     most: usize,
@@ -26,25 +26,25 @@ pub(super) struct Ranking {
 
 /// A pair and how often it occurs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ranked {
+pub(super) struct RankedPair {
     pub(super) user: String,
     pub(super) password: String,
     pub(super) lines: u64,
 }
 
-impl Default for Ranking {
+impl Default for CredentialRanking {
     fn default() -> Self {
         Self::with_room(MOST)
     }
 }
 
-impl Ranking {
+impl CredentialRanking {
     fn with_room(most: usize) -> Self {
         Self { counts: HashMap::default(), used: 0, most, lines: 0, error: 0, key: Vec::new() }
     }
 
     /// Counts a pair once.
-    pub(super) fn add(&mut self, (user, password): &Credentials<'_>) {
+    pub(super) fn add(&mut self, (user, password): &CredentialBytes<'_>) {
         self.lines += 1;
         let (user, password) = (utf8(user), utf8(password));
         self.key.clear();
@@ -58,12 +58,12 @@ impl Ranking {
         self.used += self.key.len() + EACH;
         self.counts.insert(self.key.as_slice().into(), 1);
         while self.used > self.most {
-            self.give_up();
+            self.evict();
         }
     }
 
     /// Takes the median of all counts off each of them: half of the pairs go.
-    fn give_up(&mut self) {
+    fn evict(&mut self) {
         let mut counts: Vec<u64> = self.counts.values().copied().collect();
         let middle = counts.len() / 2;
         let median = *counts.select_nth_unstable(middle).1;
@@ -91,12 +91,12 @@ impl Ranking {
     }
 
     /// The most frequent ones, of equal ones the first by the alphabet.
-    pub(super) fn top(&self, most: usize) -> Vec<Ranked> {
-        type Counted<'a> = (&'a [u8], u64);
-        let order = |&(left, lefts): &Counted<'_>, &(right, rights): &Counted<'_>| {
+    pub(super) fn top(&self, most: usize) -> Vec<RankedPair> {
+        type KeyCount<'a> = (&'a [u8], u64);
+        let order = |&(left, lefts): &KeyCount<'_>, &(right, rights): &KeyCount<'_>| {
             rights.cmp(&lefts).then_with(|| split(left).cmp(&split(right)))
         };
-        let mut pairs: Vec<Counted<'_>> = self.counts.iter().map(|(key, &lines)| (&key[..], lines)).collect();
+        let mut pairs: Vec<KeyCount<'_>> = self.counts.iter().map(|(key, &lines)| (&key[..], lines)).collect();
         if most < pairs.len() {
             pairs.select_nth_unstable_by(most, order);
             pairs.truncate(most);
@@ -107,7 +107,7 @@ impl Ranking {
             .into_iter()
             .map(|(key, lines)| {
                 let (user, password) = split(key);
-                Ranked { user: text(user), password: text(password), lines }
+                RankedPair { user: text(user), password: text(password), lines }
             })
             .collect()
     }
@@ -133,28 +133,28 @@ fn utf8<'a>(bytes: &'a Cow<'a, [u8]>) -> Cow<'a, [u8]> {
 mod tests {
     use super::*;
 
-    fn pair<'a>(user: &'a [u8], password: &'a [u8]) -> Credentials<'a> {
+    fn pair<'a>(user: &'a [u8], password: &'a [u8]) -> CredentialBytes<'a> {
         (user.into(), password.into())
     }
 
     #[test]
     fn pairs_are_ranked_and_latin_1_is_the_same_as_utf_8() {
-        let mut ranking = Ranking::default();
+        let mut ranking = CredentialRanking::default();
         ranking.add(&pair(b"root", "pässe".as_bytes()));
         ranking.add(&pair(b"root", b"p\xe4sse"));
         ranking.add(&pair(b"ro", b"otx"));
         ranking.add(&pair(b"root", b"x"));
         assert_eq!((ranking.lines(), ranking.pairs(), ranking.error()), (4, Some(3), 0));
         let top = ranking.top(2);
-        assert_eq!(top[0], Ranked { user: "root".into(), password: "pässe".into(), lines: 2 });
-        assert_eq!(top[1], Ranked { user: "ro".into(), password: "otx".into(), lines: 1 });
+        assert_eq!(top[0], RankedPair { user: "root".into(), password: "pässe".into(), lines: 2 });
+        assert_eq!(top[1], RankedPair { user: "ro".into(), password: "otx".into(), lines: 1 });
         assert_eq!(ranking.top(10).len(), 3);
-        assert!(Ranking::default().top(10).is_empty());
+        assert!(CredentialRanking::default().top(10).is_empty());
     }
 
     #[test]
     fn memory_is_bounded_and_frequent_pairs_stay() {
-        let mut ranking = Ranking::with_room(100 * (8 + 10 + EACH));
+        let mut ranking = CredentialRanking::with_room(100 * (8 + 10 + EACH));
         for number in 0..100_000_u32 {
             ranking.add(&pair(b"root", b"123456"));
             if number.is_multiple_of(2) {

@@ -13,36 +13,36 @@ use super::{
 const FIRST_WORDS: usize = 8;
 
 /// A user and a password, as bytes: lists do not say how they are encoded.
-pub type Credentials<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
+pub type CredentialBytes<'a> = (Cow<'a, [u8]>, Cow<'a, [u8]>);
 
 /// What a line is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Line<'a> {
+pub enum ParsedLine<'a> {
     /// Nothing, or a comment.
     Blank,
     /// Names of columns.
     Header,
     /// An address, and what stands with it.
-    Entry(Entry<'a>),
+    Entry(ListEntry<'a>),
     /// None of these.
-    Unparsable(Reason),
+    Unparsable(UnparsableReason),
 }
 
 /// An address, and what stands with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry<'a> {
+pub struct ListEntry<'a> {
     /// The address; an IPv4 address inside an IPv6 one is the IPv4 address.
     pub address: IpAddr,
     /// TCP port.
     pub port: Option<u16>,
     /// User and password.
-    pub credentials: Option<Credentials<'a>>,
+    pub credentials: Option<CredentialBytes<'a>>,
 }
 
 /// Why a line is no entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum UnparsableReason {
     /// No address where one is looked for.
     NoAddress,
     /// A port above 65535.
@@ -51,7 +51,7 @@ pub enum Reason {
     TooLong,
 }
 
-impl Reason {
+impl UnparsableReason {
     /// In words.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -64,33 +64,33 @@ impl Reason {
 
 /// Reads the lines of one list, one after the other: a header tells what the lines after it hold.
 #[derive(Debug, Default)]
-pub struct Parser {
+pub struct LineParser {
     layout: Option<Layout>,
     cells: Cells,
 }
 
-impl Parser {
+impl LineParser {
     /// What a line says, without its line feed.
-    pub fn line<'a>(&'a mut self, line: &'a [u8]) -> Line<'a> {
+    pub fn line<'a>(&'a mut self, line: &'a [u8]) -> ParsedLine<'a> {
         let line = trim(line);
         if line.is_empty() || line.starts_with(b"#") || line.starts_with(b"//") {
-            return Line::Blank;
+            return ParsedLine::Blank;
         }
         match entry(self.layout.as_ref(), &mut self.cells, line) {
-            Ok(entry) => Line::Entry(entry),
-            Err(Reason::NoAddress) => match header(line, &mut Cells::default()) {
+            Ok(entry) => ParsedLine::Entry(entry),
+            Err(UnparsableReason::NoAddress) => match header(line, &mut Cells::default()) {
                 Some(layout) => {
                     self.layout = layout;
-                    Line::Header
+                    ParsedLine::Header
                 }
-                None => Line::Unparsable(Reason::NoAddress),
+                None => ParsedLine::Unparsable(UnparsableReason::NoAddress),
             },
-            Err(reason) => Line::Unparsable(reason),
+            Err(reason) => ParsedLine::Unparsable(reason),
         }
     }
 }
 
-fn entry<'a>(layout: Option<&Layout>, cells: &'a mut Cells, line: &'a [u8]) -> Result<Entry<'a>, Reason> {
+fn entry<'a>(layout: Option<&Layout>, cells: &'a mut Cells, line: &'a [u8]) -> Result<ListEntry<'a>, UnparsableReason> {
     if let Some(layout) = layout {
         cells.split(line, layout.delimiter);
         if prefix(cells.get(layout.address)).is_some() {
@@ -123,10 +123,10 @@ fn entry<'a>(layout: Option<&Layout>, cells: &'a mut Cells, line: &'a [u8]) -> R
             return after_address(address, &line[at..]);
         }
     }
-    Err(Reason::NoAddress)
+    Err(UnparsableReason::NoAddress)
 }
 
-fn by_cells<'a>(cells: &'a mut Cells, line: &[u8], delimiter: u8) -> Result<Entry<'a>, Reason> {
+fn by_cells<'a>(cells: &'a mut Cells, line: &[u8], delimiter: u8) -> Result<ListEntry<'a>, UnparsableReason> {
     cells.split(line, delimiter);
     by_first_address(cells)
 }
@@ -149,7 +149,7 @@ fn trim(mut line: &[u8]) -> &[u8] {
 }
 
 /// A line whose header told what is where.
-fn by_layout<'a>(cells: &'a Cells, layout: &Layout) -> Result<Entry<'a>, Reason> {
+fn by_layout<'a>(cells: &'a Cells, layout: &Layout) -> Result<ListEntry<'a>, UnparsableReason> {
     let cell = |at: Option<usize>| at.map_or(&b""[..], |at| cells.get(at));
     let mut entry = address_cell(cells.get(layout.address))?;
     if let Some(port) = number(cell(layout.port)) {
@@ -167,14 +167,14 @@ fn by_layout<'a>(cells: &'a Cells, layout: &Layout) -> Result<Entry<'a>, Reason>
 }
 
 /// A cell with an address, and perhaps a port and credentials behind colons.
-fn address_cell(cell: &[u8]) -> Result<Entry<'_>, Reason> {
-    let (address, length) = prefix(cell).ok_or(Reason::NoAddress)?;
+fn address_cell(cell: &[u8]) -> Result<ListEntry<'_>, UnparsableReason> {
+    let (address, length) = prefix(cell).ok_or(UnparsableReason::NoAddress)?;
     after_address(address, &cell[length..])
 }
 
 /// A line of a table without a header: what comes after the first cell with an address are a port, a user, a password.
-fn by_first_address(cells: &Cells) -> Result<Entry<'_>, Reason> {
-    let at = cells.iter().position(|cell| prefix(cell).is_some()).ok_or(Reason::NoAddress)?;
+fn by_first_address(cells: &Cells) -> Result<ListEntry<'_>, UnparsableReason> {
+    let at = cells.iter().position(|cell| prefix(cell).is_some()).ok_or(UnparsableReason::NoAddress)?;
     let mut entry = address_cell(cells.get(at))?;
     if entry.credentials.is_some() {
         return Ok(entry);
@@ -208,8 +208,8 @@ fn by_first_address(cells: &Cells) -> Result<Entry<'_>, Reason> {
 }
 
 /// `:port:user:password`, `:port user:password`, ` user password`, and what else comes after an address.
-fn after_address(address: IpAddr, rest: &[u8]) -> Result<Entry<'_>, Reason> {
-    let mut entry = Entry { address: address.to_canonical(), port: None, credentials: None };
+fn after_address(address: IpAddr, rest: &[u8]) -> Result<ListEntry<'_>, UnparsableReason> {
+    let mut entry = ListEntry { address: address.to_canonical(), port: None, credentials: None };
     let Some(colon) = rest.strip_prefix(b":") else {
         return words(entry, rest);
     };
@@ -234,7 +234,7 @@ fn after_address(address: IpAddr, rest: &[u8]) -> Result<Entry<'_>, Reason> {
 
 /// ` port user password`, ` user:password`, and other words behind spaces. A sign between two spaces is no word, and what
 /// comes after a `#` is a comment.
-fn words<'a>(mut entry: Entry<'a>, rest: &'a [u8]) -> Result<Entry<'a>, Reason> {
+fn words<'a>(mut entry: ListEntry<'a>, rest: &'a [u8]) -> Result<ListEntry<'a>, UnparsableReason> {
     let is_word = |word: &&[u8]| !word.is_empty();
     let is_sign = |word: &&[u8]| matches!(*word, b"-" | b"--" | b"->" | b"=>" | b"=" | b"|" | b":" | b"," | b";");
     let mut words = rest.split(u8::is_ascii_whitespace).filter(is_word).skip_while(is_sign);
@@ -256,7 +256,7 @@ fn words<'a>(mut entry: Entry<'a>, rest: &'a [u8]) -> Result<Entry<'a>, Reason> 
 }
 
 /// `telnet://user:password@address:port/`, and the same without a scheme.
-fn by_url(line: &[u8]) -> Option<Result<Entry<'_>, Reason>> {
+fn by_url(line: &[u8]) -> Option<Result<ListEntry<'_>, UnparsableReason>> {
     let after_scheme = line.windows(3).take(16).position(|window| window == b"://").map(|at| &line[at + 3..]);
     let start = after_scheme.unwrap_or(line);
     let (login, place) = match start.iter().rposition(|&byte| byte == b'@') {
@@ -273,7 +273,7 @@ fn by_url(line: &[u8]) -> Option<Result<Entry<'_>, Reason>> {
 }
 
 /// `user:password`; the password may have more colons, and either may be empty.
-fn pair(bytes: &[u8]) -> Option<Credentials<'_>> {
+fn pair(bytes: &[u8]) -> Option<CredentialBytes<'_>> {
     let colon = bytes.iter().position(|&byte| byte == b':')?;
     (bytes.len() > 1).then(|| (bytes[..colon].into(), bytes[colon + 1..].into()))
 }
@@ -285,9 +285,10 @@ fn without_digits(bytes: &[u8]) -> &[u8] {
 }
 
 /// Digits as a port, none where it is something else.
-fn number(bytes: &[u8]) -> Option<Result<u16, Reason>> {
+fn number(bytes: &[u8]) -> Option<Result<u16, UnparsableReason>> {
     let is_number = !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
-    is_number.then(|| str::from_utf8(bytes).ok().and_then(|digits| digits.parse().ok()).ok_or(Reason::WrongPort))
+    is_number
+        .then(|| str::from_utf8(bytes).ok().and_then(|digits| digits.parse().ok()).ok_or(UnparsableReason::WrongPort))
 }
 
 #[cfg(test)]

@@ -30,7 +30,7 @@ const ARCHIVES: &[(&[u8], &str)] = &[
 
 /// How lists are read.
 #[derive(Clone, Copy, Debug)]
-pub struct Options {
+pub struct ReadOptions {
     /// Encoding of all lists; told by their first bytes where there is none.
     pub encoding: Option<&'static Encoding>,
     /// Most bytes that a gzip file may unpack to.
@@ -38,7 +38,7 @@ pub struct Options {
 }
 
 /// A list, opened.
-pub(super) struct Input {
+pub(super) struct ListInput {
     pub(super) reader: Box<dyn Read>,
     /// Name of the encoding that it is decoded from, none where its bytes are taken as they are.
     pub(super) encoding: Option<&'static str>,
@@ -50,11 +50,11 @@ pub(super) struct Input {
 /// # Errors
 ///
 /// Where it cannot be opened or read, or is packed with something else than gzip.
-pub(super) fn open(path: &Path, options: &Options) -> anyhow::Result<Input> {
+pub(super) fn open(path: &Path, options: &ReadOptions) -> anyhow::Result<ListInput> {
     if path.as_os_str() == "-" {
         return wrap(Box::new(io::stdin()), options).context("cannot read standard input");
     }
-    let open = || -> anyhow::Result<Input> {
+    let open = || -> anyhow::Result<ListInput> {
         let file = File::open(path)?;
         anyhow::ensure!(!file.metadata()?.is_dir(), "it is a directory: name the files in it");
         wrap(Box::new(file), options)
@@ -67,7 +67,7 @@ pub(super) fn open(path: &Path, options: &Options) -> anyhow::Result<Input> {
 /// # Errors
 ///
 /// As [`open`].
-pub(super) fn wrap(raw: Box<dyn Read>, options: &Options) -> anyhow::Result<Input> {
+pub(super) fn wrap(raw: Box<dyn Read>, options: &ReadOptions) -> anyhow::Result<ListInput> {
     let (mut head, mut reader) = sniff(raw)?;
     let is_gzip = head.starts_with(&[0x1f, 0x8b]);
     if is_gzip {
@@ -78,12 +78,12 @@ pub(super) fn wrap(raw: Box<dyn Read>, options: &Options) -> anyhow::Result<Inpu
     if let Some((_, what)) = ARCHIVES.iter().find(|(first, _)| head.starts_with(first)) {
         anyhow::bail!("it is {what}: unpack it first, only gzip is read as it is");
     }
-    let encoding = options.encoding.or_else(|| told_by(&head));
+    let encoding = options.encoding.or_else(|| detect(&head));
     let encoding = encoding.filter(|&encoding| encoding != UTF_8);
     if let Some(encoding) = encoding {
         reader = Box::new(Decoded::new(reader, encoding));
     }
-    Ok(Input { reader, encoding: encoding.map(Encoding::name), is_gzip })
+    Ok(ListInput { reader, encoding: encoding.map(Encoding::name), is_gzip })
 }
 
 /// The first bytes, and everything with them.
@@ -122,7 +122,7 @@ impl Read for Broken {
 }
 
 /// UTF-16 with a byte order mark or without: every second byte of what lists hold is then NUL.
-fn told_by(head: &[u8]) -> Option<&'static Encoding> {
+fn detect(head: &[u8]) -> Option<&'static Encoding> {
     if let Some((encoding, _)) = Encoding::for_bom(head) {
         return Some(encoding);
     }
@@ -201,14 +201,14 @@ mod tests {
 
     const TEXT: &str = "192.0.2.1:23 root:pässwörd日🦀\r\n192.0.2.2:23 admin:admin\r\n";
 
-    fn read(bytes: Vec<u8>, options: Options) -> anyhow::Result<(String, Option<&'static str>)> {
+    fn read(bytes: Vec<u8>, options: ReadOptions) -> anyhow::Result<(String, Option<&'static str>)> {
         let mut input = wrap(Box::new(Cursor::new(bytes)), &options)?;
         let mut text = Vec::new();
         input.reader.read_to_end(&mut text)?;
         Ok((String::from_utf8_lossy(&text).into_owned(), input.encoding))
     }
 
-    const OPTIONS: Options = Options { encoding: None, most_unpacked: 1 << 20 };
+    const OPTIONS: ReadOptions = ReadOptions { encoding: None, most_unpacked: 1 << 20 };
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(Vec::new(), Compression::fast());
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn encodings_are_told_by_the_first_bytes() {
+    fn encodings_are_detect_the_first_bytes() {
         let units: Vec<u16> = TEXT.repeat(2_000).encode_utf16().collect();
         let little: Vec<u8> = units.iter().flat_map(|unit| unit.to_le_bytes()).collect();
         let big: Vec<u8> = units.iter().flat_map(|unit| unit.to_be_bytes()).collect();
@@ -235,14 +235,14 @@ mod tests {
                 assert_eq!(seen, encoding);
             }
         }
-        let options = Options { encoding: Encoding::for_label(b"shift_jis"), ..OPTIONS };
+        let options = ReadOptions { encoding: Encoding::for_label(b"shift_jis"), ..OPTIONS };
         assert_eq!(read(b"\x93\xfa".to_vec(), options).unwrap().0, "日");
         assert_eq!(read(b"\xff\xfea\0\x00\xd8b\0\x01".to_vec(), OPTIONS).unwrap().0, "a\u{fffd}b\u{fffd}");
     }
 
     #[test]
     fn a_gzip_bomb_ends_at_the_bound() {
-        let options = Options { most_unpacked: 1000, ..OPTIONS };
+        let options = ReadOptions { most_unpacked: 1000, ..OPTIONS };
         let error = read(gzip(&[b'x'; 1001]), options).unwrap_err().to_string();
         assert!(error.contains("more than 1000 B: allow more with --max-unpacked"), "{error}");
         assert_eq!(read(gzip(&[b'x'; 1000]), options).unwrap().0.len(), 1000);

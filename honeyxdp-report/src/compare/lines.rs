@@ -13,7 +13,7 @@ const BUFFER: usize = 4 * MOST;
 
 /// A line without its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Line<'a> {
+pub struct RawLine<'a> {
     /// Its bytes, or the first ones of a line that is too long.
     pub bytes: &'a [u8],
     /// Whether it is longer than [`MOST`].
@@ -22,7 +22,7 @@ pub struct Line<'a> {
 
 /// The lines of some input. They end with a line feed, a carriage return or both.
 #[derive(Debug)]
-pub struct Lines<R> {
+pub struct LineReader<R> {
     input: R,
     buffer: Vec<u8>,
     start: usize,
@@ -33,7 +33,7 @@ pub struct Lines<R> {
     read: u64,
 }
 
-impl<R: Read> Lines<R> {
+impl<R: Read> LineReader<R> {
     /// Nothing is read yet.
     pub fn new(input: R) -> Self {
         Self { input, buffer: vec![0; BUFFER], start: 0, end: 0, after_return: false, head: Vec::new(), read: 0 }
@@ -49,7 +49,7 @@ impl<R: Read> Lines<R> {
     /// # Errors
     ///
     /// Those of the input. What came before the error has been given as lines, but for the one that it broke off.
-    pub fn next_line(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub fn next_line(&mut self) -> io::Result<Option<RawLine<'_>>> {
         let mut looked = 0;
         loop {
             if self.after_return && self.start < self.end {
@@ -65,7 +65,7 @@ impl<R: Read> Lines<R> {
                 self.start += at + 1;
                 let is_long = at > MOST;
                 let length = if is_long { HEAD } else { at };
-                return Ok(Some(Line { bytes: &self.buffer[start..start + length], is_long }));
+                return Ok(Some(RawLine { bytes: &self.buffer[start..start + length], is_long }));
             }
             looked = window.len();
             if looked > MOST {
@@ -74,13 +74,13 @@ impl<R: Read> Lines<R> {
             if !self.fill()? {
                 let start = std::mem::replace(&mut self.start, self.end);
                 let bytes = &self.buffer[start..self.end];
-                return Ok((!bytes.is_empty()).then_some(Line { bytes, is_long: false }));
+                return Ok((!bytes.is_empty()).then_some(RawLine { bytes, is_long: false }));
             }
         }
     }
 
     /// Skips to the end of a line that the window does not hold.
-    fn long_line(&mut self) -> io::Result<Line<'_>> {
+    fn long_line(&mut self) -> io::Result<RawLine<'_>> {
         self.head.clear();
         self.head.extend_from_slice(&self.buffer[self.start..self.start + HEAD]);
         loop {
@@ -95,7 +95,7 @@ impl<R: Read> Lines<R> {
                 break;
             }
         }
-        Ok(Line { bytes: &self.head, is_long: true })
+        Ok(RawLine { bytes: &self.head, is_long: true })
     }
 
     /// Reads once more; false at the end.
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn all(input: impl Read) -> Vec<(Vec<u8>, bool)> {
-        let mut lines = Lines::new(input);
+        let mut lines = LineReader::new(input);
         let mut seen = Vec::new();
         while let Some(line) = lines.next_line().unwrap() {
             seen.push((line.bytes.to_vec(), line.is_long));

@@ -1,11 +1,12 @@
 //! Leaked lists against the sources that were seen.
 //!
 //! The way of a list: [`input`] opens it, unpacks and decodes it; [`lines`] cuts it into lines of bounded length; [`entry`]
-//! takes an address, a port and credentials out of each; [`tally`] counts them. [`overlap`] lays the addresses over the
+//! takes an address, a port and credentials out of each; [`counter`] counts them. [`overlap`] lays the addresses over the
 //! sources of an archive. [`result`] is what comes out, [`table`] how it is shown.
 
 mod address;
 mod cells;
+mod counter;
 mod credentials;
 pub mod entry;
 mod input;
@@ -13,26 +14,25 @@ pub mod lines;
 mod overlap;
 mod result;
 mod table;
-mod tally;
 
 use std::path::{Path, PathBuf};
 
-pub use input::Options as Reading;
+pub use input::ReadOptions;
 pub use result::Comparison;
 pub use table::show;
 
-use crate::{flows::Archive, period::Step};
+use crate::{flows::FlowArchive, period::Step};
 use result::SCHEMA;
 
 /// What is asked.
 #[derive(Debug)]
-pub struct Question<'a> {
+pub struct CompareOptions<'a> {
     /// The lists, `-` for standard input.
     pub lists: &'a [PathBuf],
     /// How they are read.
-    pub reading: Reading,
+    pub reading: ReadOptions,
     /// The sources that were seen.
-    pub archive: Option<&'a Archive>,
+    pub archive: Option<&'a FlowArchive>,
     /// Buckets of time that the overlap is told for.
     pub step: Step,
     /// Credentials that are ranked.
@@ -46,22 +46,22 @@ pub struct Question<'a> {
 /// # Errors
 ///
 /// Where a list cannot be opened, or the archive cannot be read. A list that is damaged further on is part of the result.
-pub fn compare(question: &Question<'_>) -> anyhow::Result<Comparison> {
-    let mut tally = tally::Tally::new(question.show_passwords);
+pub fn compare(options: &CompareOptions<'_>) -> anyhow::Result<Comparison> {
+    let mut counter = counter::ListCounter::new(options.show_passwords);
     let mut lists = Vec::new();
-    for path in question.lists {
-        lists.push(tally.read(path, &question.reading)?);
+    for path in options.lists {
+        lists.push(counter.read(path, &options.reading)?);
     }
-    let overlap = match question.archive {
+    let overlap = match options.archive {
         None => None,
-        Some(archive) => Some(overlap::overlap(archive, &tally.addresses, &mut lists, question.step)?),
+        Some(archive) => Some(overlap::overlap(archive, &counter.addresses, &mut lists, options.step)?),
     };
     Ok(Comparison {
         schema: SCHEMA,
-        total: tally.total(),
-        credentials: tally.credentials(question.top),
+        total: counter.total(),
+        credentials: counter.credentials(options.top),
         lists: lists.into_iter().map(|list| list.report).collect(),
-        examples: tally.examples,
+        examples: counter.examples,
         overlap,
     })
 }

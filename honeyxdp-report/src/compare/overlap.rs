@@ -7,13 +7,13 @@ use std::{collections::BTreeMap, path::Path};
 use jiff::civil::Date;
 
 use super::{
-    result::{Bucket, Overlap, Seen},
-    tally::Counted,
+    counter::CountedList,
+    result::{FamilyOverlap, Overlap, OverlapBucket},
 };
 use crate::{
-    flows::{self, Archive, Columns, Families, Source},
+    address_set::AddressSet,
+    flows::{self, FamilyIndex, FlowArchive, FlowColumns, SourceAddress},
     period::Step,
-    sources::Sources,
     view::share,
 };
 
@@ -26,16 +26,16 @@ const ALL: &str = "all";
 ///
 /// Where a file of the archive cannot be read.
 pub(super) fn overlap(
-    archive: &Archive,
-    listed: &Sources,
-    lists: &mut [Counted],
+    archive: &FlowArchive,
+    listed: &AddressSet,
+    lists: &mut [CountedList],
     step: Step,
 ) -> anyhow::Result<Overlap> {
-    let mut families = Families::default();
+    let mut families = FamilyIndex::default();
     let (mut files, mut rows) = (0, 0);
-    let mut ever: Vec<Sources> = Vec::new();
+    let mut ever: Vec<AddressSet> = Vec::new();
     let mut periods = Vec::new();
-    let mut now: Vec<Sources> = Vec::new();
+    let mut now: Vec<AddressSet> = Vec::new();
     let mut start: Option<Date> = None;
     for day in &archive.days {
         let begins = step.start(day.date);
@@ -57,21 +57,21 @@ pub(super) fn overlap(
 }
 
 /// Adds the sources of a file to those of their families, and returns how many rows it has.
-fn read(file: &Path, families: &mut Families, sources: &mut Vec<Sources>) -> anyhow::Result<u64> {
+fn read(file: &Path, families: &mut FamilyIndex, sources: &mut Vec<AddressSet>) -> anyhow::Result<u64> {
     let mut rows = 0;
     flows::read(
         file,
-        Columns::default(),
+        FlowColumns::default(),
         families,
         |_| true,
         |batch, families| {
-            sources.resize_with(families.names().len(), Sources::default);
+            sources.resize_with(families.names().len(), AddressSet::default);
             rows += batch.rows() as u64;
             for row in 0..batch.rows() {
                 let sources = &mut sources[batch.family(row)];
                 match batch.source(row) {
-                    Some(Source::V4(address)) => sources.insert_v4(address),
-                    Some(Source::V6(address)) => sources.insert_v6(address),
+                    Some(SourceAddress::V4(address)) => sources.insert_v4(address),
+                    Some(SourceAddress::V6(address)) => sources.insert_v6(address),
                     None => {}
                 }
             }
@@ -84,32 +84,37 @@ fn read(file: &Path, families: &mut Families, sources: &mut Vec<Sources>) -> any
 /// Ends a bucket: what it says, and its sources added to those of all time.
 fn close(
     start: Option<Date>,
-    now: &mut Vec<Sources>,
-    ever: &mut Vec<Sources>,
-    families: &Families,
-    listed: &Sources,
-) -> Option<Bucket> {
+    now: &mut Vec<AddressSet>,
+    ever: &mut Vec<AddressSet>,
+    families: &FamilyIndex,
+    listed: &AddressSet,
+) -> Option<OverlapBucket> {
     let start = start?;
-    now.iter_mut().for_each(Sources::settle);
-    let bucket = Bucket { start, families: seen(now, &union(now), families, listed) };
-    ever.resize_with(now.len().max(ever.len()), Sources::default);
+    now.iter_mut().for_each(AddressSet::settle);
+    let bucket = OverlapBucket { start, families: seen(now, &union(now), families, listed) };
+    ever.resize_with(now.len().max(ever.len()), AddressSet::default);
     for (ever, now) in ever.iter_mut().zip(now.drain(..)) {
         ever.union(&now);
     }
     Some(bucket)
 }
 
-fn union(sources: &[Sources]) -> Sources {
-    let mut all = Sources::default();
+fn union(sources: &[AddressSet]) -> AddressSet {
+    let mut all = AddressSet::default();
     sources.iter().for_each(|sources| all.union(sources));
     all
 }
 
 /// What is told of each family that has sources, and of all.
-fn seen(sources: &[Sources], all: &Sources, families: &Families, listed: &Sources) -> BTreeMap<String, Seen> {
-    let seen = |sources: &Sources| {
+fn seen(
+    sources: &[AddressSet],
+    all: &AddressSet,
+    families: &FamilyIndex,
+    listed: &AddressSet,
+) -> BTreeMap<String, FamilyOverlap> {
+    let seen = |sources: &AddressSet| {
         let in_lists = sources.in_both(listed);
-        Seen {
+        FamilyOverlap {
             sources: sources.len(),
             in_lists,
             share_of_lists: share(in_lists, listed.len()),
@@ -118,7 +123,8 @@ fn seen(sources: &[Sources], all: &Sources, families: &Families, listed: &Source
         }
     };
     let named = families.names().iter().zip(sources).filter(|(_, sources)| !sources.is_empty());
-    let mut told: BTreeMap<String, Seen> = named.map(|(name, sources)| (name.clone(), seen(sources))).collect();
+    let mut told: BTreeMap<String, FamilyOverlap> =
+        named.map(|(name, sources)| (name.clone(), seen(sources))).collect();
     told.insert(ALL.to_owned(), seen(all));
     told
 }

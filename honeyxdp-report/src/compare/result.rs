@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use serde::Serialize;
 
-use super::entry::Reason;
+use super::entry::UnparsableReason;
 use crate::period::{Period, Step};
 
 /// Name and version of the format.
@@ -17,20 +17,20 @@ pub struct Comparison {
     /// Name and version of the format: `honeyxdp.comparison/1`.
     pub schema: &'static str,
     /// Each list by itself, in the order of the command line.
-    pub lists: Vec<List>,
+    pub lists: Vec<ListResult>,
     /// All of them together: what is in two lists counts once among the addresses.
-    pub total: Total,
+    pub total: TotalResult,
     /// Some lines that could not be read.
-    pub examples: Vec<Example>,
+    pub examples: Vec<UnparsableExample>,
     /// Users and passwords.
-    pub credentials: Credentials,
+    pub credentials: CredentialStats,
     /// How far the addresses are those that were seen; none without an archive.
     pub overlap: Option<Overlap>,
 }
 
 /// What the lines of a list were. `lines` is the sum of the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Lines {
+pub struct LineCounts {
     /// All lines.
     pub lines: u64,
     /// Empty lines and comments.
@@ -40,10 +40,10 @@ pub struct Lines {
     /// Lines with an address.
     pub entries: u64,
     /// Lines that are none of these, by the reason.
-    pub unparsable: BTreeMap<Reason, u64>,
+    pub unparsable: BTreeMap<UnparsableReason, u64>,
 }
 
-impl Lines {
+impl LineCounts {
     /// All lines that could not be read.
     pub fn unparsable_lines(&self) -> u64 {
         self.unparsable.values().sum()
@@ -62,7 +62,7 @@ impl Lines {
 
 /// One list.
 #[derive(Debug, Serialize)]
-pub struct List {
+pub struct ListResult {
     /// Its path, or `standard input`. A path that is not UTF-8 has U+FFFD in it.
     pub name: String,
     /// Encoding that it was decoded from; none where its bytes were taken as they are (UTF-8, Latin-1 and the like).
@@ -73,7 +73,7 @@ pub struct List {
     pub bytes: u64,
     /// Its lines.
     #[serde(flatten)]
-    pub lines: Lines,
+    pub lines: LineCounts,
     /// Entries whose address stood in this list before.
     pub duplicates: u64,
     /// Different addresses.
@@ -86,10 +86,10 @@ pub struct List {
 
 /// All lists together.
 #[derive(Debug, Serialize)]
-pub struct Total {
+pub struct TotalResult {
     /// Their lines.
     #[serde(flatten)]
-    pub lines: Lines,
+    pub lines: LineCounts,
     /// Entries whose address stood in one of the lists before.
     pub duplicates: u64,
     /// Entries that stood there before with the same port and credentials; none where there were too many to tell.
@@ -106,20 +106,20 @@ pub struct Total {
 
 /// A line that could not be read.
 #[derive(Debug, Serialize)]
-pub struct Example {
+pub struct UnparsableExample {
     /// Name of its list.
     pub list: String,
     /// Its number, from 1 on.
     pub line: u64,
     /// Why it could not be read.
-    pub reason: Reason,
+    pub reason: UnparsableReason,
     /// How it begins; with letters as `x` and digits as `9` where passwords are not shown.
     pub text: String,
 }
 
 /// Users and passwords.
 #[derive(Debug, Serialize)]
-pub struct Credentials {
+pub struct CredentialStats {
     /// Lines that have some.
     pub lines: u64,
     /// Different pairs; none where there were too many to tell.
@@ -129,14 +129,14 @@ pub struct Credentials {
     /// Whether passwords are told.
     pub passwords_shown: bool,
     /// The most frequent ones.
-    pub top: Vec<Pair>,
+    pub top: Vec<CredentialPair>,
     /// Share of the ten most frequent pairs in all lines that have some, from 0 to 1.
     pub top10_share: Option<f64>,
 }
 
 /// A user and a password.
 #[derive(Debug, Serialize)]
-pub struct Pair {
+pub struct CredentialPair {
     /// The user.
     pub user: String,
     /// The password; none where it is not shown.
@@ -157,25 +157,25 @@ pub struct Overlap {
     /// Rows that were read.
     pub rows: u64,
     /// By family of the sources, and `all`.
-    pub families: BTreeMap<String, Seen>,
+    pub families: BTreeMap<String, FamilyOverlap>,
     /// Length of the buckets below.
     pub step: Step,
     /// The same by buckets of time.
-    pub periods: Vec<Bucket>,
+    pub periods: Vec<OverlapBucket>,
 }
 
 /// A bucket of time.
 #[derive(Debug, Serialize)]
-pub struct Bucket {
+pub struct OverlapBucket {
     /// First day.
     pub start: Date,
     /// By family of the sources, and `all`.
-    pub families: BTreeMap<String, Seen>,
+    pub families: BTreeMap<String, FamilyOverlap>,
 }
 
 /// Sources, and those of them that a list has.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Seen {
+pub struct FamilyOverlap {
     /// Different sources.
     pub sources: u64,
     /// Those that are in a list.

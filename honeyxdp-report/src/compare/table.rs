@@ -2,7 +2,7 @@
 
 use std::{cmp::Reverse, fmt::Write as _};
 
-use super::{Comparison, result::Seen};
+use super::{Comparison, result::FamilyOverlap};
 use crate::{
     escape,
     view::{count, percent, right, table},
@@ -121,7 +121,8 @@ fn periods(comparison: &Comparison) -> String {
     let Some(overlap) = comparison.overlap.as_ref().filter(|overlap| overlap.periods.len() > 1) else {
         return String::new();
     };
-    let mut families: Vec<(&String, &Seen)> = overlap.families.iter().filter(|(_, seen)| seen.in_lists > 0).collect();
+    let mut families: Vec<(&String, &FamilyOverlap)> =
+        overlap.families.iter().filter(|(_, seen)| seen.in_lists > 0).collect();
     families.sort_by_key(|(name, seen)| (*name == "all", Reverse(seen.in_lists)));
     let header: Vec<String> = families.iter().map(|(name, _)| escape::short(name, WORD)).collect();
     let mut columns = vec!["in the lists / seen"];

@@ -25,21 +25,21 @@ const ROWS: usize = 16 << 10;
 /// Most families in an archive. There are about a dozen.
 const MOST_FAMILIES: usize = 1024;
 
-/// Columns to read beside `family`, `src` and `src6`.
+/// Columns to read besides `family`, `src` and `src6`.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Columns {
+pub struct FlowColumns {
     /// `attributed_family`, `dst_port`, `packets`, `first_seen` and `last_seen`.
     pub flows: bool,
 }
 
 /// Numbers that families have while an archive is read.
 #[derive(Debug, Default)]
-pub struct Families {
+pub struct FamilyIndex {
     names: Vec<String>,
     numbers: HashMap<String, usize>,
 }
 
-impl Families {
+impl FamilyIndex {
     /// Their names, by number.
     pub fn names(&self) -> &[String] {
         &self.names
@@ -58,16 +58,16 @@ impl Families {
 
 /// Rows of a file.
 #[derive(Debug)]
-pub struct Batch {
-    family: Names,
-    attributed: Option<Names>,
+pub struct FlowBatch {
+    family: FamilyColumn,
+    attributed: Option<FamilyColumn>,
     src: UInt32Array,
     src6: FixedSizeBinaryArray,
-    flows: Option<Flows>,
+    flows: Option<FlowArrays>,
 }
 
 #[derive(Debug)]
-struct Flows {
+struct FlowArrays {
     port: UInt16Array,
     packets: UInt32Array,
     first: ArrayRef,
@@ -76,14 +76,14 @@ struct Flows {
 
 /// A column of families, as numbers.
 #[derive(Debug)]
-struct Names {
+struct FamilyColumn {
     column: DictionaryArray<Int32Type>,
     numbers: Vec<usize>,
 }
 
 /// Where a row came from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Source {
+pub enum SourceAddress {
     /// IPv4, as a number.
     V4(u32),
     /// IPv6, as a number.
@@ -92,7 +92,7 @@ pub enum Source {
 
 /// What a row tells beside its source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Flow {
+pub struct FlowFields {
     /// Destination port.
     pub port: u16,
     /// SYNs.
@@ -103,7 +103,7 @@ pub struct Flow {
     pub last: i64,
 }
 
-impl Batch {
+impl FlowBatch {
     /// How many rows there are.
     pub fn rows(&self) -> usize {
         self.src.len()
@@ -120,12 +120,12 @@ impl Batch {
     }
 
     /// The source of a row; none where the file is wrong.
-    pub fn source(&self, row: usize) -> Option<Source> {
+    pub fn source(&self, row: usize) -> Option<SourceAddress> {
         if self.src.is_valid(row) {
-            return Some(Source::V4(self.src.value(row)));
+            return Some(SourceAddress::V4(self.src.value(row)));
         }
         let bytes = self.src6.is_valid(row).then(|| self.src6.value(row))?;
-        Some(Source::V6(u128::from_be_bytes(bytes.try_into().ok()?)))
+        Some(SourceAddress::V6(u128::from_be_bytes(bytes.try_into().ok()?)))
     }
 
     /// What else a row tells.
@@ -133,10 +133,10 @@ impl Batch {
     /// # Panics
     ///
     /// Where that was not read.
-    pub fn flow(&self, row: usize) -> Flow {
+    pub fn flow(&self, row: usize) -> FlowFields {
         let flows = self.flows.as_ref().expect("flows are among the columns");
         let time = |column: &ArrayRef| column.as_primitive::<TimestampMillisecondType>().value(row);
-        Flow {
+        FlowFields {
             port: flows.port.value(row),
             packets: flows.packets.value(row),
             first: time(&flows.first),
@@ -145,12 +145,12 @@ impl Batch {
     }
 }
 
-impl Names {
+impl FamilyColumn {
     fn get(&self, row: usize) -> Option<usize> {
         self.column.key(row).and_then(|key| self.numbers.get(key).copied())
     }
 
-    fn new(column: &ArrayRef, families: &mut Families) -> anyhow::Result<Self> {
+    fn new(column: &ArrayRef, families: &mut FamilyIndex) -> anyhow::Result<Self> {
         let column: DictionaryArray<Int32Type> = column.as_dictionary().clone();
         let names: &StringArray = column.values().as_string();
         let numbers = names.iter().map(|name| families.number(name.unwrap_or_default())).collect::<Result<_, _>>()?;
@@ -166,10 +166,10 @@ impl Names {
 /// Where the file cannot be read, or has not the columns of an archive.
 pub fn read(
     path: &Path,
-    columns: Columns,
-    families: &mut Families,
+    columns: FlowColumns,
+    families: &mut FamilyIndex,
     wanted: impl Fn(&str) -> bool,
-    mut each: impl FnMut(&Batch, &Families) -> anyhow::Result<()>,
+    mut each: impl FnMut(&FlowBatch, &FamilyIndex) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let mut read = || -> anyhow::Result<()> {
         let file = File::open(path).map_err(|error| match error.kind() {
@@ -206,7 +206,7 @@ fn may_hold(group: &RowGroupMetaData, column: usize, wanted: impl Fn(&str) -> bo
     !is_one || least.as_utf8().map_or(true, wanted)
 }
 
-fn batch(rows: &RecordBatch, columns: Columns, families: &mut Families) -> anyhow::Result<Batch> {
+fn batch(rows: &RecordBatch, columns: FlowColumns, families: &mut FamilyIndex) -> anyhow::Result<FlowBatch> {
     // What another program wrote can have wider or plainer types.
     let column = |name: &str, kind: &DataType| -> anyhow::Result<ArrayRef> {
         let column = rows.column_by_name(name).with_context(|| format!("it has no column {name}"))?;
@@ -217,17 +217,20 @@ fn batch(rows: &RecordBatch, columns: Columns, families: &mut Families) -> anyho
     };
     let name = DataType::Dictionary(DataType::Int32.into(), DataType::Utf8.into());
     let time = DataType::Timestamp(TimeUnit::Millisecond, None);
-    let flows = columns.flows.then(|| -> anyhow::Result<Flows> {
-        Ok(Flows {
+    let flows = columns.flows.then(|| -> anyhow::Result<FlowArrays> {
+        Ok(FlowArrays {
             port: column("dst_port", &DataType::UInt16)?.as_primitive().clone(),
             packets: column("packets", &DataType::UInt32)?.as_primitive().clone(),
             first: column("first_seen", &time)?,
             last: column("last_seen", &time)?,
         })
     });
-    Ok(Batch {
-        family: Names::new(&column("family", &name)?, families)?,
-        attributed: columns.flows.then(|| Names::new(&column("attributed_family", &name)?, families)).transpose()?,
+    Ok(FlowBatch {
+        family: FamilyColumn::new(&column("family", &name)?, families)?,
+        attributed: columns
+            .flows
+            .then(|| FamilyColumn::new(&column("attributed_family", &name)?, families))
+            .transpose()?,
         src: column("src", &DataType::UInt32)?.as_primitive().clone(),
         src6: column("src6", &DataType::FixedSizeBinary(16))?.as_fixed_size_binary().clone(),
         flows: flows.transpose()?,

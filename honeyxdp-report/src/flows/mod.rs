@@ -1,7 +1,7 @@
-//! The flow records of an archive, read column by column. docs/archive.md says what they are.
+//! The flow records of an archive, read column by column. docs/use/archive.md describes the columns.
 
+mod archive;
 mod batch;
-mod files;
 
-pub use batch::{Batch, Columns, Families, Flow, Source, read};
-pub use files::{Archive, Day};
+pub use archive::{DayFiles, FlowArchive};
+pub use batch::{FamilyIndex, FlowBatch, FlowColumns, FlowFields, SourceAddress, read};

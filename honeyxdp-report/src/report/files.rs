@@ -165,7 +165,7 @@ pub(super) fn url_of(file: &Path) -> anyhow::Result<Url> {
 
 /// Dates of a directory, among them the first and the last one with rows.
 fn dates_of(directory: &Path) -> anyhow::Result<Vec<Date>> {
-    let flows = flows::Archive::open(directory, None)?.period();
+    let flows = flows::FlowArchive::open(directory, None)?.period();
     let archive = honeyxdp_archive::Archive::new(directory);
     let mut dates: Vec<Date> = flows.into_iter().flat_map(|Period { first, last }| [first, last]).collect();
     for date in archive.dates(Table::Payloads)? {

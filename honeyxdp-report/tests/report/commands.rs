@@ -91,6 +91,6 @@ fn the_synthetic_lists_and_surveys_are_found() {
         }
         let last: Date = survey["last_day"].as_str().unwrap().parse().unwrap();
         let goes_on = last + 31.days() > Date::constant(2019, 12, 31);
-        assert_eq!(activity["status"], if goes_on { "going_on" } else { "stopped" }, "{network}");
+        assert_eq!(activity["status"], if goes_on { "active" } else { "stopped" }, "{network}");
     }
 }

@@ -40,7 +40,7 @@ fn archive() -> TempDir {
         }
     }
     writer.account(honeyxdp_archive::AccountingRow {
-        interval_start: row("mirai", [0; 4].into(), 0).first,
+        interval_start: row("mirai", [0; 4].into(), 0).first_seen,
         ..Default::default()
     });
     writer.flush().unwrap();

@@ -95,7 +95,9 @@ fn hostile() -> TempDir {
     let mut writer = Writer::open(&archive, "<b>sensor</b>", 100).unwrap();
     for (number, family) in ["mirai", HOSTILE, "../../../etc/passwd", ""].into_iter().enumerate() {
         let row = row(family, IpAddr::from([198, 18, 0, u8::try_from(number).unwrap()]), 5);
-        writer.push(FlowRow { rule_id: HOSTILE, attributed_family: Some(HOSTILE), country: Some(*b"<'"), ..row }).unwrap();
+        writer
+            .push(FlowRow { rule_id: HOSTILE, attributed_family: Some(HOSTILE), country: Some(*b"<'"), ..row })
+            .unwrap();
         let label = || Classification { name: HOSTILE.into(), rule_id: HOSTILE.into(), confidence: '<' };
         let [url_host, url_path, url_file, username, password] =
             ["", "/", "=", "root", "+"].map(|begin| Some(format!("{begin}{HOSTILE}")));

@@ -1,15 +1,8 @@
 //! Payloads in the report: kinds of figure 7, exploits, URLs, logins. Every number is that of the truth.
 
-use std::{
-    cmp::Reverse,
-    collections::BTreeMap,
-    fs,
-    net::IpAddr,
-};
+use std::{cmp::Reverse, collections::BTreeMap, fs, net::IpAddr};
 
-use honeyxdp_archive::{
-    AccountingRow, Archive, Attribution, CaptureMode, Classification, FlowRow, PayloadRow,
-};
+use honeyxdp_archive::{AccountingRow, Archive, Attribution, CaptureMode, Classification, FlowRow, PayloadRow, Writer};
 use honeyxdp_report::{period::Step, report::Request};
 use jiff::tz::TimeZone;
 use serde_json::Value as Json;
@@ -150,7 +143,7 @@ fn archive(fill: impl Fn(&mut Writer)) -> (TempDir, Request) {
     let archive = Archive::new(directory.path().join("archive"));
     let mut writer = Writer::open(&archive, "sensor", 100).unwrap();
     fill(&mut writer);
-    writer.account(AccountingRow { interval_start: row("", [0; 4].into(), 0).first, ..AccountingRow::default() });
+    writer.account(AccountingRow { interval_start: row("", [0; 4].into(), 0).first_seen, ..AccountingRow::default() });
     writer.flush().unwrap();
     let asked = request(archive.root(), &directory.path().join("report"));
     (directory, asked)

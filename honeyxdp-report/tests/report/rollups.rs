@@ -72,7 +72,7 @@ fn another_file_or_another_question_is_rolled_up_anew() {
     let mut writer = Writer::open(&archive, "another", 100).unwrap();
     writer.push(row("mirai", IpAddr::from([198, 18, 0, 1]), 7)).unwrap();
     writer.account(honeyxdp_archive::AccountingRow {
-        interval_start: row("", [0; 4].into(), 0).first,
+        interval_start: row("", [0; 4].into(), 0).first_seen,
         ..Default::default()
     });
     writer.flush().unwrap();

@@ -27,7 +27,15 @@ fn fleet() -> (TempDir, Request) {
             for day in 0..=i64::from(number % 3 == 0) {
                 let row = row("mirai", src, 2);
                 let first = row.first_seen + day * DAY;
-                writer.push(FlowRow { interval_start: first, interval_end: first, first_seen: first, last_seen: first, ..row }).unwrap();
+                writer
+                    .push(FlowRow {
+                        interval_start: first,
+                        interval_end: first,
+                        first_seen: first,
+                        last_seen: first,
+                        ..row
+                    })
+                    .unwrap();
             }
         }
         writer.account(honeyxdp_archive::AccountingRow {

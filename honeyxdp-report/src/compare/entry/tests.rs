@@ -6,10 +6,10 @@ use super::*;
 
 type Seen = (String, Option<u16>, Option<(String, String)>);
 
-fn seen(parser: &mut Parser, line: &[u8]) -> Option<Seen> {
+fn seen(parser: &mut LineParser, line: &[u8]) -> Option<Seen> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     match parser.line(line) {
-        Line::Entry(entry) => Some((
+        ParsedLine::Entry(entry) => Some((
             entry.address.to_string(),
             entry.port,
             entry.credentials.map(|(user, password)| (text(&user), text(&password))),
@@ -19,7 +19,7 @@ fn seen(parser: &mut Parser, line: &[u8]) -> Option<Seen> {
 }
 
 fn one(line: &str) -> Option<Seen> {
-    seen(&mut Parser::default(), line.as_bytes())
+    seen(&mut LineParser::default(), line.as_bytes())
 }
 
 fn made(address: &str, port: Option<u16>, credentials: Option<(&str, &str)>) -> Option<Seen> {
@@ -91,25 +91,33 @@ fn lists_come_in_these_formats() {
 #[test]
 fn what_is_no_entry_says_why() {
     for line in ["", "  ", "\0", "# 192.0.2.1", "// 192.0.2.1", "\u{feff}"] {
-        assert_eq!(Parser::default().line(line.as_bytes()), Line::Blank, "{line}");
+        assert_eq!(LineParser::default().line(line.as_bytes()), ParsedLine::Blank, "{line}");
     }
     for line in ["<html>", "999.0.2.1 root root", "192.0.2.0/24", "root:vizxv", "<td>192.0.2.1</td>", "ip:port"] {
-        assert_eq!(Parser::default().line(line.as_bytes()), Line::Unparsable(Reason::NoAddress), "{line}");
+        assert_eq!(
+            LineParser::default().line(line.as_bytes()),
+            ParsedLine::Unparsable(UnparsableReason::NoAddress),
+            "{line}"
+        );
     }
     for line in ["192.0.2.1:65536 root:root", "192.0.2.1,99999999999999999999,root,root", "192.0.2.1 70000 root root"] {
-        assert_eq!(Parser::default().line(line.as_bytes()), Line::Unparsable(Reason::WrongPort), "{line}");
+        assert_eq!(
+            LineParser::default().line(line.as_bytes()),
+            ParsedLine::Unparsable(UnparsableReason::WrongPort),
+            "{line}"
+        );
     }
 }
 
 #[test]
 fn a_header_tells_where_the_columns_are() {
-    let mut parser = Parser::default();
-    assert_eq!(parser.line(b"password;country;user;host;port"), Line::Header);
+    let mut parser = LineParser::default();
+    assert_eq!(parser.line(b"password;country;user;host;port"), ParsedLine::Header);
     let expected = made("192.0.2.1", Some(2323), Some(("root", "a;b")));
     assert_eq!(seen(&mut parser, b"\"a;b\";BR;root;192.0.2.1;2323"), expected);
     // Another list was appended.
     assert_eq!(seen(&mut parser, b"192.0.2.1:2323 root:a;b"), expected);
-    assert_eq!(parser.line(b"ip,user"), Line::Header);
+    assert_eq!(parser.line(b"ip,user"), ParsedLine::Header);
     assert_eq!(seen(&mut parser, b"192.0.2.9:23,root:x"), made("192.0.2.9", Some(23), Some(("root", "x"))));
 }
 
@@ -149,7 +157,7 @@ proptest! {
 
     #[test]
     fn no_bytes_make_it_panic(lines in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..20)) {
-        let mut parser = Parser::default();
+        let mut parser = LineParser::default();
         for line in &lines {
             let _ = parser.line(line);
         }
@@ -157,9 +165,9 @@ proptest! {
 
     #[test]
     fn no_text_like_a_list_makes_it_panic(lines in prop::collection::vec("[0-9a-f.:,;\\t |\"@/\\[\\]#iport\u{feff}\0-]{0,60}", 0..20)) {
-        let mut parser = Parser::default();
+        let mut parser = LineParser::default();
         for line in &lines {
-            if let Line::Entry(entry) = parser.line(line.as_bytes()) {
+            if let ParsedLine::Entry(entry) = parser.line(line.as_bytes()) {
                 prop_assert_eq!(entry.address, entry.address.to_canonical());
             }
         }

@@ -5,14 +5,14 @@ use std::{collections::HashSet, hash::BuildHasher as _, net::Ipv4Addr, path::Pat
 use foldhash::quality::RandomState;
 
 use super::{
-    credentials::Ranking,
-    entry::{Entry, Line, Parser, Reason},
+    credentials::CredentialRanking,
+    entry::{LineParser, ListEntry, ParsedLine, UnparsableReason},
     input, lines, name,
-    result::{Credentials, Example, Lines, List, Pair, Total},
+    result::{CredentialPair, CredentialStats, LineCounts, ListResult, TotalResult, UnparsableExample},
 };
-use crate::{escape, sources::Sources, view::share};
+use crate::{address_set::AddressSet, escape, view::share};
 
-/// Lines that could not be read and are shown: of all lists, and of one reason in one list.
+/// Unparsable lines that are shown: of all lists, and of one reason in one list.
 const EXAMPLES: usize = 20;
 const EXAMPLES_OF_A_REASON: u64 = 3;
 /// Characters of an example.
@@ -22,29 +22,29 @@ const EXAMPLE: usize = 80;
 const MOST_ENTRIES: usize = 1 << 24;
 
 /// A list and its addresses.
-pub(super) struct Counted {
-    pub(super) report: List,
-    pub(super) addresses: Sources,
+pub(super) struct CountedList {
+    pub(super) report: ListResult,
+    pub(super) addresses: AddressSet,
 }
 
 /// All lists so far.
-pub(super) struct Tally {
-    pub(super) addresses: Sources,
-    pub(super) examples: Vec<Example>,
-    lines: Lines,
+pub(super) struct ListCounter {
+    pub(super) addresses: AddressSet,
+    pub(super) examples: Vec<UnparsableExample>,
+    lines: LineCounts,
     entries: Option<HashSet<u64, RandomState>>,
-    ranking: Ranking,
+    ranking: CredentialRanking,
     show_passwords: bool,
 }
 
-impl Tally {
+impl ListCounter {
     pub(super) fn new(show_passwords: bool) -> Self {
         Self {
-            addresses: Sources::default(),
+            addresses: AddressSet::default(),
             examples: Vec::new(),
-            lines: Lines::default(),
+            lines: LineCounts::default(),
             entries: Some(HashSet::default()),
-            ranking: Ranking::default(),
+            ranking: CredentialRanking::default(),
             show_passwords,
         }
     }
@@ -54,11 +54,12 @@ impl Tally {
     /// # Errors
     ///
     /// Where it cannot be opened.
-    pub(super) fn read(&mut self, path: &Path, options: &input::Options) -> anyhow::Result<Counted> {
+    pub(super) fn read(&mut self, path: &Path, options: &input::ReadOptions) -> anyhow::Result<CountedList> {
         let input = input::open(path, options)?;
         let name = name(path);
-        let mut text = lines::Lines::new(input.reader);
-        let (mut parser, mut lines, mut addresses) = (Parser::default(), Lines::default(), Sources::default());
+        let mut text = lines::LineReader::new(input.reader);
+        let (mut parser, mut lines, mut addresses) =
+            (LineParser::default(), LineCounts::default(), AddressSet::default());
         let damage = loop {
             let line = match text.next_line() {
                 Ok(Some(line)) => line,
@@ -66,21 +67,22 @@ impl Tally {
                 Err(error) => break Some(error.to_string()),
             };
             lines.lines += 1;
-            let parsed = if line.is_long { Line::Unparsable(Reason::TooLong) } else { parser.line(line.bytes) };
+            let parsed =
+                if line.is_long { ParsedLine::Unparsable(UnparsableReason::TooLong) } else { parser.line(line.bytes) };
             match parsed {
-                Line::Blank => lines.blank += 1,
-                Line::Header => lines.headers += 1,
-                Line::Entry(entry) => {
+                ParsedLine::Blank => lines.blank += 1,
+                ParsedLine::Header => lines.headers += 1,
+                ParsedLine::Entry(entry) => {
                     lines.entries += 1;
                     addresses.insert(entry.address);
                     self.entry(&entry);
                 }
-                Line::Unparsable(reason) => {
+                ParsedLine::Unparsable(reason) => {
                     let count = lines.unparsable.entry(reason).or_default();
                     *count += 1;
                     if *count <= EXAMPLES_OF_A_REASON && self.examples.len() < EXAMPLES {
                         let text = self.example(line.bytes);
-                        self.examples.push(Example { list: name.clone(), line: lines.lines, reason, text });
+                        self.examples.push(UnparsableExample { list: name.clone(), line: lines.lines, reason, text });
                     }
                 }
             }
@@ -88,7 +90,7 @@ impl Tally {
         addresses.settle();
         self.addresses.union(&addresses);
         self.lines.add(&lines);
-        let report = List {
+        let report = ListResult {
             name,
             encoding: input.encoding,
             gzip: input.is_gzip,
@@ -99,10 +101,10 @@ impl Tally {
             seen_addresses: None,
             damage,
         };
-        Ok(Counted { report, addresses })
+        Ok(CountedList { report, addresses })
     }
 
-    fn entry(&mut self, entry: &Entry<'_>) {
+    fn entry(&mut self, entry: &ListEntry<'_>) {
         if let Some(credentials) = &entry.credentials {
             self.ranking.add(credentials);
         }
@@ -122,10 +124,10 @@ impl Tally {
     }
 
     /// All lists together.
-    pub(super) fn total(&self) -> Total {
+    pub(super) fn total(&self) -> TotalResult {
         let unique = self.addresses.len();
         let not_global = self.addresses.iter_v4().filter(|&address| !is_global(address.into())).count() as u64;
-        Total {
+        TotalResult {
             lines: self.lines.clone(),
             duplicates: self.lines.entries.saturating_sub(unique),
             repeated: self.entries.as_ref().map(|entries| self.lines.entries - entries.len() as u64),
@@ -137,17 +139,17 @@ impl Tally {
     }
 
     /// The ranking of credentials.
-    pub(super) fn credentials(&self, top: usize) -> Credentials {
+    pub(super) fn credentials(&self, top: usize) -> CredentialStats {
         let lines = self.ranking.lines();
         let ranked = self.ranking.top(top.max(10));
         let first_ten: u64 = ranked.iter().take(10).map(|pair| pair.lines).sum();
-        let pair = |pair: super::credentials::Ranked| Pair {
+        let pair = |pair: super::credentials::RankedPair| CredentialPair {
             user: pair.user,
             password: self.show_passwords.then_some(pair.password),
             lines: pair.lines,
             share: share(pair.lines, lines).unwrap_or_default(),
         };
-        Credentials {
+        CredentialStats {
             lines,
             pairs: self.ranking.pairs(),
             error: self.ranking.error(),

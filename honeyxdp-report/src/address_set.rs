@@ -11,7 +11,7 @@ const MOST_V6: usize = 1 << 21;
 
 /// A set of addresses. IPv4 takes 2 bytes each, and never more than 512 MiB; IPv6 16 bytes, for up to 2,097,152 of them.
 #[derive(Debug, Default)]
-pub struct Sources {
+pub struct AddressSet {
     v4: RoaringBitmap,
     pending: Vec<u32>,
     /// Sorted up to `sorted`, and without doubles there.
@@ -20,7 +20,7 @@ pub struct Sources {
     overflowed: bool,
 }
 
-impl Sources {
+impl AddressSet {
     /// Adds an address. An IPv4 address inside an IPv6 one is the IPv4 address.
     pub fn insert(&mut self, address: IpAddr) {
         match address.to_canonical() {
@@ -124,7 +124,7 @@ mod tests {
             right in prop::collection::vec(any::<u8>().prop_map(|low| u32::from(low) * 0x0100_0100), 0..300),
         ) {
             let set = |numbers: &[u32]| {
-                let mut set = Sources::default();
+                let mut set = AddressSet::default();
                 for &number in numbers {
                     set.insert(if number.is_multiple_of(3) {
                         IpAddr::V6((u128::from(number) << 64 | 1).into())
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn ipv6_is_bounded_and_says_so() {
-        let mut set = Sources::default();
+        let mut set = AddressSet::default();
         for number in 0..3_000_000 {
             set.insert_v6(number);
         }
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_ipv4_address_inside_an_ipv6_one_is_the_ipv4_address() {
-        let mut set = Sources::default();
+        let mut set = AddressSet::default();
         set.insert("192.0.2.1".parse().unwrap());
         set.insert("::ffff:192.0.2.1".parse().unwrap());
         set.settle();

@@ -1,24 +1,24 @@
-//! Surveys that are known, from a file.
+//! Known research scanners, from a TOML file.
 
 use std::{net::IpAddr, path::Path};
 
 use ipnet::IpNet;
 use serde::Deserialize;
 
-use crate::{escape, flows::Source, rules_file};
+use crate::{escape, flows::SourceAddress, rules_file};
 
 /// The file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Document {
+struct ScannerFile {
     #[serde(default)]
-    survey: Vec<Survey>,
+    scanner: Vec<KnownScanner>,
 }
 
-/// A survey that is known.
+/// A known scanner.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-pub struct Survey {
+pub struct KnownScanner {
     /// What it is called.
     pub name: String,
     /// Prefixes that it comes from.
@@ -30,15 +30,15 @@ pub struct Survey {
     pub about: String,
 }
 
-/// Known surveys, to be looked up by source.
+/// Known scanners, looked up by source.
 #[derive(Debug, Default)]
-pub struct Rules {
-    surveys: Vec<Survey>,
-    v4: Spans,
-    v6: Spans,
+pub struct KnownScanners {
+    scanners: Vec<KnownScanner>,
+    v4: PrefixSpans,
+    v6: PrefixSpans,
 }
 
-impl Rules {
+impl KnownScanners {
     /// Reads a file.
     ///
     /// # Errors
@@ -54,16 +54,16 @@ impl Rules {
     ///
     /// As [`Self::read`].
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let document: Document = rules_file::parse(text)?;
-        let mut rules = Self { surveys: document.survey, ..Self::default() };
+        let document: ScannerFile = rules_file::parse(text)?;
+        let mut known = Self { scanners: document.scanner, ..Self::default() };
         let (mut v4, mut v6) = (Vec::new(), Vec::new());
-        for (number, survey) in rules.surveys.iter().enumerate() {
-            let name = escape::text(&survey.name);
-            anyhow::ensure!(!survey.name.trim().is_empty(), "survey {} has no name", number + 1);
-            anyhow::ensure!(!survey.sources.is_empty(), "{name:?} has no sources");
-            let is_twin = |other: &Survey| other.name == survey.name;
-            anyhow::ensure!(!rules.surveys[..number].iter().any(is_twin), "{name:?} is there twice");
-            for prefix in &survey.sources {
+        for (number, scanner) in known.scanners.iter().enumerate() {
+            let name = escape::text(&scanner.name);
+            anyhow::ensure!(!scanner.name.trim().is_empty(), "scanner {} has no name", number + 1);
+            anyhow::ensure!(!scanner.sources.is_empty(), "{name:?} has no sources");
+            let is_same_name = |other: &KnownScanner| other.name == scanner.name;
+            anyhow::ensure!(!known.scanners[..number].iter().any(is_same_name), "{name:?} is there twice");
+            for prefix in &scanner.sources {
                 let (first, last) = (prefix.network(), prefix.broadcast());
                 match (first, last) {
                     (IpAddr::V4(first), IpAddr::V4(last)) => {
@@ -74,56 +74,56 @@ impl Rules {
                 }
             }
         }
-        (rules.v4, rules.v6) = (Spans::new(v4), Spans::new(v6));
-        Ok(rules)
+        (known.v4, known.v6) = (PrefixSpans::new(v4), PrefixSpans::new(v6));
+        Ok(known)
     }
 
     /// All of them, in the order of the file.
-    pub fn surveys(&self) -> &[Survey] {
-        &self.surveys
+    pub fn scanners(&self) -> &[KnownScanner] {
+        &self.scanners
     }
 
-    /// The first survey of the file that a source with this tool belongs to, by its place.
-    pub fn find(&self, source: Source, tool: &str) -> Option<usize> {
+    /// The first scanner of the file that a source with this tool belongs to, by its place.
+    pub fn find(&self, source: SourceAddress, tool: &str) -> Option<usize> {
         let numbers = match source {
-            Source::V4(address) => self.v4.at(address.into()),
-            Source::V6(address) => self.v6.at(address),
+            SourceAddress::V4(address) => self.v4.at(address.into()),
+            SourceAddress::V6(address) => self.v6.at(address),
         };
-        numbers.iter().copied().find(|&number| self.surveys[number].tool.as_deref().is_none_or(|other| other == tool))
+        numbers.iter().copied().find(|&number| self.scanners[number].tool.as_deref().is_none_or(|other| other == tool))
     }
 }
 
-/// Which surveys have an address among their prefixes: the line of all addresses, cut wherever a prefix begins or ends.
+/// Which scanners have an address among their prefixes: the line of all addresses, cut wherever a prefix begins or ends.
 #[derive(Debug, Default)]
-struct Spans {
+struct PrefixSpans {
     starts: Vec<u128>,
-    /// Surveys from each start to the next one, rising.
-    surveys: Vec<Vec<usize>>,
+    /// Scanners from each start to the next one, in rising order.
+    scanners: Vec<Vec<usize>>,
 }
 
-impl Spans {
+impl PrefixSpans {
     fn new(prefixes: Vec<(u128, u128, usize)>) -> Self {
         let ends = prefixes.iter().flat_map(|&(first, last, _)| [Some(first), last.checked_add(1)]);
         let mut starts: Vec<u128> = ends.flatten().collect();
         starts.sort_unstable();
         starts.dedup();
-        let mut surveys = vec![Vec::new(); starts.len()];
+        let mut scanners = vec![Vec::new(); starts.len()];
         for (first, last, number) in prefixes {
             let from = starts.partition_point(|&start| start < first);
             let to = starts.partition_point(|&start| start <= last);
-            for span in &mut surveys[from..to] {
+            for span in &mut scanners[from..to] {
                 if span.last() != Some(&number) {
                     span.push(number);
                 }
             }
         }
-        Self { starts, surveys }
+        Self { starts, scanners }
     }
 
     fn at(&self, address: u128) -> &[usize] {
         match self.starts.partition_point(|&start| start <= address) {
             0 => &[],
-            next => &self.surveys[next - 1],
+            next => &self.scanners[next - 1],
         }
     }
 }
@@ -134,22 +134,22 @@ mod tests {
 
     use super::*;
 
-    fn source(address: &str) -> Source {
+    fn source(address: &str) -> SourceAddress {
         match address.parse().unwrap() {
-            IpAddr::V4(address) => Source::V4(Ipv4Addr::to_bits(address)),
-            IpAddr::V6(address) => Source::V6(Ipv6Addr::to_bits(address)),
+            IpAddr::V4(address) => SourceAddress::V4(Ipv4Addr::to_bits(address)),
+            IpAddr::V6(address) => SourceAddress::V6(Ipv6Addr::to_bits(address)),
         }
     }
 
     #[test]
     fn a_source_belongs_to_the_first_survey_whose_prefix_and_tool_it_has() {
-        let rules = Rules::parse(
+        let known = KnownScanners::parse(
             r#"
-            [[survey]]
+            [[scanner]]
             name = "narrow"
             sources = ["192.0.2.128/25", "192.0.2.0/24", "2001:db8:1::/48"]
             tool = "masscan"
-            [[survey]]
+            [[scanner]]
             name = "wide"
             sources = ["192.0.0.0/16", "255.255.255.255/32", "::/0"]
             "#,
@@ -167,35 +167,38 @@ mod tests {
             ("2001:db8:2::", "masscan", Some(1)),
             ("ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "masscan", Some(1)),
         ] {
-            assert_eq!(rules.find(source(address), tool), expected, "{address} {tool}");
+            assert_eq!(known.find(source(address), tool), expected, "{address} {tool}");
         }
     }
 
     #[test]
     fn a_wrong_file_is_named_with_its_line() {
         for (text, word) in [
-            ("[[survey]]\nname = 'x'\nsources = ['192.0.2.0/33']", "line 3"),
-            ("[[survey]]\nname = 'x'\nsources = []", "\"x\" has no sources"),
-            ("[[survey]]\nname = 'x'\nsource = ['192.0.2.0/24']", "unknown field `source`"),
-            ("[[survey]]\nsources = ['192.0.2.0/24']", "missing field `name`"),
+            ("[[scanner]]\nname = 'x'\nsources = ['192.0.2.0/33']", "line 3"),
+            ("[[scanner]]\nname = 'x'\nsources = []", "\"x\" has no sources"),
+            ("[[scanner]]\nname = 'x'\nsource = ['192.0.2.0/24']", "unknown field `source`"),
+            ("[[scanner]]\nsources = ['192.0.2.0/24']", "missing field `name`"),
             ("x = 1", "unknown field `x`"),
-            ("[[survey]]\nname='a'\nsources=['::/0']\n[[survey]]\nname='a'\nsources=['::/0']", "\"a\" is there twice"),
+            (
+                "[[scanner]]\nname='a'\nsources=['::/0']\n[[scanner]]\nname='a'\nsources=['::/0']",
+                "\"a\" is there twice",
+            ),
         ] {
-            let error = format!("{:#}", Rules::parse(text).unwrap_err());
+            let error = format!("{:#}", KnownScanners::parse(text).unwrap_err());
             assert!(error.contains(word), "{error}");
         }
-        assert_eq!(Rules::parse("").unwrap().surveys(), []);
+        assert_eq!(KnownScanners::parse("").unwrap().scanners(), []);
     }
 
     #[test]
     fn the_examples_can_be_read() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../contrib/known-scanners.toml");
-        let rules = Rules::read(Path::new(path)).unwrap();
+        let known = KnownScanners::read(Path::new(path)).unwrap();
         let documentation: Vec<IpNet> = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "2001:db8::/32"]
             .map(|prefix| prefix.parse().unwrap())
             .into();
-        assert!(rules.surveys().len() >= 3);
-        for prefix in rules.surveys().iter().flat_map(|survey| &survey.sources) {
+        assert!(known.scanners().len() >= 3);
+        for prefix in known.scanners().iter().flat_map(|scanner| &scanner.sources) {
             assert!(documentation.iter().any(|wide| wide.contains(prefix)), "{prefix} is somebody's");
         }
     }

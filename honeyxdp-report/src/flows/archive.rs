@@ -9,7 +9,7 @@ use crate::{escape, period::Period};
 
 /// The files of a day, UTC.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Day {
+pub struct DayFiles {
     /// The day.
     pub date: Date,
     /// Its files, by name: those that are whole, and that no other one stands in for.
@@ -18,12 +18,12 @@ pub struct Day {
 
 /// The days of an archive that were asked for.
 #[derive(Debug)]
-pub struct Archive {
+pub struct FlowArchive {
     /// In rising order, and none without files.
-    pub days: Vec<Day>,
+    pub days: Vec<DayFiles>,
 }
 
-impl Archive {
+impl FlowArchive {
     /// Looks for the flow records of a period, or for all.
     ///
     /// # Errors
@@ -47,7 +47,7 @@ impl Archive {
         for date in archive.dates(Table::Flows)? {
             if period.is_none_or(|period| period.contains(date)) {
                 let files = archive.files(Table::Flows, date)?;
-                days.push(Day { date, files: files.into_iter().map(|file| file.path).collect() });
+                days.push(DayFiles { date, files: files.into_iter().map(|file| file.path).collect() });
             }
         }
         days.retain(|day| !day.files.is_empty());
