@@ -23,7 +23,7 @@ use crate::cluster::{Address, Executor, Scheduler};
 ///   honeyxdp cluster executor --scheduler 10.0.0.1:50050 --bind 10.0.0.2:50051 --memory 8GiB
 ///   honeyxdp report --archive s3://bucket/archive --engine ballista://10.0.0.1:50050 --out report
 ///
-/// docs/fleet.md has more.
+/// docs/operate/fleet-and-privacy.md has more.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {

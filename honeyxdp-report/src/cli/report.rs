@@ -34,7 +34,7 @@ use crate::{
 ///   honeyxdp report --archive s3://bucket/archive --by-sensor --site tokyo-darknet --out report
 ///   honeyxdp report --archive s3://bucket/archive --engine ballista://scheduler:50050 --out report
 ///
-/// docs/report.md explains the figures and the tables.
+/// docs/use/report.md explains the figures and the tables.
 #[derive(Debug, clap::Args)]
 #[command(verbatim_doc_comment)]
 pub(super) struct Args {

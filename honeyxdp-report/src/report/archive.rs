@@ -1,4 +1,4 @@
-//! The columns of an archive's files that the report reads (docs/archive.md has them all).
+//! The columns of an archive's files that the report reads (docs/use/archive.md has them all).
 
 use std::sync::Arc;
 

@@ -22,11 +22,11 @@ use crate::snapshot::{
 
 /// Name and version of the document.
 pub const SCHEMA: &str = "honeyxdp.live/1";
-/// How long what was read is fresh.
+/// Maximum age of a reading that is shown again.
 const FRESH: Duration = Duration::from_millis(900);
-/// Rates over less time than this jump about.
+/// Shortest time between two readings for a rate.
 const SHORTEST: Duration = Duration::from_millis(800);
-/// How far back samples go, and how many there are at most.
+/// Maximum age and number of samples.
 const PAST: Duration = Duration::from_secs(600);
 const MOST_SAMPLES: usize = 700;
 /// Ports in the list of all, and in that of a family.
@@ -38,37 +38,37 @@ const PORTS_OF_A_FAMILY: usize = 5;
 pub struct View {
     /// Always `honeyxdp.live/1`.
     pub schema: String,
-    /// When the counters were read, UTC.
+    /// Time of the reading, UTC.
     pub generated_at: Timestamp,
-    /// Since when they count, UTC.
+    /// Start of the cumulative counters, UTC.
     pub started_at: Timestamp,
     /// Number of the newest stored snapshot; null before the first.
     pub sequence: Option<u64>,
     /// Seconds between two stored snapshots.
     pub interval_seconds: f64,
-    /// Seconds that the rates are over.
+    /// Seconds covered by the rates.
     pub seconds: f64,
-    /// Who counts.
+    /// The sensor.
     pub sensor: Sensor,
-    /// On what.
+    /// Its interfaces.
     pub interfaces: Vec<Interface>,
     /// Why the sensor is not ready; null when it is.
     pub not_ready: Option<String>,
     /// All frames since `started_at`.
     pub frames: Frames,
-    /// Frames a second.
+    /// Frames per second.
     pub frames_per_second: f64,
-    /// SYNs counted a second.
+    /// Counted SYNs per second.
     pub syns_per_second: f64,
     /// All families, the most frequent first.
     pub families: Vec<FamilyView>,
     /// The most frequent ports.
     pub ports: Vec<PortView>,
-    /// How many ports were seen in all.
+    /// Number of ports with at least one SYN.
     pub ports_seen: u64,
-    /// SYNs of sources that pair tests attributed.
+    /// SYNs of sources that multi-packet fingerprints attributed.
     pub attributed: Vec<AttributedReport>,
-    /// Flow records; what was lost of them.
+    /// Flow records.
     pub records: Records,
     /// Memory for sets of sources.
     pub memory: MemoryReport,
@@ -77,7 +77,7 @@ pub struct View {
     pub payloads: Option<Payloads>,
     /// Filters in force.
     pub filters: BTreeMap<String, serde_json::Value>,
-    /// The past: SYNs a second by family.
+    /// SYNs per second by family over the last minutes.
     pub samples: Samples,
 }
 
@@ -86,9 +86,9 @@ pub struct View {
 pub struct Interface {
     /// Its name.
     pub name: String,
-    /// How the program was attached.
+    /// Attach mode.
     pub mode: ModeReport,
-    /// Whether it still is.
+    /// Whether the program is still attached.
     pub attached: bool,
     /// Frames since `started_at`.
     pub frames: u64,
@@ -99,21 +99,21 @@ pub struct Interface {
 pub struct FamilyView {
     /// Its name.
     pub name: String,
-    /// Id and version of its rule.
+    /// Id and version of its fingerprint.
     pub rule: String,
-    /// How well that is founded: A, B or C.
+    /// Confidence of the fingerprint: A to D.
     pub confidence: String,
     /// SYNs since `started_at`.
     pub packets: u64,
     /// Those over IPv6.
     pub packets_v6: u64,
-    /// SYNs a second.
+    /// SYNs per second.
     pub per_second: f64,
-    /// Different sources since `started_at`.
+    /// Unique sources since `started_at`.
     pub sources: UniqueSources,
-    /// In the present hour, UTC; null if there was none.
+    /// Unique sources in the current hour, UTC; null without any.
     pub sources_hour: Option<UniqueSources>,
-    /// In the present day, UTC; null if there was none.
+    /// Unique sources in the current day, UTC; null without any.
     pub sources_day: Option<UniqueSources>,
     /// Its most frequent ports, and SYNs.
     pub ports: Vec<(u16, u64)>,
@@ -126,15 +126,15 @@ pub struct PortView {
     pub port: u16,
     /// SYNs since `started_at`.
     pub packets: u64,
-    /// SYNs a second.
+    /// SYNs per second.
     pub per_second: f64,
     /// SYNs by family, the most frequent first.
     pub families: Vec<(String, u64)>,
-    /// Different sources, if they are counted for this port.
+    /// Unique sources, if --port-sources includes the port.
     pub sources: Option<PortSources>,
 }
 
-/// The past.
+/// Samples.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Samples {
     /// Families, in the order of `syns`.
@@ -143,14 +143,14 @@ pub struct Samples {
     pub points: Vec<Sample>,
 }
 
-/// What came in between two moments.
+/// SYNs between two readings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Sample {
-    /// Counts the samples since the sensor started, from 1 on.
+    /// Number of the sample since the sensor started, from 1.
     pub number: u64,
-    /// Its end, UTC.
+    /// End, UTC.
     pub end: Timestamp,
-    /// Its length.
+    /// Length in seconds.
     pub seconds: f64,
     /// SYNs by family.
     pub syns: Vec<u64>,
@@ -173,10 +173,10 @@ pub(crate) struct SensorState {
 #[derive(Debug)]
 pub(crate) struct Live {
     look: Look,
-    /// When it was last looked at the counters, also in vain.
+    /// Time of the last attempt to read the counters.
     looked: Option<Instant>,
     newest: Option<Reading>,
-    /// The one before: rates are between these two.
+    /// The reading before: rates are between the two.
     before: Option<Reading>,
     samples: VecDeque<(Instant, Sample)>,
     number: u64,
@@ -187,16 +187,16 @@ impl Live {
         Self { look, looked: None, newest: None, before: None, samples: VecDeque::new(), number: 0 }
     }
 
-    /// The document as of now.
+    /// The current document.
     ///
     /// # Errors
-    /// When nothing could ever be read.
+    /// Returns an error if no reading has succeeded yet.
     pub(crate) async fn view(&mut self, state: SensorState, after: u64) -> anyhow::Result<View> {
         if self.looked.is_none_or(|looked| looked.elapsed() >= FRESH) {
             self.looked = Some(Instant::now());
             match self.look.now().await {
                 Ok(reading) => self.sample(&reading),
-                // What was read before is still true, and says when that was.
+                // The last reading stays valid; the document has its time.
                 Err(error) if self.newest.is_none() => return Err(error),
                 Err(_) => {}
             }
@@ -214,14 +214,14 @@ impl Live {
         view.sequence = state.sequence;
         view.interval_seconds = state.interval.as_secs_f64();
         view.not_ready = state.not_ready;
-        // Who asks for more than there is, talked to a sensor before this one.
+        // A larger number is from before a restart of the sensor.
         let after = if after > self.number { 0 } else { after };
         view.samples.points =
             self.samples.iter().filter(|(_, sample)| sample.number > after).map(|(_, sample)| sample.clone()).collect();
         Ok(view)
     }
 
-    /// Takes a reading, whoever asked for it. One that comes soon after another one is left out.
+    /// Adds a reading. One that follows another too soon is ignored.
     pub(crate) fn sample(&mut self, reading: &Reading) {
         let before = self.newest.as_ref();
         if before.is_some_and(|newest| reading.at.saturating_duration_since(newest.at) < SHORTEST) {
@@ -238,7 +238,7 @@ impl Live {
             seconds,
             syns: Family::ALL.iter().map(|family| added(&reading.snapshot, old, family.name())).collect(),
         };
-        // The first one may be of a moment only, whose rate would dwarf all others.
+        // The first one may cover a moment only, and its rate would dwarf all others.
         if seconds >= SHORTEST.as_secs_f64() {
             self.samples.push_back((reading.at, sample));
         }
@@ -252,7 +252,7 @@ impl Live {
     }
 }
 
-/// SYNs of a family that came after `old`.
+/// SYNs of a family since `old`.
 fn added(new: &Snapshot, old: Option<&Snapshot>, family: &str) -> u64 {
     let packets = |snapshot: &Snapshot| snapshot.find_family(family).map_or(0, |report| report.packets);
     packets(new).saturating_sub(old.map_or(0, packets))
@@ -340,7 +340,7 @@ fn ports(new: &Snapshot, old: Option<&Snapshot>, seconds: f64) -> Vec<PortView> 
         .collect()
 }
 
-/// Per second; 0 over no time at all.
+/// Rate per second; 0 if `seconds` is 0.
 fn rate(new: u64, old: u64, seconds: f64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "what is shown has three digits")]
     let new = new.saturating_sub(old) as f64;

@@ -1,7 +1,7 @@
-//! What a sensor says of itself: text for people, JSON lines or the journal for machines.
+//! The sensor's log: text for people, JSON lines or the journal for machines.
 //!
-//! Everything goes through tracing, and everything that it prints is escaped: messages can hold names and text that others
-//! wrote. A log that nobody reads any more never stops the sensor.
+//! All messages go through tracing and are escaped, because they can contain names and text that others
+//! wrote. A log that nobody reads does not block the sensor.
 
 mod reader;
 mod text;
@@ -24,43 +24,43 @@ use self::{
     writer::{Notices, Stream},
 };
 
-/// Target of single SYNs that `--trace-matches` shows. They are logged at every level.
+/// Target of the SYNs that `--trace-matches` logs, at every level.
 pub const MARK: &str = "honeyxdp::mark";
 
-/// How the log is written.
+/// Log format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Choice {
     /// As text to a terminal, for the journal if standard error leads there, else as JSON lines.
     Auto,
-    /// For people.
+    /// Text for people.
     Text,
-    /// A JSON object a line.
+    /// One JSON object per line.
     Json,
-    /// As sd-daemon(3) has it: text with the priority before it. The journal adds the time.
+    /// Text with a priority prefix, as in sd-daemon(3). The journal adds the time.
     Journald,
 }
 
-/// What is logged.
+/// Minimum severity to log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Level {
-    /// What ends the sensor.
+    /// Errors that end the sensor.
     Error,
-    /// What is wrong.
+    /// Warnings and errors.
     Warn,
-    /// What it does.
+    /// Actions of the sensor.
     Info,
-    /// How it does that.
+    /// Details of each action.
     Debug,
     /// Every step.
     Trace,
 }
 
-/// What was chosen. Until then errors are for people.
+/// The chosen format; text for people until one is chosen.
 static FORMAT: OnceLock<Choice> = OnceLock::new();
-/// Whether nobody chose it.
+/// Whether no format was chosen.
 static BY_DEFAULT: OnceLock<bool> = OnceLock::new();
 
-/// Begins to log, for the whole process. The first call decides.
+/// Starts logging for the whole process. Later calls have no effect.
 pub fn start(choice: Choice, level: Level) {
     let format = match choice {
         Choice::Auto if stderr_is_the_journal() => Choice::Journald,
@@ -72,7 +72,7 @@ pub fn start(choice: Choice, level: Level) {
         return;
     }
     let _ = BY_DEFAULT.set(choice == Choice::Auto);
-    // Libraries say what goes wrong; the rest of what they say is for whoever looks for an error in them.
+    // Warnings of libraries are always logged, other messages of theirs only at the level of debugging.
     let libraries = if level == Level::Trace { level } else { level.min(Level::Warn) };
     let filter = Targets::new()
         .with_default(level_filter(libraries))
@@ -93,16 +93,16 @@ pub fn start(choice: Choice, level: Level) {
     let people = fmt::layer().log_internal_errors(false).with_ansi(false);
     let notices = people.event_format(Text(Style::People)).with_writer(Notices);
     let subscriber = tracing_subscriber::registry().with(stream.and_then(notices).with_filter(filter));
-    // What libraries say by the crate log comes here too. Whoever embeds this may have a log of its own: then it stays.
+    // Messages of the crate `log` come here too, unless an embedding program has set its own logger.
     let _ = tracing_subscriber::util::SubscriberInitExt::try_init(subscriber);
 }
 
-/// Whether the log is text for people, and so shares their terminal.
+/// Whether the log is text, and so shares the terminal.
 pub fn is_for_people() -> bool {
     matches!(FORMAT.get(), None | Some(Choice::Text))
 }
 
-/// Reports the error that ends the process: as every command does, or in the log format that was asked for.
+/// Reports the error that ends the process, in the log format or else as every command does.
 pub fn failed(error: &anyhow::Error) {
     let is_default = BY_DEFAULT.get().copied().unwrap_or(true) && FORMAT.get() != Some(&Choice::Journald);
     if is_for_people() || is_default {
@@ -123,7 +123,7 @@ const fn level_filter(level: Level) -> tracing_subscriber::filter::LevelFilter {
     }
 }
 
-/// systemd names the stream that leads to the journal by device and inode; a redirection has another one.
+/// systemd names the journal's stream by device and inode; a redirected stream has others.
 fn stderr_is_the_journal() -> bool {
     let Ok(named) = env::var("JOURNAL_STREAM") else {
         return false;

@@ -1,4 +1,4 @@
-//! Lines for a reader that may have stopped reading: a full pipe, or a terminal that was held by Ctrl-S, must not stop a sensor.
+//! Output to a reader that may have stopped: a full pipe, or a terminal held by Ctrl-S, must not block the sensor.
 
 use std::{
     io::{self, Write},
@@ -9,20 +9,20 @@ use std::{
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-/// A pipe that can be written takes so many bytes at once: PIPE_BUF of limits.h.
+/// Bytes that a writable pipe accepts at once: PIPE_BUF of limits.h.
 const PIECE: usize = 4_096;
-/// How long a reader may take who has not been slow before. A pipe holds 64 KiB until then.
+/// Time allowed to a reader that was not slow before. A pipe buffers 64 KiB until then.
 const PATIENCE: Duration = Duration::from_millis(100);
 
 static PATIENT: AtomicBool = AtomicBool::new(true);
 static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
-/// From now on a line that nobody takes is left out: there is something more important to do than to wait.
+/// From now on, lines that the reader does not accept at once are dropped.
 pub fn never_wait() {
     PATIENT.store(false, Ordering::Relaxed);
 }
 
-/// How many lines were left out, once standard error takes lines again; 0 until then.
+/// Number of dropped lines, once standard error accepts lines again; 0 until then.
 pub fn left_out() -> u64 {
     if LEFT_OUT.load(Ordering::Relaxed) == 0 || !takes(io::stderr()) {
         return 0;
@@ -30,12 +30,12 @@ pub fn left_out() -> u64 {
     LEFT_OUT.swap(0, Ordering::Relaxed)
 }
 
-/// Whether something can be written without waiting. A stream that is gone takes everything.
+/// Whether a write would not block. A closed stream accepts everything.
 pub fn takes(stream: impl AsFd) -> bool {
     writable(&stream, Duration::ZERO)
 }
 
-/// Writes a line to a stream. Where nobody reads any more, nothing can be said, and counting goes on.
+/// Writes a line to a stream. Errors are ignored: there is nowhere to report them, and counting continues.
 pub(super) fn write(mut stream: impl Write + AsFd, line: &[u8]) {
     if PATIENT.load(Ordering::Relaxed) {
         let _ = stream.write_all(line);
@@ -59,7 +59,7 @@ pub fn print(line: &str) {
 fn writable(stream: &impl AsFd, patience: Duration) -> bool {
     let mut streams = [PollFd::new(stream, PollFlags::OUT)];
     let patience = Timespec::try_from(patience).unwrap_or_default();
-    // An error is no reason to say nothing: the write has it too.
+    // After an error here, the write fails too, and that is handled.
     poll(&mut streams, Some(&patience)).map_or(true, |ready| ready > 0)
 }
 
@@ -79,7 +79,7 @@ mod tests {
         assert!(!writable(&writer, Duration::from_millis(1)));
         reader.read_exact(&mut [0; PIECE]).unwrap();
         assert!(takes(&writer));
-        // It can be written, and says that nobody is there.
+        // The write returns at once, with an error.
         drop(reader);
         assert!(takes(&writer));
     }

@@ -1,4 +1,4 @@
-//! An event as one line of text.
+//! Log events as one line of text.
 
 use std::fmt::{self, Write as _};
 
@@ -14,12 +14,12 @@ use tracing_subscriber::{
 
 use super::MARK;
 
-/// For whom a line is.
+/// Style of a line.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Style {
-    /// What it does as it is, what is wrong with its time.
+    /// Actions as plain text, warnings and errors with the time.
     People,
-    /// With the priority of syslog(3) in front.
+    /// With a priority prefix of syslog(3).
     Journal,
 }
 
@@ -75,23 +75,23 @@ struct Fields {
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing to a String does not fail.
+        // Writing to a String cannot fail.
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),
-            // What the bridge from the crate log adds.
+            // Fields that the bridge from the crate `log` adds.
             name if name.starts_with("log.") => Ok(()),
             name => write!(self.others, " {name}={value:?}"),
         };
     }
 }
 
-/// Whether a character moves the cursor, begins a new line, or turns the direction of writing.
+/// Whether a character moves the cursor, starts a line, or changes the text direction.
 pub(super) fn is_dangerous(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
-/// Text on one line that does nothing to a terminal.
+/// Text on one line, without characters that control a terminal.
 fn escaped(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for character in text.chars() {

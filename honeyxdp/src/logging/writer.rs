@@ -1,4 +1,4 @@
-//! Where log lines go: to a stream, and to the foot of the live table.
+//! Destinations of log lines: a stream, and the lines under the live table.
 
 use std::{
     collections::VecDeque,
@@ -14,18 +14,18 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::{MARK, reader, text::is_dangerous};
 
-/// How many of the last lines are kept for the live table.
+/// Number of lines kept for the live table.
 const KEPT: usize = 16;
 
 static LINES: Mutex<VecDeque<String>> = Mutex::new(VecDeque::new());
 static HELD: AtomicBool = AtomicBool::new(false);
 
-/// From now on a live table has the terminal: nothing else is written to it until [`release`].
+/// Reserves the terminal for a live table: nothing else is written to it until [`release`].
 pub fn hold() {
     HELD.store(true, Ordering::Relaxed);
 }
 
-/// The terminal is free again.
+/// Releases the terminal.
 pub fn release() {
     HELD.store(false, Ordering::Relaxed);
 }
@@ -62,7 +62,7 @@ impl<'a> MakeWriter<'a> for Notices {
     }
 }
 
-/// Which stream a line goes to.
+/// Destination of lines.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Stream {
     /// Standard output.
@@ -71,7 +71,7 @@ pub(super) enum Stream {
     Stderr,
     /// Standard error, as JSON.
     Json,
-    /// What the sensor does goes to standard output, all the rest to standard error.
+    /// Actions of the sensor to standard output, warnings and errors to standard error.
     People,
 }
 
@@ -109,7 +109,7 @@ impl Write for Stream {
     }
 }
 
-/// JSON escapes what it must; this escapes what a terminal would obey. Such characters stand in strings only.
+/// Escapes the characters that JSON allows in strings and that control a terminal.
 fn json(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     let (line, end) = text.strip_suffix('\n').map_or((&*text, ""), |line| (line, "\n"));

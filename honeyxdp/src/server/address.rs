@@ -1,4 +1,4 @@
-//! Where to listen, as the command line has it.
+//! Listen addresses, as the command line writes them.
 
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -6,18 +6,18 @@ use std::{
     str::FromStr,
 };
 
-/// Port that the sensor listens on when nothing is said: nobody else's in IANA's registry, nor in Prometheus' list of
+/// Default port: unassigned in IANA's registry, and unused in Prometheus' list of
 /// exporters.
 pub const DEFAULT_PORT: u16 = 7823;
 /// Name of the unix socket in the sensor's directory.
 pub const SOCKET: &str = "honeyxdp.sock";
 
-/// One --listen.
+/// Value of one --listen.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Address {
-    /// `none`: nowhere.
+    /// `none`: no address.
     None,
-    /// `127.0.0.1:7823`, `[::1]:7823`, or a port alone for loopback.
+    /// `127.0.0.1:7823`, `[::1]:7823`, or only a port, for loopback.
     Tcp(SocketAddr),
     /// `unix:/run/honeyxdp.sock`.
     Unix(PathBuf),

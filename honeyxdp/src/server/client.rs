@@ -1,4 +1,4 @@
-//! Talks to a running sensor: one request on one connection.
+//! HTTP client of a running sensor: one request per connection.
 
 use std::{fmt, path::PathBuf, str::FromStr, time::Duration};
 
@@ -14,10 +14,10 @@ use tokio::{
     time,
 };
 
-/// Longest answer that is read, bytes. A snapshot with every port in every family is a fifth of it.
+/// Maximum size of an answer, bytes. A snapshot with every port of every family is a fifth of it.
 const LONGEST: usize = 64 << 20;
 
-/// Where a sensor answers.
+/// Address of a sensor.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
     /// `unix:/var/lib/honeyxdp/honeyxdp.sock`.
@@ -53,7 +53,7 @@ impl fmt::Display for Target {
     }
 }
 
-/// A sensor to talk to.
+/// A client of one sensor.
 #[derive(Clone, Debug)]
 pub struct Client {
     target: Target,
@@ -61,12 +61,12 @@ pub struct Client {
 }
 
 impl Client {
-    /// Talks to this sensor. No request takes longer than `timeout`, with its answer.
+    /// A client of this sensor. A request with its answer takes at most `timeout`.
     pub const fn new(target: Target, timeout: Duration) -> Self {
         Self { target, timeout }
     }
 
-    /// Where it is.
+    /// Its address.
     pub const fn target(&self) -> &Target {
         &self.target
     }
@@ -74,12 +74,12 @@ impl Client {
     /// Reads a JSON document.
     ///
     /// # Errors
-    /// When nobody answers in time, or the answer is an error or something else; in one sentence.
+    /// Returns an error if there is no answer in time, or if the answer is an error or no such document.
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.ask(Method::GET, path, None).await
     }
 
-    /// Posts a JSON document, and reads the one that comes back.
+    /// Posts a JSON document and reads the answer.
     ///
     /// # Errors
     /// As [`Client::get`].
@@ -141,7 +141,7 @@ where
         let bytes = body.map_err(|error| anyhow::anyhow!(error))?.to_bytes();
         anyhow::Ok((status, bytes))
     };
-    // The connection does the work and ends by itself; the answer is what it is about.
+    // The connection task ends by itself.
     let mut answer = std::pin::pin!(answer);
     tokio::select! {
         answer = &mut answer => answer,
@@ -152,8 +152,8 @@ where
     }
 }
 
-/// What an answer says about an error: the `error` of a JSON object, else its first line. It may come from anybody, so
-/// nothing that steers a terminal goes through.
+/// Error text of an answer: `error` of a JSON object, else its first line. The server is untrusted, so control
+/// characters are removed.
 fn said(status: StatusCode, bytes: &[u8]) -> String {
     let json = serde_json::from_slice::<serde_json::Value>(bytes).ok();
     let error = json.as_ref().and_then(|value| value.get("error")?.as_str()).map(str::to_owned);

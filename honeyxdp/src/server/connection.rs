@@ -1,4 +1,4 @@
-//! Connections, and what bounds them: how many, how long, how large a request.
+//! Connections and their limits: number, duration, request size.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,27 +17,27 @@ use tokio::{
 
 use super::listener::SocketFile;
 
-/// Connections at the same time; more wait in the kernel until one ends. Over TCP, all listeners together ...
+/// Concurrent TCP connections, all listeners together; more wait in the kernel.
 const MOST_TCP: usize = 256;
-/// ... and over unix sockets, so that strangers cannot keep the operator out.
+/// Concurrent connections to unix sockets. Separate, so that TCP clients cannot lock the operator out.
 const MOST_UNIX: usize = 64;
-/// Longest time for a request's head, and between two requests.
+/// Timeout for a request's head, and between two requests.
 const HEAD: Duration = Duration::from_secs(5);
-/// After this a connection takes no new request ...
+/// Age at which a connection accepts no new request.
 const LIFETIME: Duration = Duration::from_secs(60);
-/// ... and this much later it ends, also in the midst of an answer that nobody reads.
+/// Time from then until it is closed, even during an answer that the client does not read.
 const LAST_ANSWER: Duration = Duration::from_secs(30);
-/// Bytes of a request's head.
+/// Maximum size of a request's head, bytes.
 const HEAD_BYTES: usize = 16 << 10;
-/// Headers of a request.
+/// Maximum number of headers in a request.
 const HEADERS: usize = 64;
-/// Pause when the process has no descriptor left.
+/// Pause when the process has no file descriptor left.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Where connections come from.
+/// A listener.
 pub(super) enum Kind {
     Tcp(TcpListener),
-    /// With the file, which goes when the listener does.
+    /// With its file, which is removed with the listener.
     Unix(UnixListener, #[expect(dead_code, reason = "held for its Drop")] SocketFile),
 }
 
@@ -65,7 +65,7 @@ impl Connections {
                         Kind::Tcp(listener) => {
                             let permit = permit(&self.tcp).await;
                             let accepted = listener.accept().await.map(|(stream, _)| {
-                                // Answers are written at once: waiting for more to send only delays them.
+                                // Each answer is one write; Nagle's algorithm would only delay it.
                                 let _ = stream.set_nodelay(true);
                                 stream
                             });
@@ -81,10 +81,10 @@ impl Connections {
         }
     }
 
-    /// Waits until there is no connection.
+    /// Waits until all connections have ended.
     pub(super) async fn all_ended(&self) {
         for (semaphore, most) in [(&self.tcp, MOST_TCP), (&self.unix, MOST_UNIX)] {
-            // It is never closed.
+            // The semaphore is never closed.
             let _ = semaphore.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await;
         }
     }
@@ -110,12 +110,12 @@ async fn start<S>(
                 drop(permit);
             });
         }
-        // The client has gone again, or there are too many open files: both pass.
+        // The client disconnected, or there are too many open files; both pass.
         Err(_) => time::sleep(PAUSE).await,
     }
 }
 
-/// Answers one client. What goes wrong is the client's matter: it sees it.
+/// Serves one client. It sees errors of its own connection, so they are not logged.
 pub(super) async fn serve<S>(stream: S, routes: Router, mut stopped: watch::Receiver<bool>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,

@@ -1,8 +1,8 @@
-//! The page that shows the live numbers. It comes whole from this binary: no other site is asked for anything.
+//! The dashboard. All its files are in this binary; it loads nothing from other sites.
 
 use axum::{Router, http::header, routing::get};
 
-/// Path, type and content of its files.
+/// Path, media type and content of each file.
 const FILES: &[(&str, &str, &str)] = &[
     ("/", "text/html; charset=utf-8", include_str!("dashboard/index.html")),
     ("/dashboard.css", "text/css; charset=utf-8", include_str!("dashboard/dashboard.css")),

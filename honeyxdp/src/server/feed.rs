@@ -7,10 +7,10 @@ use tokio::sync::watch;
 use super::document::Document;
 use crate::live::Reading;
 
-/// The newest of everything.
+/// The newest state.
 #[derive(Clone, Debug)]
 pub(super) struct Feed {
-    /// The newest snapshot that was stored.
+    /// The newest stored snapshot.
     pub(super) newest: Option<Arc<Document>>,
     /// Why the last drain failed, if it did.
     pub(super) failure: Option<String>,
@@ -18,11 +18,11 @@ pub(super) struct Feed {
     pub(super) attached: BTreeSet<String>,
     /// Interfaces that it should be attached to and is not.
     pub(super) missing: BTreeSet<String>,
-    /// When the server started.
+    /// Start of the server.
     pub(super) started: Instant,
 }
 
-/// Tells the server what is new. Never waits.
+/// Passes new state to the server without waiting.
 #[derive(Debug)]
 pub struct Publisher(watch::Sender<Feed>);
 

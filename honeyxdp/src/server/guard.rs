@@ -1,4 +1,4 @@
-//! What every answer carries, and requests that are refused before they reach a route.
+//! Headers of every answer, and checks of every request before routing.
 
 use axum::{
     Router,
@@ -8,10 +8,10 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-/// Bytes of a request's body, on the routes that take one.
+/// Maximum size of a request's body, bytes.
 const BODY: usize = 64 << 10;
 
-/// The page loads from here and from nowhere else, runs nothing that stands in it, and is shown in nobody's frame.
+/// The page loads from this origin only, has no inline scripts, and cannot be framed.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -24,7 +24,7 @@ const HEADERS: [(&str, &str); 6] = [
     ("cross-origin-opener-policy", "same-origin"),
 ];
 
-/// Routes with all of that. On loopback only a browser of this machine should get through: see [`is_local`].
+/// Routes with these headers and checks. Loopback listeners also check the Host header: see [`is_local`].
 pub(super) fn guarded(routes: Router, loopback: bool) -> Router {
     let guard = move |request: Request, next: Next| async move {
         let mut response = match host(&request) {
@@ -45,7 +45,7 @@ fn refused() -> Response {
     (StatusCode::MISDIRECTED_REQUEST, why).into_response()
 }
 
-/// The host that the client believes to talk to. Every browser says it.
+/// The host that the client addresses. Every browser sends it.
 fn host(request: &Request) -> Option<&str> {
     match request.uri().host() {
         Some(host) => Some(host),
@@ -53,8 +53,8 @@ fn host(request: &Request) -> Option<&str> {
     }
 }
 
-/// Whether a Host header can be meant for a loopback address. A page of another site that had its name resolved to 127.0.0.1
-/// (DNS rebinding) could read everything here; but its requests carry its name.
+/// Whether a Host header can mean a loopback address. A page of another site whose name resolves to 127.0.0.1
+/// (DNS rebinding) could otherwise read every route; its requests carry its own name.
 fn is_local(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(rest) => rest.split(']').next().unwrap_or(""),

@@ -1,11 +1,11 @@
-//! Whether the sensor does what it is there for.
+//! Readiness of the sensor.
 
 use std::time::Instant;
 
 use super::routes::App;
 
 impl App {
-    /// Whether the program is attached to every interface and the last drain is younger than two intervals; else why not.
+    /// Ready if the program is attached to every interface and the last drain is younger than two intervals; else the reason.
     pub(super) fn readiness(&self) -> Result<(), String> {
         let feed = self.feed();
         let (now, limit) = (Instant::now(), 2 * self.interval);

@@ -1,4 +1,4 @@
-//! Sockets that are bound before the sensor attaches, so that a wrong --listen is said at once.
+//! Listening sockets. They are bound before the program is attached, so that a wrong --listen fails at once.
 
 use std::{
     fs, io,
@@ -12,7 +12,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-/// Owner and group may talk to the sensor.
+/// Mode of unix sockets: owner and group may connect.
 const MODE: u32 = 0o660;
 
 /// A bound socket.
@@ -22,7 +22,7 @@ pub(super) enum Listener {
     Unix(UnixListener, SocketFile),
 }
 
-/// Where the server will listen.
+/// Bound sockets of a server that has not started.
 #[derive(Debug, Default)]
 pub struct Bound(Vec<Listener>);
 
@@ -30,7 +30,7 @@ impl Bound {
     /// Binds one more address.
     ///
     /// # Errors
-    /// When it is taken, or not this machine's.
+    /// Returns an error if the address is in use or not local.
     pub fn tcp(&mut self, address: SocketAddr) -> anyhow::Result<()> {
         let bind = || -> io::Result<TcpListener> {
             let listener = TcpListener::bind(address)?;
@@ -48,7 +48,7 @@ impl Bound {
     /// Binds one more unix socket, with mode 0660. A file that a killed sensor left is replaced.
     ///
     /// # Errors
-    /// When somebody answers there, or the path is no place for a socket.
+    /// Returns an error if a process listens there, or if no socket can be created at the path.
     pub fn unix(&mut self, path: &Path) -> anyhow::Result<()> {
         let (listener, file) = SocketFile::bind(path)?;
         self.0.push(Listener::Unix(listener, file));
@@ -60,7 +60,7 @@ impl Bound {
         self.0.is_empty()
     }
 
-    /// Where it listens, as people and `--connect` write it.
+    /// Addresses, as `--connect` accepts them.
     pub fn addresses(&self) -> Vec<String> {
         self.0
             .iter()
@@ -78,7 +78,7 @@ impl Bound {
     }
 }
 
-/// The file of a unix socket. It is removed when this is dropped, unless it is another one's by then.
+/// File of a unix socket. It is removed on drop, unless another process has replaced it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
@@ -98,7 +98,7 @@ impl SocketFile {
             }
             _ => {}
         }
-        // Bound beside its place and renamed, so that a stale one is replaced at once and the mode is right from the start.
+        // Bound under a temporary name and renamed: a stale socket is replaced atomically, with the right mode from the start.
         let mut temporary = path.as_os_str().to_owned();
         temporary.push(".new");
         let temporary = PathBuf::from(temporary);
@@ -125,7 +125,7 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let ours = fs::symlink_metadata(&self.path).is_ok_and(|there| (there.dev(), there.ino()) == self.id);
         if ours {
-            // What stays is replaced by the next one.
+            // The next start replaces what is left.
             let _ = fs::remove_file(&self.path);
         }
     }
@@ -144,7 +144,7 @@ mod tests {
         let error = SocketFile::bind(&path).unwrap_err().to_string();
         assert!(error.contains("somebody answers on"), "{error}");
 
-        // As after kill -9: the file stays, nobody answers.
+        // As after kill -9: the file stays and nobody listens.
         drop(listener);
         let (_listener, second) = SocketFile::bind(&path).unwrap();
         drop(file);

@@ -1,10 +1,10 @@
-//! Numbers as people read them.
+//! Numbers and durations for people.
 
 use std::time::Duration;
 
 use jiff::SignedDuration;
 
-/// With a comma every three digits: `1,234,567`.
+/// A number with a comma every three digits: `1,234,567`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -22,7 +22,7 @@ pub fn duration(duration: Duration) -> String {
     SignedDuration::try_from(duration).map_or_else(|_| format!("{duration:?}"), |duration| format!("{duration:#}"))
 }
 
-/// Per second, with one decimal below ten; `-` over no time at all.
+/// A rate per second, with one decimal below ten; `-` if `seconds` is 0.
 pub fn rate(number: u64, seconds: f64) -> String {
     #[expect(clippy::cast_precision_loss, reason = "what is shown has three digits")]
     let per_second = number as f64 / seconds;

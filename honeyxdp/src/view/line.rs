@@ -3,7 +3,7 @@
 use super::format::count;
 use crate::snapshot::Snapshot;
 
-/// What the interval of a snapshot brought: families in falling order, and what was not looked at.
+/// The interval of a snapshot: frames, families in falling order, and malformed, filtered and lost packets.
 pub fn line(snapshot: &Snapshot) -> String {
     let interval = &snapshot.interval;
     let mut families: Vec<(&str, u64)> =

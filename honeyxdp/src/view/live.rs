@@ -1,4 +1,4 @@
-//! Live numbers as lines, and the words that the screen and the lines share.
+//! The live view as lines, and texts that it shares with the screen.
 
 use comfy_table::{Cell, Row};
 
@@ -16,7 +16,7 @@ pub(super) const fn mode(mode: ModeReport) -> &'static str {
     }
 }
 
-/// What is wrong, a sentence each.
+/// Problems, one sentence each.
 pub(super) fn alerts(view: &View) -> Vec<String> {
     let mut alerts = Vec::new();
     if let Some(why) = &view.not_ready {
@@ -34,8 +34,8 @@ pub(super) fn alerts(view: &View) -> Vec<String> {
     alerts
 }
 
-/// The live numbers as a table, for a file or a pipe. The sensor may be anybody's, so nothing that steers a terminal goes
-/// through.
+/// The live view as a table, for a file or a pipe. The sensor is untrusted, so control characters
+/// are removed.
 pub fn live(view: &View, width: u16) -> String {
     let interfaces: Vec<String> = view
         .interfaces

@@ -1,4 +1,4 @@
-//! A snapshot as people read it.
+//! Snapshots and live views as tables and lines for people.
 
 mod format;
 mod line;

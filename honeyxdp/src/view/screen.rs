@@ -11,30 +11,30 @@ use crossterm::{
 use super::table::{Room, table};
 use crate::{logging, snapshot::Snapshot};
 
-/// How many of the last notices stay on the screen.
+/// Number of notices on the screen.
 const NOTICES: usize = 3;
 
-/// A terminal's second screen. Dropping it brings the first one back, with all that stood there.
+/// The terminal's alternate screen. Dropping it restores the main screen.
 #[derive(Debug)]
 pub struct Screen(());
 
 impl Screen {
-    /// Switches to the second screen.
+    /// Switches to the alternate screen.
     ///
     /// # Errors
-    /// When the terminal cannot be written.
+    /// Returns an error if the terminal cannot be written.
     pub fn enter() -> io::Result<Self> {
         execute!(io::stdout(), EnterAlternateScreen, cursor::Hide)?;
         Ok(Self(()))
     }
 
-    /// Shows a snapshot, with the last of the notices below it.
+    /// Shows a snapshot, with the last notices below it.
     ///
     /// # Errors
-    /// When the terminal cannot be written.
+    /// Returns an error if the terminal cannot be written.
     pub fn show(&self, snapshot: &Snapshot, notices: &[String]) -> io::Result<()> {
         let (width, height) = terminal::size().unwrap_or((100, 40));
-        // Notices go first when the terminal is small: they say what is wrong.
+        // Notices have precedence on a small terminal: they are warnings.
         let notices: Vec<&str> = notices.iter().rev().take(NOTICES).rev().map(String::as_str).collect();
         let below = u16::try_from(notices.len()).unwrap_or(0) + 2;
         let text = table(snapshot, Room { width, height: Some(height.saturating_sub(below)) });
@@ -56,7 +56,7 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // Nothing is left to do about a terminal that is gone, or held (Ctrl-S).
+        // A terminal that is gone, or held by Ctrl-S, cannot be restored.
         if !logging::takes(io::stdout()) {
             return;
         }

@@ -14,22 +14,22 @@ use crate::snapshot::{FamilyReport, PortSources, Records, Snapshot, UniqueSource
 /// Ports in the lower table, and in the last column of the upper one.
 const TOP_PORTS: usize = 10;
 const PORTS_OF_A_FAMILY: usize = 4;
-/// Ports that are shown before families at 0 are.
+/// Ports with precedence over families without SYNs.
 const FEWEST_PORTS: usize = 3;
-/// Lines that are neither a family nor a port: head, two column heads, totals, what is not shown, and three between them.
+/// Lines besides families and ports: title, two headers, totals, the hint on hidden families, and three empty lines.
 const OTHER_LINES: usize = 8;
 
-/// How much room there is.
+/// Size of the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Columns.
     pub width: u16,
-    /// Lines; as many as it takes without.
+    /// Lines; unlimited if `None`.
     pub height: Option<u16>,
 }
 
 impl Room {
-    /// Room of a table that may scroll: as wide as the terminal, or wide enough for every column in a file.
+    /// Size for a table that may scroll: the width of the terminal, or wide enough for every column in a file.
     pub fn of_stdout() -> Self {
         let width = match crossterm::terminal::size() {
             Ok((width, _)) if std::io::stdout().is_terminal() => width,
@@ -39,7 +39,7 @@ impl Room {
     }
 }
 
-/// A snapshot as a table, without a line feed at its end. Where there is little room, families without SYNs give way first,
+/// A snapshot as a table, without a final line feed. On few lines, families without SYNs are dropped first,
 /// then ports.
 pub fn table(snapshot: &Snapshot, room: Room) -> String {
     let rows = room.height.map_or(usize::MAX, |height| usize::from(height).saturating_sub(OTHER_LINES));
@@ -72,7 +72,7 @@ fn head(snapshot: &Snapshot) -> String {
         .map(|interface| format!("{} ({})", interface.name, format!("{:?}", interface.mode).to_lowercase()))
         .collect();
     let place = if interfaces.is_empty() { "a capture".to_owned() } else { interfaces.join(", ") };
-    // The end of the interval and not the time of writing: of a capture, the time of its last packet.
+    // The end of the interval, not the time of writing: for a capture, that is the time of its last packet.
     format!(
         "honeyxdp {} on {place}, {:.0} to {:.0}",
         snapshot.sensor.version, snapshot.started_at, snapshot.interval.end
@@ -134,17 +134,17 @@ fn port_table(snapshot: &Snapshot, most: usize, width: u16) -> Table {
     table
 }
 
-/// Different sources: exactly, or the estimate after a `~`.
+/// Unique sources: the exact number, or `~` and the estimate.
 pub(super) fn sources(sources: &UniqueSources) -> String {
     if sources.exact { count(sources.value) } else { format!("~{}", count(sources.estimate.max(sources.value))) }
 }
 
-/// Different sources: exactly, or how many there were at least after a `>`.
+/// Unique sources: the exact number, or `>` and a lower bound.
 pub(super) fn port_sources(sources: &PortSources) -> String {
     if sources.exact { count(sources.value) } else { format!(">{}", count(sources.value)) }
 }
 
-/// Frames, bytes, and the dispositions that were seen, on one line; and the records that were lost.
+/// Frames, bytes, dispositions and lost records on one line.
 pub fn totals(snapshot: &Snapshot) -> String {
     let frames = &snapshot.frames;
     let parts: Vec<String> = frames

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::live::{FamilyView, PortView, Sample, View};
 
-/// Colours of families in their order; `other` is the last family and grey. The 16 colours that every terminal has.
+/// Colours of families in their order, of the 16 that every terminal has. `other` is the last family, and grey.
 const COLOURS: [Color; 10] = [
     Color::Red,
     Color::Yellow,
@@ -34,7 +34,7 @@ const COLOURS: [Color; 10] = [
     Color::LightBlue,
 ];
 
-/// What families are sorted by.
+/// Sort order of families.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// All SYNs.
@@ -42,18 +42,18 @@ pub enum Order {
     Packets,
     /// SYNs per second.
     Rate,
-    /// Different sources.
+    /// Unique sources.
     Sources,
 }
 
-/// What the reader chose.
+/// The user's choices.
 #[derive(Clone, Debug, Default)]
 pub struct Choice {
-    /// What families are sorted by.
+    /// Sort order of families.
     pub order: Order,
     /// Family whose ports are shown; that of all if none.
     pub family: Option<String>,
-    /// Whether the numbers stand still.
+    /// Whether the display is paused.
     pub paused: bool,
 }
 
@@ -67,7 +67,7 @@ impl Choice {
         };
     }
 
-    /// Chooses the family `by` rows below the present one; none above the first.
+    /// Chooses the family `by` rows below the current one; none above the first.
     pub fn step(&mut self, view: &View, by: isize) {
         let names: Vec<&str> = sorted(view, self.order).into_iter().map(|family| family.name.as_str()).collect();
         let at = self.family.as_ref().and_then(|chosen| names.iter().position(|name| name == chosen));
@@ -80,7 +80,7 @@ impl Choice {
     }
 }
 
-/// Draws everything. `trouble` says why there is nothing newer.
+/// Draws the view. `trouble` is the reason why it is not updated.
 pub fn draw(frame: &mut Frame<'_>, view: &View, samples: &[Sample], choice: &Choice, trouble: Option<&str>) {
     let area = frame.area();
     let mut warnings: Vec<String> = trouble.map(|trouble| format!("disconnected: {trouble}")).into_iter().collect();
@@ -404,7 +404,7 @@ impl Widget for Stacked<'_> {
 /// Adds new samples to those that are kept.
 pub fn keep(samples: &mut Vec<Sample>, new: Vec<Sample>) {
     const MOST: usize = 700;
-    // A sensor that was started again counts its samples from 1.
+    // A restarted sensor counts its samples from 1.
     if let (Some(last), Some(first)) = (samples.last(), new.first())
         && first.number <= last.number
     {

@@ -68,6 +68,20 @@ fn writes_no_history_that_it_would_not_keep() {
 }
 
 #[test]
+fn removes_the_oldest_from_a_history_that_is_too_large() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path(), History::recent(100)).unwrap();
+    for number in 1..=4 {
+        let entry = File::create(directory.path().join(HISTORY).join(history_name(number))).unwrap();
+        entry.set_len(10 << 20).unwrap();
+    }
+    store.write(&snapshot(5)).unwrap();
+    let mut kept = numbers(&directory.path().join(HISTORY)).unwrap();
+    kept.sort_unstable();
+    assert_eq!(kept, [2, 3, 4, 5]);
+}
+
+#[test]
 fn replaces_a_history_entry_whose_snapshot_was_not_stored() {
     let directory = tempfile::tempdir().unwrap();
     let store = Store::open(directory.path(), History::recent(3)).unwrap();
