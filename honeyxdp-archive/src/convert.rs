@@ -52,16 +52,6 @@ const RENAMED: &[(Table, &str, &str)] = &[
     (Table::Payloads, "family_confidence", "family_certainty"),
 ];
 
-/// Whether [`convert`] reads files of this schema.
-pub(crate) fn is_convertible(table: Table, version: &str) -> bool {
-    let versions: &[&str] = match table {
-        Table::Flows => &["honeyxdp.flows/1", "honeyxdp.flows/2"],
-        Table::Accounting => &["honeyxdp.losses/1", "honeyxdp.losses/2", "honeyxdp.losses/3"],
-        Table::Payloads => &["honeyxdp.payloads/1", "honeyxdp.payloads/2"],
-    };
-    versions.contains(&version)
-}
-
 /// A step of a conversion: for progress, and for tests that stop there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ConvertStep {
@@ -135,7 +125,7 @@ fn convert_file(
         done.current += 1;
         return Ok(());
     }
-    if !is_convertible(old.table, &version) {
+    if !old.table.is_convertible(&version) {
         return Err(Error::wrong(&old.path, format!("it has schema {version}, which cannot be converted")));
     }
     let rows = read::rows(builder.metadata());

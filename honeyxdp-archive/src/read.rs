@@ -34,7 +34,7 @@ impl Reader {
         match version(builder.metadata()) {
             None => return Err(Error::wrong(path, format!("its footer names no schema, and should name {expected}"))),
             Some(version) if version == expected => {}
-            Some(version) if crate::convert::is_convertible(entry.table, &version) => {
+            Some(version) if entry.table.is_convertible(&version) => {
                 let root = path.ancestors().nth(3).unwrap_or(Path::new("."));
                 return Err(Error::outdated(path, root));
             }

@@ -69,6 +69,16 @@ impl Table {
         indices.map(|column_idx| SortingColumn { column_idx, descending: false, nulls_first: false }).collect()
     }
 
+    /// Whether [`crate::convert`] reads files of this older schema.
+    pub(crate) fn is_convertible(self, version: &str) -> bool {
+        let versions: &[&str] = match self {
+            Self::Flows => &["honeyxdp.flows/1", "honeyxdp.flows/2"],
+            Self::Accounting => &["honeyxdp.losses/1", "honeyxdp.losses/2", "honeyxdp.losses/3"],
+            Self::Payloads => &["honeyxdp.payloads/1", "honeyxdp.payloads/2"],
+        };
+        versions.contains(&version)
+    }
+
     /// The columns in order. Directories add `date`.
     pub fn schema(self) -> SchemaRef {
         static FLOWS: LazyLock<SchemaRef> = LazyLock::new(|| Arc::new(flows()));

@@ -61,7 +61,10 @@ pub(crate) fn sent(population: &Population, row: &FlowRow, day: i64, drawn: u64)
         src_port: 1024 + row.ip_id % 60_000,
         dst_port: row.dst_port,
         protocol: honeyxdp_archive::TCP,
-        capture_mode: choose(&[(CaptureMode::Observed, 20), (CaptureMode::Answered, 10), (CaptureMode::Imported, 2)], drawn(3)),
+        capture_mode: choose(
+            &[(CaptureMode::Observed, 20), (CaptureMode::Answered, 10), (CaptureMode::Imported, 2)],
+            drawn(3),
+        ),
         exploit: exploit.map(label),
         family: family(population, drawn(4)),
         url_host,

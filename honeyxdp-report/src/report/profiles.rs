@@ -68,7 +68,10 @@ impl Profiles {
                 "the name of profile {number} is not 1 to 40 letters, digits, dots, dashes"
             );
             let name = &profile.name;
-            ensure!(is_plain(&profile.family), "the family of {name} is not one: write it as in docs/use/fingerprints.md");
+            ensure!(
+                is_plain(&profile.family),
+                "the family of {name} is not one: write it as in docs/use/fingerprints.md"
+            );
             ensure!(names.insert(name), "{name} is there twice");
             ensure!(
                 (1..=profile.ports.len()).contains(&profile.at_least),

@@ -116,10 +116,9 @@ impl Payloads {
             json!([host, path, file, dropper.payloads, sources, first.to_string(), last.to_string()])
         });
         let logins = self.logins.iter().map(|((user, password), count)| json!([user, password, count]));
-        let rules = self
-            .rules
-            .iter()
-            .map(|((tells, label), count)| json!([tells, label.name, label.rule_id, label.confidence.to_string(), count]));
+        let rules = self.rules.iter().map(|((tells, label), count)| {
+            json!([tells, label.name, label.rule_id, label.confidence.to_string(), count])
+        });
         year["payloads"] = kinds.collect();
         year["droppers"] = droppers.collect();
         year["logins"] = logins.collect();
