@@ -70,7 +70,7 @@ fuzz_target!(|text: &str| {
         // Whether settings go together is said in words too, and the line of one of them is found.
         let flags = file.entries.iter().flat_map(Entry::flags);
         if let Err(error) = RUN.clone().try_get_matches_from(["honeyxdp".to_owned()].into_iter().chain(flags)) {
-            let placed = file.place(error.to_string());
+            let placed = file.usage_problem(&error);
             assert!(placed.line.is_none_or(|line| (1..=lines(text)).contains(&line)), "{placed:?}");
         }
         let (again, problems) = parse(&written(&file.entries));

@@ -13,10 +13,10 @@ use parquet::{
     file::metadata::ParquetMetaData,
 };
 
-use crate::{Entry, Error, Result, SCHEMA_KEY, Table, sorted::sort};
-
-/// Rows of a file, batch by batch.
-pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
+use crate::{
+    Entry, Error, Result, SCHEMA_KEY, Table,
+    sorted::{Batches, sort},
+};
 
 /// An open file whose footer names the current schema.
 pub struct Reader(ParquetRecordBatchReaderBuilder<File>, Entry);

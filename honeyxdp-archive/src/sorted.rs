@@ -12,7 +12,10 @@ use arrow_array::{
 };
 use arrow_select::{concat::concat_batches, interleave::interleave_record_batch, take::take_record_batch};
 
-use crate::{Error, Result, Table, WholeFile, read::Batches};
+use crate::{Error, Result, Table, WholeFile};
+
+/// Rows of a file, batch by batch.
+pub type Batches = Box<dyn Iterator<Item = Result<RecordBatch>>>;
 
 /// Rows written at a time.
 const PIECE: usize = 1 << 15;

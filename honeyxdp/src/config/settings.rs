@@ -115,7 +115,7 @@ impl Settings {
             effective.any(|setting| setting.key.name == **name && setting.source == Source::File)
         };
         match &self.file {
-            Some(file) if fault.settings.iter().any(|name| is_of_file(&name)) => {
+            Some(file) if fault.settings.iter().any(is_of_file) => {
                 let problems = vec![file.problem(fault, &self.keys)];
                 FileError { file: file.path.clone(), problems }.to_string()
             }

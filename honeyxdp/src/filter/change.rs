@@ -268,7 +268,7 @@ impl Filters {
             }
             FilterName::Dst => change_prefixes(&mut self.destinations, operation, values).ok_or_else(not_there)??,
             FilterName::IgnoreSrc => {
-                change_prefixes(&mut self.ignored_sources, operation, values).ok_or_else(not_there)??
+                change_prefixes(&mut self.ignored_sources, operation, values).ok_or_else(not_there)??;
             }
             FilterName::PublicAddr => {
                 if operation == Operation::Set {

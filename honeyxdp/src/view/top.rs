@@ -454,7 +454,7 @@ mod tests {
         let mut terminal = Terminal::new(TestBackend::new(width, 40)).unwrap();
         terminal.draw(|frame| draw(frame, view, &[], &Choice::default(), None)).unwrap();
         let buffer = terminal.backend().buffer().clone();
-        let cells: Vec<&str> = buffer.content().iter().map(|cell| cell.symbol()).collect();
+        let cells: Vec<&str> = buffer.content().iter().map(ratatui::buffer::Cell::symbol).collect();
         cells.chunks(usize::from(width)).map(|line| line.concat() + "\n").collect()
     }
 

@@ -25,28 +25,28 @@ macro_rules! fuzz_target {
 }
 pub(crate) use fuzz_target;
 
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/capture.rs"]
 mod capture;
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/config.rs"]
 mod config;
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/control.rs"]
 mod control;
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/frame.rs"]
 mod frame;
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/lists.rs"]
 mod lists;
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/prefixes.rs"]
 mod prefixes;
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/rules.rs"]
 mod rules;
-#[expect(unused_attributes, reason = "a fuzz target has no main")]
+#[expect(unused_attributes, unused_imports, reason = "a target has no main here, and the macro is in scope")]
 #[path = "../../../fuzz/fuzz_targets/signatures.rs"]
 mod signatures;
 
