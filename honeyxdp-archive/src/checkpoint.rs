@@ -8,40 +8,12 @@ use arrow_array::{
     types::{TimestampMillisecondType, UInt32Type},
 };
 
-use crate::{AccountingRow, Archive, Entry, FileName, Reader, Result, Table};
+use crate::{AccountingRow, Archive, Counters, Entry, FileName, Reader, Result, Table};
 
 /// Key of the checkpoint in the footer of an accounting file.
 pub(crate) const CHECKPOINT_KEY: &str = "honeyxdp.checkpoint";
 const HOUR_MS: u64 = 3_600_000;
 const BATCH: usize = 1 << 15;
-
-/// Counters of a sensor from which its accounting rows are made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Frames of every kind.
-    pub frames: u64,
-    /// Counted SYNs.
-    pub syns: u64,
-    /// SYNs whose records were dropped because a kernel ring was full.
-    pub lost: u64,
-    /// SYNs left without a record by sampling.
-    pub sampled_out: u64,
-    /// SYNs removed by a filter.
-    pub filtered: u64,
-}
-
-impl Counters {
-    /// The difference to earlier counters.
-    pub const fn since(&self, before: &Self) -> Self {
-        Self {
-            frames: self.frames.saturating_sub(before.frames),
-            syns: self.syns.saturating_sub(before.syns),
-            lost: self.lost.saturating_sub(before.lost),
-            sampled_out: self.sampled_out.saturating_sub(before.sampled_out),
-            filtered: self.filtered.saturating_sub(before.filtered),
-        }
-    }
-}
 
 /// The counters at the end of the last interval of an accounting file; in the footer of that file.
 ///

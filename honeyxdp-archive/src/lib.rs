@@ -27,7 +27,7 @@ mod sources;
 mod writer;
 
 pub use check::{Checked, check};
-pub use checkpoint::{Checkpoint, Counters};
+pub use checkpoint::Checkpoint;
 pub use compact::{Compacted, Step, compact};
 pub use convert::{ConvertStep, Converted, convert};
 pub use directory::{Archive, Entry};
@@ -41,7 +41,7 @@ pub use payload::{Attribution, CaptureMode, Classification, MOST_PAYLOAD, Payloa
 pub use prune::{Pruned, Retention, prune};
 pub use read::Reader;
 pub use release::release;
-pub use row::{AccountingRow, FlowRow, Origin, accounting_batch, flows_batch};
+pub use row::{AccountingRow, Counters, FlowRow, Origin, accounting_batch, flows_batch};
 pub use schema::{SCHEMA_KEY, TCP, Table};
 pub use sorted::{Batches, write_sorted};
 pub use writer::Writer;

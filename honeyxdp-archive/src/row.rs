@@ -8,7 +8,7 @@ use arrow_array::{
     new_null_array,
 };
 
-use crate::{Counters, Error, Result, Table, dictionary::DictionaryBuilder, schema, sources::Sources};
+use crate::{Error, Result, Table, dictionary::DictionaryBuilder, schema, sources::Sources};
 
 /// A row of [`Table::Flows`]. Times are milliseconds since the Unix epoch, UTC. Header fields are in host byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +97,34 @@ pub struct AccountingRow {
     pub payloads: Option<u64>,
     /// Captured payloads and logins that are in no row.
     pub payloads_lost: Option<u64>,
+}
+
+/// Counters of a sensor from which its accounting rows are made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Frames of every kind.
+    pub frames: u64,
+    /// Counted SYNs.
+    pub syns: u64,
+    /// SYNs whose records were dropped because a kernel ring was full.
+    pub lost: u64,
+    /// SYNs left without a record by sampling.
+    pub sampled_out: u64,
+    /// SYNs removed by a filter.
+    pub filtered: u64,
+}
+
+impl Counters {
+    /// The difference to earlier counters.
+    pub const fn since(&self, before: &Self) -> Self {
+        Self {
+            frames: self.frames.saturating_sub(before.frames),
+            syns: self.syns.saturating_sub(before.syns),
+            lost: self.lost.saturating_sub(before.lost),
+            sampled_out: self.sampled_out.saturating_sub(before.sampled_out),
+            filtered: self.filtered.saturating_sub(before.filtered),
+        }
+    }
 }
 
 impl AccountingRow {

@@ -153,6 +153,8 @@ impl Wanted {
                 let words = column.as_dictionary::<Int32Type>().values().as_string::<i32>();
                 words.iter().flatten().for_each(|text| self.in_bytes(place, text.as_bytes(), found));
             }
+            // A flag is no number, address or text.
+            DataType::Boolean => {}
             other => panic!("nothing is looked for in a column of {other}"),
         }
     }

@@ -17,6 +17,11 @@ impl Fault {
         Self { settings: settings.into(), what: what.into() }
     }
 
+    /// Whether several settings do not go together: wrong usage, whatever the files hold that they name.
+    pub fn is_wrong_usage(&self) -> bool {
+        self.settings.len() > 1
+    }
+
     /// The error in one sentence, with each setting as `shown` writes it.
     pub fn sentence(&self, shown: impl Fn(&str) -> String) -> String {
         let names: Vec<String> = self.settings.iter().map(|name| shown(name)).collect();

@@ -182,7 +182,7 @@ fn a_full_disk_is_said_costs_no_count_and_recovers() {
     assert_eq!(good(&archive).packets, 100, "half a file counts");
 
     fs::remove_file(view.join("filler")).unwrap();
-    sensor.wait_for_line("the archive is written again").unwrap();
+    sensor.wait_for_line("the archive can be written again").unwrap();
     wait_for(&archive, |checked| checked.packets == 170);
     let checked = good(&archive);
     assert_eq!((checked.syns, checked.missing), (170, 0));
@@ -219,7 +219,7 @@ fn countries_and_networks_are_those_of_the_file_that_is_there_now() {
     wait_for(&archive, |checked| checked.packets == 257);
     fs::write(&geoip, "this is no database").unwrap();
     veth.send(&mirai(1, 1)).unwrap();
-    sensor.wait_for_line("places are looked up in what was read before").unwrap();
+    sensor.wait_for_line("countries and networks come from the file that was read before").unwrap();
     veth.send(&mirai(1, 1)).unwrap();
     sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 259).unwrap();
     sensor.stop().unwrap();

@@ -216,7 +216,7 @@ fn a_place_that_cannot_be_used_is_said_before_anything_is_attached() {
     let error = run(&program, &["--archive", "ftp://example.com/archive"]);
     assert!(error.contains("write it as s3://bucket/prefix"), "{error}");
     let error = run(&program, &["--archive", "s3://bucket/prefix", "--archive-age", "9d"]);
-    assert!(error.contains("rules of the bucket"), "{error}");
+    assert!(error.contains("rules of its bucket"), "{error}");
     let error = run(&program, &["--archive", "directory", "--archive-spool", "another"]);
     assert!(error.contains("--archive-spool is for an archive on object storage"), "{error}");
     // Without the program that uploads.

@@ -1,7 +1,6 @@
 //! What a flood of requests does to a sensor: nothing. A file of its own, so that no other test runs beside it.
 
 use std::{
-    fs,
     io::Write as _,
     net::TcpStream,
     sync::atomic::{AtomicBool, Ordering},
@@ -9,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use honeyxdp::snapshot::Snapshot;
+use honeyxdp::snapshot::store;
 use lab::{
     craft,
     network::{SENSOR, VethPair},
@@ -79,12 +78,7 @@ fn under_load() -> f64 {
         assert!(after < before + (8 << 20), "resident memory grew from {before} to {after} bytes");
         report = format!("{}\nresident: {} KiB, later {} KiB", second.join("\n"), before >> 10, after >> 10);
     });
-    let directory = sensor.directory().join("history");
-    let mut snapshots: Vec<Snapshot> = fs::read_dir(&directory)
-        .unwrap()
-        .map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap())
-        .collect();
-    snapshots.sort_by_key(|snapshot| snapshot.sequence);
+    let snapshots = store::history(sensor.directory()).unwrap();
     assert!(snapshots.len() > 40, "{} drains", snapshots.len());
     // The first interval begins when the program is loaded, and is as long as attaching takes on top.
     let late = snapshots.iter().skip(1).map(|snapshot| snapshot.interval.seconds - 0.5).fold(0.0, f64::max);

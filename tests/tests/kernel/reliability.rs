@@ -58,8 +58,7 @@ fn a_directory_that_becomes_read_only_is_said_and_costs_no_count() {
     mounts(&sensor, &["umount", path]);
     let next = sensor.wait_for(|snapshot| snapshot.family("mirai").packets == 17).unwrap();
     // What could not be written is in the first one after it, and numbers have no gap.
-    let history = fs::read(directory.path().join(format!("history/{:010}.json", stuck.sequence + 1))).unwrap();
-    let first: Snapshot = serde_json::from_slice(&history).unwrap();
+    let first = store::entry(directory.path(), stuck.sequence + 1).unwrap();
     assert_eq!(first.interval.family("mirai").packets, 7);
     assert_eq!(first.interval.start, stuck.interval.end);
     assert!(next.sequence >= first.sequence);
@@ -77,7 +76,7 @@ fn faketime() -> PathBuf {
 /// A sensor whose wall clock is off by what `clock` says. Its steady clock is the kernel's.
 fn with_clock(veth: &VethPair, directory: &Path, clock: &Path) -> Sensor {
     let mut command = veth.sensor.command(BINARY);
-    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--history", "100000", "--out"]).arg(directory);
+    command.args(["run", "-i", SENSOR, "--interval", "200ms", "--out"]).arg(directory);
     command.arg("--archive").arg(directory.join("archive"));
     command.env("LD_PRELOAD", faketime()).env("FAKETIME_TIMESTAMP_FILE", clock);
     command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("DONT_FAKE_MONOTONIC", "1");
@@ -130,11 +129,7 @@ fn a_clock_that_jumps_an_hour_back_and_forward_again_is_said_and_changes_no_coun
     }
 
     // All intervals, by their numbers: none is negative, none has an hour in it, and they add up.
-    let mut all: Vec<Snapshot> = fs::read_dir(directory.path().join("history"))
-        .unwrap()
-        .map(|entry| serde_json::from_slice(&fs::read(entry.unwrap().path()).unwrap()).unwrap())
-        .collect();
-    all.sort_by_key(|snapshot| snapshot.sequence);
+    let all = store::history(directory.path()).unwrap();
     assert!(all.windows(2).all(|pair| pair[0].sequence + 1 == pair[1].sequence), "the sequence has a gap");
     assert!(all.windows(2).any(|pair| pair[1].generated_at < pair[0].generated_at), "the clock never went back");
     for Snapshot { sequence, interval, windows, .. } in &all {

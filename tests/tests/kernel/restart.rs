@@ -185,7 +185,7 @@ fn what_cannot_go_on_is_refused_with_what_to_do() {
     };
     map("array", "8");
     let error = refused(&pins, "");
-    assert!(error.contains("POSITIONS is not the map") && error.contains("honeyxdp detach --all"), "{error}");
+    assert!(error.contains("POSITIONS is not a map") && error.contains("honeyxdp detach --all"), "{error}");
     // Somebody was killed before he was done: what is there is cleared.
     fs::remove_file(pins.join("about")).unwrap();
     let sensor = pinned_sensor(&veth, &pins, out.path(), "").unwrap();

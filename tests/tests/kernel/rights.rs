@@ -232,7 +232,7 @@ fn a_directory_that_was_removed_is_said_and_the_totals_are_not_lost() {
     let mut sensor = start(&veth, "");
     sensor.wait_for(|snapshot| snapshot.sequence > 0).unwrap();
     fs::remove_dir_all(sensor.directory()).unwrap();
-    sensor.wait_for_line("was removed, and the rights that are left do not let it be made again").unwrap();
+    sensor.wait_for_line("was removed, and the sandbox keeps the sensor from making it again").unwrap();
     veth.send(&mirai(8)).unwrap();
     sensor.signal(Signal::INT).unwrap();
     assert_eq!(sensor.wait().unwrap().code(), Some(1));

@@ -245,7 +245,7 @@ fn an_unknown_interface_is_answered_with_those_there_are() {
     let directory = tempfile::tempdir().unwrap();
     let (code, said) = run(&veth.sensor, &format!("run -i eth7 --out {}", directory.path().display()));
     assert_eq!(code, Some(1));
-    assert!(said.contains("there is no interface \"eth7\"; those there are: lo, in0"), "{said}");
+    assert!(said.contains("there is no interface \"eth7\"; available: lo, in0"), "{said}");
 }
 
 #[test]

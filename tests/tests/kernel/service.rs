@@ -123,7 +123,7 @@ fn without_a_watchdog_none_is_fed_and_a_manager_that_is_gone_is_said_once() {
     let before = sensor.wait_for(|_| true).unwrap().sequence;
     sensor.wait_for(|snapshot| snapshot.sequence > before + 4).unwrap();
     let said = sensor.printed();
-    assert_eq!(said.matches("the service manager cannot be told").count(), 1, "{said}");
+    assert_eq!(said.matches("cannot reach the service manager").count(), 1, "{said}");
     sensor.stop().unwrap();
 }
 

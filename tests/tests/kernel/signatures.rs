@@ -29,7 +29,7 @@ fn written(directory: &Path, name: &str, content: impl AsRef<[u8]>) -> String {
     path.to_str().unwrap().to_owned()
 }
 
-const RULES: &str = "version = 1\n[[exploit]]\nid = \"mine/1\"\ntitle = \"it's\\u001b mine\"\ncertainty = \"D\"\nsource = \"nobody\"\n\
+const RULES: &str = "version = 1\n[[exploit]]\nid = \"mine/1\"\ntitle = \"it's\\u001b mine\"\nconfidence = \"D\"\nsource = \"nobody\"\n\
                      caveat = \"all\"\nany = [{ in = \"start\", text = \"x\" }]\n";
 
 #[test]
@@ -138,7 +138,7 @@ fn logs_become_payloads_of_an_archive_and_a_log_that_comes_again_adds_nothing() 
     let directory = tempfile::tempdir().unwrap();
     let (archive, logs) = (
         directory.path().join("archive"),
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../honeyxdp-signatures/tests/logs"),
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../honeyxdp-signatures/tests/signatures/logs"),
     );
     let [cowrie, dionaea] = ["cowrie.json", "dionaea.json"].map(|name| logs.join(name).to_str().unwrap().to_owned());
     let import = |logs: &[&str]| -> Value {

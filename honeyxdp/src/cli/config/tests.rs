@@ -120,7 +120,7 @@ fn every_error_is_named_with_its_line_and_the_nearest_key() {
                  [filters]\nignore_src = []\nfamily = [\"mirai\", \"mira\"]\nport = [true]\n[sourcs]\nmemory = 1\n";
     let expected = [
         (1, "there is no setting \"intervall\"; the nearest is interval"),
-        (2, "mode cannot be \"fast\": it is one of auto, native, generic"),
+        (2, "mode cannot be \"fast\": must be auto, native or generic"),
         (3, "port belongs into the section [filters]"),
         (4, "quiet is true or false, and not a number"),
         (5, "snapshot-ports is one string or number, and not a number with a fraction"),

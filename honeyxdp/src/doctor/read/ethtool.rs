@@ -6,7 +6,7 @@ use std::{
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
 };
 
-use super::genetlink::{ask, attribute, attributes, find};
+use super::genetlink::{NESTED, ask, attribute, attributes, find};
 use crate::doctor::interface::Channels;
 
 /// Offloads by the kernel's names.
@@ -57,7 +57,8 @@ pub(super) fn channels(interface: &str) -> Option<Channels> {
 
 fn about(interface: &str, command: u8) -> Option<Vec<u8>> {
     let name = attribute(HEADER_NAME, &[interface.as_bytes(), b"\0"].concat());
-    ask("ethtool", command, &attribute(HEADER, &name))
+    // ethtool validates strictly: a nested attribute without the flag is an error.
+    ask("ethtool", command, &attribute(HEADER | NESTED, &name))
 }
 
 /// Names of the bits of a set. Without a mask, the set lists the bits that are 1.

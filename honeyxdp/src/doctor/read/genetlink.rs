@@ -14,7 +14,9 @@ const LARGEST: usize = 64 << 10;
 const NLM_F_REQUEST: u16 = 1;
 /// Types below this one are not answers but errors and other control messages.
 const FIRST_FAMILY: u16 = 0x10;
-/// Flags in the type of an attribute: nested, and byte order.
+/// Flag in the type of a nested attribute.
+pub(super) const NESTED: u16 = 1 << 15;
+/// The type of an attribute without its flags: nested, and byte order.
 const TYPE_MASK: u16 = 0x3fff;
 /// The family that knows the others, its command CTRL_CMD_GETFAMILY, and its attributes.
 const CONTROL: u16 = 0x10;
