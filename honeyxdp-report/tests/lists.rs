@@ -300,7 +300,7 @@ fn damaged_and_wrong_input_ends_with_a_sentence() {
         (&["campaigns", "--archive", path(&root), "--known-scanners", path(&bad_rules)], 1, "line 2"),
         (&["compare"], 2, "<LIST>..."),
         (&["compare", path(&list), "--period", "may"], 2, "write it as 2019"),
-        (&["compare", path(&list), "--encoding", "morse"], 2, "no such encoding"),
+        (&["compare", path(&list), "--encoding", "morse"], 2, "unknown encoding"),
         (&["campaigns"], 2, "--archive <DIR>"),
     ] {
         let (status, _, err) = run(args);

@@ -25,7 +25,7 @@ use std::{ffi::OsString, process::ExitCode};
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 use crate::{
-    config::{Error, Fault, Key, Settings},
+    config::{Error, Faults, Key, Settings},
     logging,
 };
 
@@ -136,7 +136,7 @@ pub fn main_from(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             logging::failed(&error);
-            let wrong_usage = error.downcast_ref::<Fault>().is_some_and(Fault::is_wrong_usage);
+            let wrong_usage = error.downcast_ref::<Faults>().is_some_and(Faults::is_wrong_usage);
             if wrong_usage { ExitCode::from(WRONG_USAGE) } else { ExitCode::FAILURE }
         }
     }

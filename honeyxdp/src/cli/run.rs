@@ -19,7 +19,7 @@ use super::{
     sources::SourceArgs,
 };
 use crate::{
-    config::{self, Fault, Settings},
+    config::{self, Fault, Faults, Settings},
     filter::{FilterArgs, FilterName, Filters, Policy, Verdict, change::ChangeError},
     kernel::{ModeChoice, pins},
     sensor::{self, Config, Identity, Reload},
@@ -224,20 +224,14 @@ impl Args {
 
     /// Returns an error with a line for each fault.
     pub(super) fn judge(&self, settings: Option<&Settings>) -> anyhow::Result<()> {
-        let faults = self.faults();
-        let lines: Vec<String> = faults
-            .iter()
-            .map(|fault| settings.map_or_else(|| fault.to_string(), |settings| settings.explain(fault)))
-            .collect();
-        anyhow::ensure!(lines.is_empty(), "{}", lines.join("\n"));
-        Ok(())
+        let explain = |fault: &Fault| settings.map_or_else(|| fault.to_string(), |settings| settings.explain(fault));
+        Faults::of(&self.faults(), explain).map_or(Ok(()), |faults| Err(faults.into()))
     }
 }
 
 /// Several errors as one, a line for each.
 pub(super) fn all(faults: Vec<Fault>) -> anyhow::Error {
-    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-    anyhow::anyhow!("{}", lines.join("\n"))
+    Faults::of(&faults, ToString::to_string).map_or_else(|| anyhow::anyhow!("no fault"), Into::into)
 }
 
 /// The filters of a command, with the prefix lists read; or every error.

@@ -36,3 +36,31 @@ impl fmt::Display for Fault {
 }
 
 impl std::error::Error for Fault {}
+
+/// Every error of a command's settings, a line each.
+#[derive(Debug)]
+pub struct Faults {
+    lines: Vec<String>,
+    wrong_usage: bool,
+}
+
+impl Faults {
+    /// The faults, each in the sentence that `explain` makes of it. `None` if there is none.
+    pub fn of(faults: &[Fault], explain: impl Fn(&Fault) -> String) -> Option<Self> {
+        let wrong_usage = faults.iter().any(Fault::is_wrong_usage);
+        (!faults.is_empty()).then(|| Self { lines: faults.iter().map(explain).collect(), wrong_usage })
+    }
+
+    /// Whether one of them is wrong usage, see [`Fault::is_wrong_usage`].
+    pub const fn is_wrong_usage(&self) -> bool {
+        self.wrong_usage
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Faults {}

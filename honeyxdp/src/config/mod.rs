@@ -8,7 +8,7 @@ mod file;
 mod keys;
 mod settings;
 
-pub use fault::Fault;
+pub use fault::{Fault, Faults};
 pub use file::{Entry, File, FileError, Problem, usage};
 pub use keys::{Key, Kind, keys};
 pub use settings::{Effective, Error, Settings, Source, parse};
